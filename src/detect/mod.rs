@@ -1,0 +1,137 @@
+//! Per-second counts → findings: where the baseline cannot explain what happened, and where exactly that begins and ends.
+//!
+//! Never sees a file, a line or an event; no clock.
+
+/// Counts of one stream over one slot of time, usually a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// First second of the slot, since the epoch (UTC).
+    pub second: i64,
+    /// User requests (probes left out).
+    pub requests: u32,
+    /// Those of them that failed (5xx).
+    pub failures: u32,
+    /// Index into [`Series::failing_clients`], if any request failed.
+    pub clients: Option<u32>,
+}
+
+/// Failing requests of one slot by a 4-bit hash of the client address: enough to ask whether one client alone fails.
+pub type ClientBuckets = [u16; 16];
+
+/// The counts of one stream (the site, a host, a vhost, …), ascending by second, only slots that have requests.
+#[derive(Debug, Clone, Default)]
+pub struct Series {
+    /// The stream's counts.
+    pub slots: Vec<Slot>,
+    /// Seconds per slot: 1 unless the data is too long for that (a power of two).
+    pub slot_seconds: u32,
+    /// Failing clients per slot, referred to by [`Slot::clients`].
+    pub failing_clients: Vec<ClientBuckets>,
+    /// (index into `slots`, status, count) of failures, ascending.
+    pub statuses: Vec<(u32, u16, u32)>,
+}
+
+/// Which golden signal broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Signal {
+    /// Failing requests.
+    Errors,
+    /// Slow requests.
+    Latency,
+    /// Missing requests.
+    Traffic,
+}
+
+/// How readily a finding is reported: the penalty β per incident, in nats per day of data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sensitivity {
+    /// β = 28.
+    Low,
+    /// β = 22.
+    #[default]
+    Normal,
+    /// β = 16.
+    High,
+}
+
+/// One edge of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Boundary {
+    /// The most likely second (of the first, or last, affected request).
+    pub second: i64,
+    /// 95 % interval, both seconds included.
+    pub range: (i64, i64),
+    /// The finding touches the edge of the data: it may have begun earlier (lasted longer).
+    pub open: bool,
+}
+
+/// What normal was around a finding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Baseline {
+    /// Share of requests that fail when all is well, 0–1.
+    pub error_share: f64,
+    /// User requests per second.
+    pub requests_per_second: f64,
+    /// The stretch that was compared with: the healthy seconds nearest to the finding, [first, last].
+    pub window: Option<(i64, i64)>,
+}
+
+/// A stretch of constant impact inside a finding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Level {
+    /// First second.
+    pub start: i64,
+    /// Last second.
+    pub end: i64,
+    /// Share of requests that failed beyond the baseline, 0–1.
+    pub share: f64,
+}
+
+/// A stretch that the baseline cannot explain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// What broke.
+    pub signal: Signal,
+    /// Second of the first affected request.
+    pub start: Boundary,
+    /// Second of the last affected request.
+    pub end: Boundary,
+    /// What normal was.
+    pub baseline: Baseline,
+    /// Requests and failures in [start, end].
+    pub requests: u64,
+    /// See `requests`.
+    pub failures: u64,
+    /// The status of ≥ 70 % of the excess failures, if there is one.
+    pub dominant_status: Option<u16>,
+    /// Log-likelihood ratio against the baseline, divided by the dispersion φ, in nats.
+    pub strength: f64,
+    /// Over-dispersion φ of the series (1 = binomial), 1–8.
+    pub dispersion: f64,
+    /// Constant levels inside, ascending.
+    pub levels: Vec<Level>,
+    /// 0–1: how sure this is a real incident and not chance or one client.
+    pub confidence: f64,
+}
+
+/// All that was found in one stream.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// Incidents, ascending by start.
+    pub incidents: Vec<Finding>,
+    /// What lasted under five seconds, ascending by start.
+    pub blips: Vec<Finding>,
+    /// What the reader must know of the method's limits on this data ("no healthy period seen", φ at its cap).
+    pub caveats: Vec<Caveat>,
+}
+
+/// A limit of the method that shows on this data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Caveat {
+    /// More than half of the traffic fails from beginning to end: nothing healthy to compare with.
+    NoHealthyPeriod,
+    /// Failures clump more than the model allows for (φ at its cap): intervals are too narrow.
+    Overdispersed,
+    /// Too few requests to find anything but a total outage.
+    TooFewRequests,
+}

@@ -1,0 +1,14 @@
+//! Where a line stands.
+
+/// The index of a source in `Discovery::sources`: stable for the same input in any run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(pub u32);
+
+/// A line of a source: what every figure can be traced to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Location {
+    /// The file or stream.
+    pub source: SourceId,
+    /// 1-based line number.
+    pub line: u64,
+}
