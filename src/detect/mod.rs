@@ -29,6 +29,10 @@ pub struct Series {
     pub failing_clients: Vec<ClientBuckets>,
     /// (index into `slots`, status, count) of failures, ascending.
     pub statuses: Vec<(u32, u16, u32)>,
+    /// *All* requests of the whole stream by the same hash of the client, failing or not. Only this tells a proxy (all
+    /// requests in one bucket) from one failing client among many. `None` if it was not counted; leave
+    /// [`Slot::clients`] `None` as well when the log has no client field.
+    pub active_client_buckets: Option<[u64; 16]>,
 }
 
 /// Which golden signal broke.

@@ -97,7 +97,7 @@ pub struct Request<'a> {
     pub path: Option<&'a [u8]>,
     /// `HTTP/1.1`.
     pub protocol: Option<&'a [u8]>,
-    /// The whole request line where it could not be split (binary junk), else `None`.
+    /// The whole request line where it is no HTTP (binary junk, `-`, nothing), else `None`.
     pub malformed: Option<&'a [u8]>,
     /// Referrer.
     pub referrer: Option<&'a [u8]>,

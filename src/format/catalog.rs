@@ -1,0 +1,151 @@
+//! The known formats: TOML files compiled into the program.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Class, Definition, Field, Layout, apache, nginx, pattern};
+use crate::error::{Error, Result};
+use crate::model::Escape;
+
+/// The definition files. To add a format, add a file and its line here.
+const BUILT_IN: &[(&str, &str)] = &[
+    ("combined", include_str!("definitions/combined.toml")),
+    ("common", include_str!("definitions/common.toml")),
+    ("vhost_combined", include_str!("definitions/vhost_combined.toml")),
+    ("json-access", include_str!("definitions/json-access.toml")),
+    ("nginx-error", include_str!("definitions/nginx-error.toml")),
+    ("apache-error", include_str!("definitions/apache-error.toml")),
+    ("iso-level", include_str!("definitions/iso-level.toml")),
+];
+
+/// All formats, most specific first.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    definitions: Vec<Definition>,
+    samples: Vec<(String, Sample)>,
+}
+
+/// A line with what must be read from it; without `expect` the format must reject it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    /// The line.
+    pub line: String,
+    /// Record field → value as `logtopsy records` prints it.
+    #[serde(default)]
+    pub expect: BTreeMap<String, toml::Value>,
+    /// The format must reject it.
+    #[serde(default)]
+    pub reject: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    title: String,
+    class: Class,
+    rank: i64,
+    #[serde(default)]
+    continuation: bool,
+    layout: FileLayout,
+    /// Key at the end of a message → field.
+    #[serde(default)]
+    tail: BTreeMap<String, String>,
+    sample: Vec<Sample>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum FileLayout {
+    Nginx(String),
+    Apache(String),
+    Patterns(Vec<String>),
+    Json { keys: BTreeMap<String, Vec<String>>, required: Vec<Vec<String>> },
+}
+
+impl Catalog {
+    /// The formats that come with the program.
+    ///
+    /// # Errors
+    /// Only if a definition file is wrong, which a test rules out.
+    pub fn built_in() -> Result<Self> {
+        let mut catalog = Self { definitions: Vec::new(), samples: Vec::new() };
+        for (name, text) in BUILT_IN {
+            catalog.add(name, text)?;
+        }
+        Ok(catalog)
+    }
+
+    /// Adds a definition file.
+    ///
+    /// # Errors
+    /// `Usage` naming the file and what is wrong in it.
+    pub fn add(&mut self, file: &str, text: &str) -> Result<()> {
+        let wrong = |why: String| Error::Usage(format!("format definition {file}: {why}"));
+        let read: File = toml::from_str(text).map_err(|e| wrong(e.to_string()))?;
+        let (layout, escape) = layout(read.layout).map_err(wrong)?;
+        let tail = read.tail.into_iter().map(|(key, name)| match pattern::field(&name) {
+            Some(field) => Ok((key, field)),
+            None => Err(wrong(format!("'{name}' is no field"))),
+        });
+        let tail = tail.collect::<Result<Vec<_>>>()?;
+        self.samples.extend(read.sample.into_iter().map(|s| (read.name.clone(), s)));
+        self.definitions.push(Definition {
+            name: read.name,
+            title: read.title,
+            class: read.class,
+            layout,
+            escape,
+            continuation: read.continuation,
+            tail,
+            rank: read.rank,
+        });
+        self.definitions.sort_by(|a, b| b.rank.cmp(&a.rank).then_with(|| a.name.cmp(&b.name)));
+        Ok(())
+    }
+
+    /// A format by its name.
+    pub fn get(&self, name: &str) -> Option<&Definition> {
+        self.definitions.iter().find(|d| d.name == name)
+    }
+
+    /// All formats, most specific first.
+    pub fn iter(&self) -> impl Iterator<Item = &Definition> {
+        self.definitions.iter()
+    }
+
+    /// (name of the format, sample) of every definition.
+    pub fn samples(&self) -> &[(String, Sample)] {
+        &self.samples
+    }
+}
+
+fn layout(layout: FileLayout) -> std::result::Result<(Layout, Escape), String> {
+    Ok(match layout {
+        FileLayout::Nginx(text) => (Layout::Patterns(vec![nginx::tokens(&text)?.0]), Escape::Backslash),
+        FileLayout::Apache(text) => (Layout::Patterns(vec![apache::tokens(&text)?.0]), Escape::Backslash),
+        FileLayout::Patterns(list) => (
+            Layout::Patterns(list.iter().map(|p| pattern::tokens(p)).collect::<std::result::Result<_, _>>()?),
+            Escape::None,
+        ),
+        FileLayout::Json { keys, required } => {
+            let mut table = Vec::new();
+            for (name, spellings) in keys {
+                let field = json_field(&name).ok_or_else(|| format!("'{name}' is no field"))?;
+                table.extend(spellings.into_iter().map(|key| (key, field)));
+            }
+            (Layout::Json { keys: table, required }, Escape::Json)
+        }
+    })
+}
+
+/// Field names of a JSON definition: those of patterns, `time` in any notation, and latencies in nanoseconds.
+fn json_field(name: &str) -> Option<Field> {
+    match name {
+        "time" => Some(Field::Time(super::TimeNotation::Any)),
+        "latency:ns" => Some(Field::Latency { unit_us: 1, nanos: true }),
+        other => pattern::field(other),
+    }
+}

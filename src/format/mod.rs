@@ -1,0 +1,187 @@
+//! What a line looks like: definitions as data, and the strings in which nginx and Apache describe their own logs.
+//!
+//! Never reads a log. A definition is one TOML file under `definitions/`; to add a format is to add a file there.
+
+mod apache;
+mod catalog;
+mod nginx;
+mod pattern;
+
+pub use catalog::{Catalog, Sample};
+
+use crate::error::{Error, Result};
+
+/// What a value in a line means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// Client address, the first of a list.
+    Client,
+    /// Authenticated user.
+    User,
+    /// Time in one of the known notations.
+    Time(TimeNotation),
+    /// `GET /path HTTP/1.1`.
+    RequestLine,
+    /// Method alone.
+    Method,
+    /// Path alone, with or without its query.
+    Path,
+    /// Protocol alone.
+    Protocol,
+    /// Status of the response.
+    Status,
+    /// Size of the response.
+    Bytes,
+    /// Duration of the request; the number is in this many microseconds.
+    Latency {
+        /// Microseconds per unit of the written number: 1 000 000 for seconds, 1 for `%D`.
+        unit_us: u32,
+        /// Nanoseconds are written: divide instead.
+        nanos: bool,
+    },
+    /// Virtual host.
+    Vhost,
+    /// Upstream address, possibly a list (`10.0.0.1:80, 10.0.0.2:80 : 10.0.0.3:80`).
+    Upstream,
+    /// Upstream status, possibly a list.
+    UpstreamStatus,
+    /// Referrer.
+    Referrer,
+    /// User agent.
+    UserAgent,
+    /// Severity of a message.
+    Level,
+    /// Program, module or logger.
+    Component,
+    /// Process id.
+    Pid,
+    /// A whole number that is not kept (thread id, connection number).
+    Number,
+    /// The text of a message: the rest of the line.
+    Message,
+    /// One word that is not kept.
+    Word,
+    /// Anything that is not kept.
+    Ignored,
+}
+
+/// How a time is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TimeNotation {
+    /// `14/May/2023:12:00:03 +0100`
+    Clf,
+    /// `2023-05-14T12:00:03.123+01:00`: `T` or a space, `.` or `,` before the fraction, any or no offset.
+    Iso,
+    /// `1684062003.123`: seconds since the epoch.
+    Epoch,
+    /// `1684062003123`: milliseconds since the epoch.
+    EpochMillis,
+    /// `2023/05/14 12:00:03`
+    Slashed,
+    /// `Sun May 14 12:00:03.123456 2023`
+    Asctime,
+    /// Any of these, told apart by their look (for JSON values).
+    Any,
+}
+
+/// One piece of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Token {
+    /// Text that stands as it is.
+    Literal(Vec<u8>),
+    /// A run of spaces or tabs, at least one.
+    Space,
+    /// A value.
+    Value {
+        /// What it means.
+        field: Field,
+        /// Several values may stand here, separated by `, ` or ` : `.
+        list: bool,
+    },
+    /// Tokens that may be missing together.
+    Optional(Vec<Token>),
+}
+
+/// How the lines of a format are built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Layout {
+    /// Any one of these sequences.
+    Patterns(Vec<Vec<Token>>),
+    /// A JSON object a line.
+    Json {
+        /// Dotted key → meaning.
+        keys: Vec<(String, Field)>,
+        /// Each group must have one of its keys in the line.
+        required: Vec<Vec<String>>,
+    },
+}
+
+/// What kind of log a format is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Requests.
+    Access,
+    /// A web server's messages.
+    Error,
+    /// An application's messages.
+    Application,
+    /// The machine's messages.
+    System,
+}
+
+/// A log format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// `combined`.
+    pub name: String,
+    /// One line for a human.
+    pub title: String,
+    /// What kind of log.
+    pub class: Class,
+    /// How its lines are built.
+    pub layout: Layout,
+    /// How field values are escaped.
+    pub escape: crate::model::Escape,
+    /// Lines that no format accepts belong to the record before them.
+    pub continuation: bool,
+    /// `, key: value` pairs at the end of a message, as nginx writes them.
+    pub tail: Vec<(String, Field)>,
+    /// Order among formats that accept the same lines: the higher is the more specific.
+    pub rank: i64,
+}
+
+/// The format that a `--log-format` value describes: a known name, an nginx `log_format` string or an Apache
+/// `LogFormat` string.
+///
+/// # Errors
+/// `Usage` naming what was not understood.
+pub fn from_option(value: &str, catalog: &Catalog) -> Result<Definition> {
+    if let Some(known) = catalog.get(value.trim()) {
+        return Ok(known.clone());
+    }
+    let (patterns, title) = if value.contains('$') {
+        (nginx::tokens(value), "the given nginx log_format")
+    } else if value.contains('%') {
+        (apache::tokens(value), "the given Apache LogFormat")
+    } else {
+        let names = catalog.iter().map(|d| d.name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(Error::Usage(format!(
+            "--log-format: '{value}' is no known format ({names}), no nginx log_format (no $variable in it) and no Apache LogFormat (no %directive)"
+        )));
+    };
+    let tokens = patterns.map_err(|why| Error::Usage(format!("--log-format: {why}")))?;
+    Ok(Definition {
+        name: "custom".into(),
+        title: title.into(),
+        class: Class::Access,
+        escape: if tokens.1 { crate::model::Escape::Json } else { crate::model::Escape::Backslash },
+        layout: Layout::Patterns(vec![tokens.0]),
+        continuation: false,
+        tail: Vec::new(),
+        rank: i64::MAX,
+    })
+}
+
+#[cfg(test)]
+mod tests;

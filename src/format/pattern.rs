@@ -1,0 +1,90 @@
+//! The project's own pattern notation, for logs whose writers have none.
+//!
+//! `{field}` is a value, `( … )?` may be missing, a space is any run of spaces, `\` makes the next character plain.
+
+use super::{Field, TimeNotation, Token};
+
+const FIELDS: &[(&str, Field)] = &[
+    ("client", Field::Client),
+    ("user", Field::User),
+    ("time:clf", Field::Time(TimeNotation::Clf)),
+    ("time:iso", Field::Time(TimeNotation::Iso)),
+    ("time:epoch", Field::Time(TimeNotation::Epoch)),
+    ("time:slashed", Field::Time(TimeNotation::Slashed)),
+    ("time:asctime", Field::Time(TimeNotation::Asctime)),
+    ("request", Field::RequestLine),
+    ("method", Field::Method),
+    ("path", Field::Path),
+    ("protocol", Field::Protocol),
+    ("status", Field::Status),
+    ("bytes", Field::Bytes),
+    ("latency:s", Field::Latency { unit_us: 1_000_000, nanos: false }),
+    ("latency:ms", Field::Latency { unit_us: 1_000, nanos: false }),
+    ("latency:us", Field::Latency { unit_us: 1, nanos: false }),
+    ("vhost", Field::Vhost),
+    ("upstream", Field::Upstream),
+    ("upstream_status", Field::UpstreamStatus),
+    ("referrer", Field::Referrer),
+    ("user_agent", Field::UserAgent),
+    ("level", Field::Level),
+    ("component", Field::Component),
+    ("pid", Field::Pid),
+    ("number", Field::Number),
+    ("message", Field::Message),
+    ("word", Field::Word),
+    ("any", Field::Ignored),
+];
+
+/// The meaning of a field's name in a definition file.
+pub(super) fn field(name: &str) -> Option<Field> {
+    FIELDS.iter().find(|(n, _)| *n == name).map(|&(_, f)| f)
+}
+
+/// Tokens of a pattern.
+pub(super) fn tokens(text: &str) -> Result<Vec<Token>, String> {
+    let mut chars = text.chars();
+    let out = sequence(&mut chars, false)?;
+    Ok(out)
+}
+
+fn sequence(chars: &mut std::str::Chars<'_>, inside: bool) -> Result<Vec<Token>, String> {
+    let mut out = Vec::new();
+    let mut literal = String::new();
+    let flush = |literal: &mut String, out: &mut Vec<Token>| {
+        if !literal.is_empty() {
+            out.push(Token::Literal(std::mem::take(literal).into_bytes()));
+        }
+    };
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => literal.extend(chars.next()),
+            ' ' => {
+                flush(&mut literal, &mut out);
+                out.push(Token::Space);
+            }
+            '{' => {
+                flush(&mut literal, &mut out);
+                let name: String = chars.by_ref().take_while(|&c| c != '}').collect();
+                let field = field(&name).ok_or_else(|| format!("{{{name}}} is no field"))?;
+                out.push(Token::Value { field, list: false });
+            }
+            '(' => {
+                flush(&mut literal, &mut out);
+                out.push(Token::Optional(sequence(chars, true)?));
+            }
+            ')' if inside => {
+                if chars.next() != Some('?') {
+                    return Err("a group needs a '?' behind it".into());
+                }
+                flush(&mut literal, &mut out);
+                return Ok(out);
+            }
+            other => literal.push(other),
+        }
+    }
+    if inside {
+        return Err("a '(' is not closed".into());
+    }
+    flush(&mut literal, &mut out);
+    Ok(out)
+}

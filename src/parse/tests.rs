@@ -1,0 +1,115 @@
+use super::*;
+use crate::format::Catalog;
+use crate::model::Status;
+
+fn catalog() -> Catalog {
+    Catalog::built_in().unwrap()
+}
+
+#[test]
+fn a_line_is_accepted_by_its_own_format_only() {
+    let catalog = catalog();
+    let parsers: Vec<_> = catalog.iter().map(|d| (d.name.clone(), LineParser::new(d))).collect();
+    for (owner, sample) in catalog.samples() {
+        let takers: Vec<_> = parsers
+            .iter()
+            .filter(|(_, p)| p.parse(sample.line.as_bytes(), &mut Scratch::default()).is_ok())
+            .map(|(n, _)| n.as_str())
+            .collect();
+        if sample.reject {
+            assert!(!takers.contains(&owner.as_str()), "{owner} must reject {}", sample.line);
+        } else {
+            assert_eq!(takers, [owner.as_str()], "{}", sample.line);
+        }
+    }
+}
+
+fn custom(format: &str) -> LineParser {
+    LineParser::new(&crate::format::from_option(format, &catalog()).unwrap())
+}
+
+fn request<'a>(parser: &LineParser, line: &'a str) -> Request<'a> {
+    match parser.parse(line.as_bytes(), &mut Scratch::default()).unwrap().kind {
+        Kind::Request(r) => r,
+        Kind::Message(_) => panic!("a message"),
+    }
+}
+
+#[test]
+fn an_nginx_log_format_string_is_a_format() {
+    let parser = custom(
+        "$remote_addr [$time_iso8601] \"$request\" $status $request_time $upstream_addr $upstream_status \"$host\"",
+    );
+    let r = request(
+        &parser,
+        r#"203.0.113.7 [2023-05-14T12:00:03+01:00] "GET /a HTTP/1.1" 504 60.001 10.0.0.1:80, 10.0.0.2:80 : [::1]:81 502, 504 : 504 "shop""#,
+    );
+    assert_eq!(r.status, Status::new(504));
+    assert_eq!(r.latency_us, Some(60_001_000));
+    assert_eq!(r.upstream, Some(&b"10.0.0.1:80, 10.0.0.2:80 : [::1]:81"[..]));
+    assert_eq!(r.upstream_status, Some(&b"502, 504 : 504"[..]));
+    assert_eq!(r.vhost, Some(&b"shop"[..]));
+}
+
+#[test]
+fn an_apache_logformat_string_is_a_format() {
+    let parser = custom(
+        r#"LogFormat "%{X-Forwarded-For}i %v:%p %h %l %u %t \"%r\" %>s %O %D \"%{User-Agent}i\"" proxy"#,
+    );
+    let r = request(
+        &parser,
+        r#"1.2.3.4, 10.0.0.1 www:443 10.0.0.9 - - [14/May/2023:12:00:03 +0100] "GET /a HTTP/1.1" 200 12 1500 "x""#,
+    );
+    assert_eq!(r.latency_us, Some(1_500));
+    assert_eq!(r.vhost, Some(&b"www"[..]));
+    assert_eq!(r.client, Some(&b"10.0.0.9"[..]));
+}
+
+#[test]
+fn a_format_without_a_time_is_refused() {
+    let error = crate::format::from_option("$remote_addr $status", &catalog()).unwrap_err().to_string();
+    assert!(error.contains("$time_local"), "{error}");
+}
+
+#[test]
+fn escapes_are_undone_once() {
+    let undone = |v: &str, e| String::from_utf8_lossy(&unescape(v.as_bytes(), e)).into_owned();
+    assert_eq!(undone(r"a\x22b\x5Cn", Escape::Backslash), "a\"b\\n");
+    assert_eq!(undone(r"\u00e9\ud83d\ude00\/", Escape::Json), "é😀/");
+    assert_eq!(undone(r"\xZZ\", Escape::Backslash), r"\xZZ\");
+    assert_eq!(undone(r"\n", Escape::None), r"\n");
+}
+
+#[test]
+fn json_nested_too_deep_is_a_reject_of_its_own() {
+    let parser = LineParser::new(catalog().get("json-access").unwrap());
+    let line = format!("{}1{}", r#"{"a":"#.repeat(200), "}".repeat(200));
+    assert_eq!(parser.parse(line.as_bytes(), &mut Scratch::default()).unwrap_err(), Reject::TooDeep);
+    let array = format!(r#"{{"a":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+    assert_eq!(parser.parse(array.as_bytes(), &mut Scratch::default()).unwrap_err(), Reject::TooDeep);
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_parsed_without_a_panic(line in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        let mut scratch = Scratch::default();
+        for definition in catalog().iter() {
+            let _ = LineParser::new(definition).parse(&line, &mut scratch);
+        }
+    }
+
+    #[test]
+    fn what_was_read_before_changes_nothing(picks in proptest::collection::vec((0usize..100, 0usize..60), 1..12)) {
+        let catalog = catalog();
+        let samples = catalog.samples();
+        let mut scratch = Scratch::default();
+        for (which, cut) in picks {
+            let line = &samples[which % samples.len()].1.line;
+            let line = line.as_bytes().get(cut..).unwrap_or_default();
+            for definition in catalog.iter() {
+                let parser = LineParser::new(definition);
+                proptest::prop_assert_eq!(parser.parse(line, &mut scratch), parser.parse(line, &mut Scratch::default()));
+            }
+        }
+    }
+}

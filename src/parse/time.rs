@@ -1,0 +1,275 @@
+//! Time stamps: a fast way through the last line's minute, and a grammar for the rest.
+
+use chrono::NaiveDate;
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take};
+use nom::character::complete::{one_of, satisfy};
+use nom::combinator::{map_opt, opt, value};
+use nom::{IResult, Parser};
+
+use super::number::{digits, scaled, two, whole};
+use crate::format::TimeNotation;
+use crate::model::{MICROS, Offset, Stamp, Timestamp};
+
+/// The minute prefix of the last line and what it means.
+#[derive(Debug)]
+pub(super) struct Cache {
+    /// `14/May/2023:12:00`; of the shorter notations the first 16 bytes and a letter that tells them apart, so that
+    /// a line is never accepted for what another notation left here.
+    prefix: [u8; PREFIX],
+    /// Seconds since the epoch of that minute's start, read as if UTC.
+    minute: i64,
+    zone: [u8; 6],
+    offset: i32,
+    year: [u8; 4],
+}
+
+impl Default for Cache {
+    /// A true entry: whatever matches it is read right.
+    fn default() -> Self {
+        Self { prefix: *b"01/Jan/1970:00:00", minute: 0, zone: *b" +0000", offset: 0, year: *b"1970" }
+    }
+}
+
+/// Long enough for each notation up to its minutes.
+const PREFIX: usize = 17;
+
+/// A stamp and how many bytes it takes.
+type Read = Option<(Stamp, usize)>;
+
+/// Reads a time at the beginning of `text`.
+pub(super) fn read(text: &[u8], notation: TimeNotation, cache: &mut Cache) -> Read {
+    match notation {
+        TimeNotation::Clf => clf(text, cache),
+        TimeNotation::Iso => iso(text, cache),
+        TimeNotation::Slashed => slashed(text, cache),
+        TimeNotation::Asctime => asctime(text, cache),
+        TimeNotation::Epoch => epoch(text, 1_000_000),
+        TimeNotation::EpochMillis => epoch(text, 1_000),
+        TimeNotation::Any => any(text, cache),
+    }
+}
+
+fn any(text: &[u8], cache: &mut Cache) -> Read {
+    match text {
+        [_, _, _, _, b'-', ..] => iso(text, cache),
+        [_, _, b'/', ..] => clf(text, cache),
+        [b'[', rest @ ..] => clf(rest, cache).map(|(stamp, n)| (stamp, n + 1)),
+        [_, _, _, _, b'/', ..] => slashed(text, cache),
+        // 13 digits are milliseconds from 2001 on, 16 microseconds, 19 nanoseconds
+        _ => match digits(text) {
+            0..=11 => epoch(text, 1_000_000),
+            12..=14 => epoch(text, 1_000),
+            15..=17 => epoch(text, 1),
+            n => {
+                let nanos = whole(text.get(..n)?)?;
+                Some((stamp(i64::try_from(nanos / 1_000).ok()?, None)?, n))
+            }
+        },
+    }
+}
+
+/// A stamp from microseconds of wall clock and the offset they were read at.
+fn stamp(wall_micros: i64, offset: Option<i32>) -> Option<Stamp> {
+    let shift = i64::from(offset.unwrap_or(0)).checked_mul(MICROS)?;
+    Some(Stamp { at: Timestamp::from_micros(wall_micros.checked_sub(shift)?), offset: offset.map(Offset) })
+}
+
+/// `14/May/2023:12:00:03 +0100`
+fn clf(text: &[u8], cache: &mut Cache) -> Read {
+    let head: &[u8; 26] = text.first_chunk()?;
+    let prefix: &[u8; PREFIX] = head.first_chunk()?;
+    let zone: &[u8; 6] = head.last_chunk()?;
+    if prefix != &cache.prefix {
+        cache.minute = minute_of(clf_prefix, prefix)?;
+        cache.prefix = *prefix;
+    }
+    if zone != &cache.zone {
+        cache.offset = offset(zone.strip_prefix(b" ")?).filter(|(_, n)| *n == 5)?.0?;
+        cache.zone = *zone;
+    }
+    let &[.., b':', tens, ones, _, _, _, _, _, _] = head else { return None };
+    let wall = (cache.minute + second(tens, ones)?) * MICROS;
+    Some((stamp(wall, Some(cache.offset))?, 26))
+}
+
+/// `2023-05-14T12:00:03.123+01:00`
+fn iso(text: &[u8], cache: &mut Cache) -> Read {
+    let head: &[u8; 19] = text.first_chunk()?;
+    let &[d @ .., b':', tens, ones] = head else { return None };
+    let prefix = tagged(&d, b'i');
+    if prefix != cache.prefix {
+        cache.minute = minute_of(iso_prefix, &d)?;
+        cache.prefix = prefix;
+    }
+    let (fraction, mut at) = fraction(text, 19);
+    let (offset, n) = offset(text.get(at..)?).unwrap_or((None, 0));
+    at += n;
+    let wall = (cache.minute + second(tens, ones)?) * MICROS + fraction;
+    Some((stamp(wall, offset)?, at))
+}
+
+/// `2023/05/14 12:00:03`
+fn slashed(text: &[u8], cache: &mut Cache) -> Read {
+    let head: &[u8; 19] = text.first_chunk()?;
+    let &[d @ .., b':', tens, ones] = head else { return None };
+    let prefix = tagged(&d, b's');
+    if prefix != cache.prefix {
+        cache.minute = minute_of(slashed_prefix, &d)?;
+        cache.prefix = prefix;
+    }
+    let (fraction, at) = fraction(text, 19);
+    Some((stamp((cache.minute + second(tens, ones)?) * MICROS + fraction, None)?, at))
+}
+
+/// `Sun May 14 12:00:03.123456 2023`
+fn asctime(text: &[u8], cache: &mut Cache) -> Read {
+    let head: &[u8; 19] = text.first_chunk()?;
+    let &[d @ .., b':', tens, ones] = head else { return None };
+    let (fraction, at) = fraction(text, 19);
+    let [b' ', year @ ..] = text.get(at..at + 5)? else { return None };
+    let year: &[u8; 4] = year.first_chunk()?;
+    let prefix = tagged(&d, b'a');
+    if prefix != cache.prefix || *year != cache.year {
+        let year_number = i32::try_from(whole(year)?).ok()?;
+        let (_, (month, day, hour, minute)) = asctime_prefix(&d).ok()?;
+        cache.minute = minute_start(year_number, month, day, hour, minute)?;
+        cache.prefix = prefix;
+        cache.year = *year;
+    }
+    Some((stamp((cache.minute + second(tens, ones)?) * MICROS + fraction, None)?, at + 5))
+}
+
+/// `1684062003.123`, in units of `micros_per_unit`.
+fn epoch(text: &[u8], micros_per_unit: u32) -> Read {
+    let mut n = digits(text);
+    if n == 0 {
+        return None;
+    }
+    if text.get(n) == Some(&b'.') {
+        n += 1 + digits(text.get(n + 1..)?);
+    }
+    let micros = i64::try_from(scaled(text.get(..n)?, micros_per_unit)?).ok()?;
+    // a written epoch is an instant; UTC is the only offset it states
+    Some((Stamp { at: Timestamp::from_micros(micros), offset: Some(Offset(0)) }, n))
+}
+
+fn tagged(minute: &[u8; 16], tag: u8) -> [u8; PREFIX] {
+    let mut prefix = [tag; PREFIX];
+    if let Some(head) = prefix.first_chunk_mut() {
+        *head = *minute;
+    }
+    prefix
+}
+
+/// 00–60: a leap second is read as the next minute's first.
+fn second(tens: u8, ones: u8) -> Option<i64> {
+    two(tens, ones).filter(|&s| s <= 60)
+}
+
+/// Microseconds of `.123` or `,123` at `at`, and where it ends.
+fn fraction(text: &[u8], at: usize) -> (i64, usize) {
+    let Some([b'.' | b',', rest @ ..]) = text.get(at..) else { return (0, at) };
+    let n = digits(rest).min(9);
+    if n == 0 {
+        return (0, at);
+    }
+    let mut weight = 100_000;
+    let mut micros = 0;
+    for &b in rest.iter().take(n) {
+        micros += i64::from(b - b'0') * weight;
+        weight /= 10;
+    }
+    (micros, at + 1 + n)
+}
+
+/// `Z`, `+01:00`, `+0100`, `+01`, ` +0100`, ` UTC`: seconds east and bytes taken.
+fn offset(text: &[u8]) -> Option<(Option<i32>, usize)> {
+    let (rest, space) = match text {
+        [b' ', rest @ ..] => (rest, 1),
+        _ => (text, 0),
+    };
+    let (sign, digits) = match rest {
+        [b'Z', ..] if space == 0 => return Some((Some(0), 1)),
+        [b'U', b'T', b'C', ..] | [b'G', b'M', b'T', ..] => return Some((Some(0), space + 3)),
+        [b'+', d @ ..] => (1, d),
+        [b'-', d @ ..] => (-1, d),
+        _ => return None,
+    };
+    let (minutes, n) = match digits {
+        [a, b, b':', c, d, ..] | [a, b, c, d, ..] if two(*c, *d).is_some() => {
+            let colon = usize::from(digits.get(2) == Some(&b':'));
+            (two(*a, *b)? * 60 + two(*c, *d)?, 5 + colon)
+        }
+        [a, b, ..] if space == 0 => (two(*a, *b)? * 60, 3),
+        _ => return None,
+    };
+    let seconds = i32::try_from(minutes * 60).ok().filter(|s| *s <= 16 * 3600)?;
+    Some((Some(sign * seconds), space + n))
+}
+
+type Minute = (i32, u32, u32, u32, u32);
+
+fn minute_of(grammar: fn(&[u8]) -> IResult<&[u8], Minute>, prefix: &[u8]) -> Option<i64> {
+    let (_, (year, month, day, hour, minute)) = grammar(prefix).ok()?;
+    minute_start(year, month, day, hour, minute)
+}
+
+fn minute_start(year: i32, month: u32, day: u32, hour: u32, minute: u32) -> Option<i64> {
+    let time = NaiveDate::from_ymd_opt(year, month, day)?.and_hms_opt(hour, minute, 0)?;
+    Some(time.and_utc().timestamp())
+}
+
+fn number<'a>(width: usize) -> impl Parser<&'a [u8], Output = u32, Error = nom::error::Error<&'a [u8]>> {
+    map_opt(take(width), |d: &[u8]| whole(d).and_then(|n| u32::try_from(n).ok()))
+}
+
+fn month(text: &[u8]) -> IResult<&[u8], u32> {
+    alt((
+        value(1, tag(&b"Jan"[..])),
+        value(2, tag(&b"Feb"[..])),
+        value(3, tag(&b"Mar"[..])),
+        value(4, tag(&b"Apr"[..])),
+        value(5, tag(&b"May"[..])),
+        value(6, tag(&b"Jun"[..])),
+        value(7, tag(&b"Jul"[..])),
+        value(8, tag(&b"Aug"[..])),
+        value(9, tag(&b"Sep"[..])),
+        value(10, tag(&b"Oct"[..])),
+        value(11, tag(&b"Nov"[..])),
+        value(12, tag(&b"Dec"[..])),
+    ))
+    .parse(text)
+}
+
+fn clf_prefix(text: &[u8]) -> IResult<&[u8], Minute> {
+    let (rest, (day, _, month, _, year)) = (number(2), tag("/"), month, tag("/"), number(4)).parse(text)?;
+    let (rest, (_, hour, _, minute)) = (tag(":"), number(2), tag(":"), number(2)).parse(rest)?;
+    Ok((rest, (year.try_into().unwrap_or(0), month, day, hour, minute)))
+}
+
+fn iso_prefix(text: &[u8]) -> IResult<&[u8], Minute> {
+    dated(text, "-", "T ")
+}
+
+fn slashed_prefix(text: &[u8]) -> IResult<&[u8], Minute> {
+    dated(text, "/", " ")
+}
+
+fn dated<'a>(text: &'a [u8], separator: &str, between: &str) -> IResult<&'a [u8], Minute> {
+    let (rest, (year, _, month, _, day)) =
+        (number(4), tag(separator), number(2), tag(separator), number(2)).parse(text)?;
+    let (rest, (_, hour, _, minute)) = (one_of(between), number(2), tag(":"), number(2)).parse(rest)?;
+    Ok((rest, (year.try_into().unwrap_or(0), month, day, hour, minute)))
+}
+
+/// `Sun May 14 12:00` or `Sun May  4 12:00`.
+fn asctime_prefix(text: &[u8]) -> IResult<&[u8], (u32, u32, u32, u32)> {
+    let letter = || satisfy(|c| c.is_ascii_alphabetic());
+    let (rest, (_, _, _, _, month, _)) =
+        (letter(), letter(), letter(), tag(" "), month, tag(" ")).parse(text)?;
+    let (rest, padded) = opt(tag(" ")).parse(rest)?;
+    let (rest, day) = number(if padded.is_some() { 1 } else { 2 }).parse(rest)?;
+    let (rest, (_, hour, _, minute)) = (tag(" "), number(2), tag(":"), number(2)).parse(rest)?;
+    Ok((rest, (month, day, hour, minute)))
+}

@@ -1,0 +1,143 @@
+//! Health checks and monitors: requests that no user sent.
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::model::Request;
+
+const BUILT_IN: &str = include_str!("probes.toml");
+
+/// Slots of the agent cache: a site's traffic has a few hundred agents that make up nearly all lines.
+const CACHE_SLOTS: usize = 512;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    agents: Vec<String>,
+    paths: Vec<String>,
+}
+
+/// What tells probes from users.
+#[derive(Debug)]
+pub struct Probes {
+    agents: AhoCorasick,
+    /// Sorted.
+    paths: Vec<Vec<u8>>,
+    /// For each length of a path, which last bytes (as bits of `byte & 63`) occur: rules out nearly all at once.
+    shapes: [u64; 64],
+}
+
+/// Agents already judged. Holds no more than [`CACHE_SLOTS`]; a verdict depends on the agent alone.
+#[derive(Debug)]
+pub struct AgentCache {
+    slots: Vec<(Vec<u8>, bool)>,
+}
+
+impl Default for AgentCache {
+    fn default() -> Self {
+        Self { slots: vec![(Vec::new(), false); CACHE_SLOTS] }
+    }
+}
+
+impl Probes {
+    /// The probes that come with the program.
+    ///
+    /// # Errors
+    /// Only if the data file is wrong, which a test rules out.
+    pub fn built_in() -> Result<Self> {
+        let wrong = |why: String| Error::Usage(format!("probes.toml: {why}"));
+        let file: File = toml::from_str(BUILT_IN).map_err(|e| wrong(e.to_string()))?;
+        let agents = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(&file.agents)
+            .map_err(|e| wrong(e.to_string()))?;
+        let mut paths: Vec<Vec<u8>> = file.paths.into_iter().map(String::into_bytes).collect();
+        paths.sort();
+        let mut shapes = [0u64; 64];
+        for path in &paths {
+            if let (Some(slot), Some(last)) = (shapes.get_mut(path.len()), path.last()) {
+                *slot |= 1 << (last & 63);
+            }
+        }
+        Ok(Self { agents, paths, shapes })
+    }
+
+    /// Whether a machine that watches the site sent this request.
+    #[inline]
+    pub fn is_probe(&self, request: &Request<'_>, cache: &mut AgentCache) -> bool {
+        request.path.is_some_and(|p| self.is_probe_path(p))
+            || request.user_agent.is_some_and(|agent| self.is_probe_agent(agent, cache))
+    }
+
+    fn is_probe_path(&self, path: &[u8]) -> bool {
+        let path = match path.get(..path.len().min(64)).and_then(|head| memchr::memchr(b'?', head)) {
+            Some(at) => path.get(..at).unwrap_or(path),
+            None => path,
+        };
+        let (Some(shape), Some(last)) = (self.shapes.get(path.len()), path.last()) else { return false };
+        shape >> (last & 63) & 1 == 1 && self.paths.binary_search_by(|p| p.as_slice().cmp(path)).is_ok()
+    }
+
+    fn is_probe_agent(&self, agent: &[u8], cache: &mut AgentCache) -> bool {
+        let Some(slot) = cache.slots.get_mut(slot_of(agent)) else { return self.agents.is_match(agent) };
+        if slot.0 != agent {
+            slot.0.clear();
+            slot.0.extend_from_slice(agent);
+            slot.1 = self.agents.is_match(agent);
+        }
+        slot.1
+    }
+}
+
+/// A cheap hash over length, head, middle and tail: a collision costs a search, nothing else.
+fn slot_of(agent: &[u8]) -> usize {
+    let word = |at: usize| {
+        agent.get(at..).and_then(|rest| rest.first_chunk::<8>()).map_or(0, |chunk| u64::from_le_bytes(*chunk))
+    };
+    let length = agent.len();
+    let mut hash =
+        word(0) ^ word(length.saturating_sub(8)).rotate_left(17) ^ word(length / 2).rotate_left(31);
+    hash = (hash ^ length as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    usize::try_from(hash >> 55).unwrap_or(0) % CACHE_SLOTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn probe(path: &str, agent: &str) -> bool {
+        let request =
+            Request { path: Some(path.as_bytes()), user_agent: Some(agent.as_bytes()), ..Request::default() };
+        Probes::built_in().unwrap().is_probe(&request, &mut AgentCache::default())
+    }
+
+    #[test]
+    fn health_checks_and_monitors_are_probes() {
+        assert!(probe("/healthz", "curl/8"));
+        assert!(probe("/server-status?auto", "Go-http-client/1.1"));
+        assert!(probe("/", "ELB-HealthChecker/2.0"));
+        assert!(probe("/", "Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)"));
+        assert!(probe("*", "Apache/2.4.57 (Debian) (internal dummy connection)"));
+        assert!(probe("/", "KUBE-PROBE/1.27"));
+    }
+
+    #[test]
+    fn users_are_not() {
+        assert!(!probe("/health-insurance", "Mozilla/5.0 (X11; Linux x86_64) Firefox/115.0"));
+        assert!(!probe("/", "Mozilla/5.0"));
+        assert!(!probe("/statuses", "Googlebot/2.1"));
+    }
+
+    #[test]
+    fn a_verdict_does_not_depend_on_the_agents_seen_before() {
+        let probes = Probes::built_in().unwrap();
+        let mut cache = AgentCache::default();
+        for i in 0..5_000 {
+            let agent = format!("agent {i} {}", if i % 7 == 0 { "Pingdom" } else { "x" });
+            let request = Request { user_agent: Some(agent.as_bytes()), ..Request::default() };
+            assert_eq!(probes.is_probe(&request, &mut cache), i % 7 == 0);
+        }
+    }
+}

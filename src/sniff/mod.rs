@@ -1,0 +1,170 @@
+//! First lines → the format that fits them, how well, and the runner-up.
+//!
+//! Never knows a format by its name. What a line is read as depends on that line and the file's first lines alone,
+//! never on the lines between: so the result is the same however a file is cut.
+
+use crate::format::{Catalog, Definition};
+use crate::model::Event;
+use crate::parse::{LineParser, Reject, Scratch};
+
+/// Lines that are tried at the head of a file.
+pub const HEAD_LINES: usize = 200;
+/// Bytes that are looked at for them.
+pub const HEAD_BYTES: usize = 64 * 1024;
+
+/// The index of a format in [`Formats`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FormatId(pub u16);
+
+/// All formats, compiled once.
+#[derive(Debug)]
+pub struct Formats {
+    entries: Vec<(Definition, LineParser)>,
+}
+
+/// What the head of a file looks like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sniffed {
+    /// Formats in the order in which each line of the file is tried: the one that fits the head best first.
+    pub order: Vec<FormatId>,
+    /// Share of the tried lines that the first accepts, in percent.
+    pub confidence_percent: u8,
+    /// The next best and its share, if it accepts any line.
+    pub runner_up: Option<(FormatId, u8)>,
+}
+
+impl Formats {
+    /// Compiles a catalog.
+    pub fn new(catalog: &Catalog) -> Self {
+        Self { entries: catalog.iter().map(|d| (d.clone(), LineParser::new(d))).collect() }
+    }
+
+    /// One format only, as the user named it.
+    pub fn only(definition: Definition) -> Self {
+        let parser = LineParser::new(&definition);
+        Self { entries: vec![(definition, parser)] }
+    }
+
+    /// The definition behind an id.
+    pub fn definition(&self, id: FormatId) -> Option<&Definition> {
+        self.entries.get(usize::from(id.0)).map(|(d, _)| d)
+    }
+
+    fn ids(&self) -> impl Iterator<Item = FormatId> {
+        (0..u16::try_from(self.entries.len()).unwrap_or(u16::MAX)).map(FormatId)
+    }
+
+    /// Tries every format on the first lines of `head`.
+    pub fn sniff(&self, head: &[u8]) -> Sniffed {
+        let head = head.get(..HEAD_BYTES).unwrap_or(head);
+        let lines: Vec<&[u8]> = lines(head).filter(|l| !l.is_empty()).take(HEAD_LINES).collect();
+        let mut scratch = Scratch::default();
+        let mut scores: Vec<(usize, FormatId)> = self
+            .ids()
+            .map(|id| (lines.iter().filter(|l| self.parse_as(id, l, &mut scratch).is_ok()).count(), id))
+            .collect();
+        // ids are in the order of rank, which settles ties
+        scores.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        let percent = |n: usize| u8::try_from(n * 100 / lines.len().max(1)).unwrap_or(100);
+        Sniffed {
+            confidence_percent: scores.first().map_or(0, |s| percent(s.0)),
+            runner_up: scores.get(1).filter(|s| s.0 > 0).map(|s| (s.1, percent(s.0))),
+            order: order(&scores),
+        }
+    }
+
+    fn parse_as<'a>(&self, id: FormatId, line: &'a [u8], scratch: &mut Scratch) -> Result<Event<'a>, Reject> {
+        match self.entries.get(usize::from(id.0)) {
+            Some((_, parser)) => parser.parse(line, scratch),
+            None => Err(Reject::Mismatch),
+        }
+    }
+
+    /// Reads a line as the first format of `order` that accepts it.
+    ///
+    /// # Errors
+    /// Why none does.
+    pub fn parse<'a>(
+        &self,
+        order: &[FormatId],
+        line: &'a [u8],
+        scratch: &mut Scratch,
+    ) -> Result<(FormatId, Event<'a>), Reject> {
+        let mut reason = Reject::Mismatch;
+        for &id in order {
+            match self.parse_as(id, line, scratch) {
+                Ok(event) => return Ok((id, event)),
+                Err(Reject::TooDeep) => reason = Reject::TooDeep,
+                Err(Reject::Mismatch) => {}
+            }
+        }
+        Err(reason)
+    }
+}
+
+/// The best first; the others by rank, so that the order depends on the winner alone.
+fn order(scores: &[(usize, FormatId)]) -> Vec<FormatId> {
+    let Some(&(_, best)) = scores.first() else { return Vec::new() };
+    let mut others: Vec<FormatId> = scores.iter().map(|s| s.1).filter(|&id| id != best).collect();
+    others.sort();
+    std::iter::once(best).chain(others).collect()
+}
+
+/// The lines of a chunk, without line ends, NULs at either end, or a byte order mark.
+pub fn lines(chunk: &[u8]) -> impl Iterator<Item = &[u8]> {
+    chunk.split_inclusive(|&b| b == b'\n').map(trim)
+}
+
+/// A line without its end (`\n`, `\r\n`), a byte order mark, and NULs that a crash left around it.
+#[inline]
+pub fn trim(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match line {
+        [0, ..] | [.., 0] => {
+            let start = line.iter().position(|&b| b != 0).unwrap_or(line.len());
+            let end = line.iter().rposition(|&b| b != 0).map_or(start, |at| at + 1);
+            line.get(start..end).unwrap_or_default()
+        }
+        [0xEF, 0xBB, 0xBF, rest @ ..] => rest,
+        _ => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMBINED: &str =
+        r#"203.0.113.7 - - [14/May/2023:12:00:03 +0100] "GET / HTTP/1.1" 200 5 "-" "curl""#;
+
+    fn formats() -> Formats {
+        Formats::new(&Catalog::built_in().unwrap())
+    }
+
+    #[test]
+    fn the_format_of_most_lines_wins_whatever_the_first_line_is() {
+        let formats = formats();
+        let head = format!("garbage\n{COMBINED}\n{COMBINED}\r\n2023/05/14 12:00:03 [notice] 1#1: start\n");
+        let sniffed = formats.sniff(head.as_bytes());
+        assert_eq!(formats.definition(sniffed.order[0]).unwrap().name, "combined");
+        assert_eq!(sniffed.confidence_percent, 50);
+        assert_eq!(formats.definition(sniffed.runner_up.unwrap().0).unwrap().name, "nginx-error");
+    }
+
+    #[test]
+    fn a_line_of_another_format_is_still_read() {
+        let formats = formats();
+        let order = formats.sniff(COMBINED.as_bytes()).order;
+        let line = b"2023/05/14 12:00:03 [notice] 1#1: start";
+        assert!(formats.parse(&order, line, &mut Scratch::default()).is_ok());
+    }
+
+    #[test]
+    fn line_ends_byte_order_marks_and_nul_padding_are_no_part_of_a_line() {
+        assert_eq!(trim(b"a\r\n"), b"a");
+        assert_eq!(trim(b"\0\0\0a\0\n"), b"a");
+        assert_eq!(trim(b"\xEF\xBB\xBFa"), b"a");
+        assert_eq!(trim(b"\0\0"), b"");
+    }
+}

@@ -1,0 +1,387 @@
+//! The path that every line takes.
+
+use super::tally::{Day, Span};
+use super::{Cell, Example, Limits, Merge, Rare, RareKind, Reason, Seam, Tally, Timed, Windows, block_of};
+use crate::model::{Event, Kind, Level, MICROS, Message, Request, Stamp, Status, Timestamp};
+use crate::parse::{Reject, Scratch};
+use crate::signature::{AgentCache, Probes, Rules};
+use crate::sniff::{FormatId, Formats, trim};
+
+/// Bytes of a line that are kept as an example or a rare line.
+const KEPT_TEXT: usize = 512;
+
+/// Counts the lines of one piece of a source.
+pub struct Surveyor<'a> {
+    formats: &'a Formats,
+    order: &'a [FormatId],
+    probes: &'a Probes,
+    rules: &'a Rules,
+    limits: Limits,
+    scratch: Scratch,
+    agents: AgentCache,
+    tally: Tally,
+    /// Where the piece begins, once known.
+    start: Option<u64>,
+    seam: Seam,
+    /// Counts of the current block and second, kept out of the maps while they last.
+    block: Block,
+    second: Second,
+    day: DayCount,
+    statuses: [u32; 600],
+    clients: [u32; 16],
+    format: (FormatId, u64),
+}
+
+/// The block that the last line began in.
+#[derive(Default)]
+struct Block {
+    index: u32,
+    end: u64,
+    lines: u64,
+    zoned: Span,
+    naive: Span,
+}
+
+/// The second of the last request.
+#[derive(Default)]
+struct Second {
+    at: i64,
+    zoned: bool,
+    cell: Cell,
+    window: Option<(u64, i64)>,
+}
+
+/// The day of the last record.
+#[derive(Default)]
+struct DayCount {
+    at: i64,
+    zoned: bool,
+    day: Day,
+}
+
+impl<'a> Surveyor<'a> {
+    /// A surveyor for a source whose lines are read in this order of formats.
+    pub fn new(
+        formats: &'a Formats,
+        order: &'a [FormatId],
+        probes: &'a Probes,
+        rules: &'a Rules,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            formats,
+            order,
+            probes,
+            rules,
+            limits,
+            scratch: Scratch::default(),
+            agents: AgentCache::default(),
+            tally: Tally::new(limits),
+            start: None,
+            seam: Seam::default(),
+            block: Block::default(),
+            second: Second { at: i64::MIN, ..Second::default() },
+            day: DayCount::default(),
+            statuses: [0; 600],
+            clients: [0; 16],
+            format: (FormatId(0), 0),
+        }
+    }
+
+    /// Counts whole lines, the first of which begins at `offset` of the source.
+    pub fn lines(&mut self, offset: u64, bytes: &[u8]) {
+        self.start.get_or_insert(offset);
+        self.tally.bytes = self.tally.bytes.saturating_add(bytes.len() as u64);
+        let mut rest = bytes;
+        let mut at = offset;
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |n| n + 1);
+            let Some((line, after)) = rest.split_at_checked(end) else { break };
+            self.line(at, line);
+            at = at.saturating_add(end as u64);
+            rest = after;
+        }
+    }
+
+    /// Counts a line that was too long to read.
+    pub fn over_long(&mut self, offset: u64, length: u64) {
+        self.start.get_or_insert(offset);
+        self.tally.bytes = self.tally.bytes.saturating_add(length);
+        self.enter_block(offset);
+        self.tally.lines = self.tally.lines.saturating_add(1);
+        self.skip(Reason::OverLong, offset, b"");
+    }
+
+    #[inline]
+    fn line(&mut self, offset: u64, raw: &[u8]) {
+        self.enter_block(offset);
+        self.tally.lines = self.tally.lines.saturating_add(1);
+        let line = trim(raw);
+        match self.formats.parse(self.order, line, &mut self.scratch) {
+            Ok((format, event)) => self.record(offset, format, &event),
+            Err(Reject::TooDeep) => self.skip(Reason::TooDeep, offset, line),
+            Err(Reject::Mismatch) => {
+                let blank = line.iter().all(u8::is_ascii_whitespace);
+                self.orphan(if blank { Reason::Blank } else { Reason::NoFormat }, offset, line);
+            }
+        }
+    }
+
+    #[inline]
+    fn enter_block(&mut self, offset: u64) {
+        if offset >= self.block.end || self.block.lines == 0 {
+            self.leave_block();
+            self.block.index = block_of(offset);
+            self.block.end = (offset / super::BLOCK + 1).saturating_mul(super::BLOCK);
+        }
+        self.block.lines = self.block.lines.saturating_add(1);
+    }
+
+    fn leave_block(&mut self) {
+        let block = std::mem::take(&mut self.block);
+        if block.lines == 0 {
+            return;
+        }
+        let lines = self.tally.block_lines.entry(block.index).or_default();
+        *lines = lines.saturating_add(block.lines);
+        for (timed, span) in [(&mut self.tally.zoned, block.zoned), (&mut self.tally.naive, block.naive)] {
+            if let (Some(first), Some(last)) = (span.first, span.last) {
+                for seen in [first, last] {
+                    timed.blocks.entry(block.index).or_default().see(seen);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn record(&mut self, offset: u64, format: FormatId, event: &Event<'_>) {
+        if format != self.format.0 {
+            self.leave_format();
+            self.format.0 = format;
+        }
+        self.format.1 += 1;
+        if let Some(stamp) = event.stamp {
+            let span = if stamp.offset.is_some() { &mut self.block.zoned } else { &mut self.block.naive };
+            span.see(stamp.at);
+            self.day(stamp);
+        }
+        match &event.kind {
+            Kind::Request(request) => {
+                self.seam.open = Some(false);
+                self.request(event.stamp, request);
+            }
+            Kind::Message(message) => {
+                self.count_offset(event.stamp, 1);
+                let continues = self.formats.definition(format).is_some_and(|d| d.continuation);
+                self.seam.open = Some(continues);
+                if let Some(stamp) = event.stamp {
+                    self.message(offset, stamp, message);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn day(&mut self, stamp: Stamp) {
+        let zoned = stamp.offset.is_some();
+        let day = stamp.at.micros().div_euclid(86_400 * MICROS);
+        if day != self.day.at || zoned != self.day.zoned {
+            self.leave_day();
+            self.day = DayCount { at: day, zoned, day: Day::default() };
+        }
+        self.day.day.records += 1;
+        self.day.day.span.see(stamp.at);
+    }
+
+    fn leave_day(&mut self) {
+        let DayCount { at, zoned, day } = std::mem::take(&mut self.day);
+        if day.records > 0 {
+            self.timed(zoned).days.bucket(at).absorb(day);
+        }
+    }
+
+    fn leave_format(&mut self) {
+        if self.format.1 > 0 {
+            let count = self.tally.records.entry(self.format.0).or_default();
+            *count = count.saturating_add(self.format.1);
+            self.format.1 = 0;
+        }
+    }
+
+    #[inline]
+    fn request(&mut self, stamp: Option<Stamp>, request: &Request<'_>) {
+        let code = request.status.map_or(0, Status::code);
+        if let Some(slot) = self.statuses.get_mut(usize::from(code)) {
+            *slot = slot.saturating_add(1);
+        } else {
+            *self.tally.statuses.entry(code).or_default() += 1;
+        }
+        let Some(stamp) = stamp else { return };
+        let second = stamp.at.second();
+        let zoned = stamp.offset.is_some();
+        if second != self.second.at || zoned != self.second.zoned {
+            self.leave_second();
+            self.second =
+                Second { at: second, zoned, cell: Cell::default(), window: Windows::sampled(second) };
+        }
+        self.count_offset(Some(stamp), 1);
+        let failed = request.status.is_some_and(Status::is_server_error);
+        if request.malformed.is_some() {
+            self.second.cell.malformed += 1;
+            self.second.cell.aside_failures += u32::from(failed);
+            return;
+        }
+        if self.probes.is_probe(request, &mut self.agents) {
+            self.second.cell.probes += 1;
+            self.second.cell.aside_failures += u32::from(failed);
+            return;
+        }
+        self.second.cell.requests += 1;
+        let client = request.client.map(client_bucket);
+        if let Some(slot) = client.and_then(|c| self.clients.get_mut(c)) {
+            *slot += 1;
+        }
+        if failed {
+            self.second.cell.failures += 1;
+            self.failure(second, zoned, code, client);
+        }
+        if let (Some(window), Some(path)) = (self.second.window, request.path) {
+            self.timed(zoned).windows.add(window, request.method.unwrap_or_default(), path);
+        }
+        if let (Some(latency), false) = (request.latency_us, failed) {
+            self.timed(zoned).latency.bucket(second.div_euclid(60)).record(latency);
+        }
+    }
+
+    fn timed(&mut self, zoned: bool) -> &mut Timed {
+        if zoned { &mut self.tally.zoned } else { &mut self.tally.naive }
+    }
+
+    fn leave_clients(&mut self) {
+        let counts = std::mem::take(&mut self.clients);
+        for (into, count) in self.tally.clients.iter_mut().zip(counts) {
+            *into = into.saturating_add(u64::from(count));
+        }
+    }
+
+    fn failure(&mut self, second: i64, zoned: bool, code: u16, client: Option<usize>) {
+        let failing = self.timed(zoned).failing.bucket(second);
+        failing.add(code, 1);
+        if let Some(slot) = client.and_then(|c| failing.clients.get_mut(c)) {
+            *slot = slot.saturating_add(1);
+        }
+    }
+
+    fn leave_second(&mut self) {
+        let Second { at, zoned, cell, .. } =
+            std::mem::replace(&mut self.second, Second { at: i64::MIN, ..Second::default() });
+        if cell == Cell::default() {
+            return;
+        }
+        let groups = &mut self.timed(zoned).groups;
+        // which slot of the group it is depends on how wide the groups have become, which making a group may change
+        groups.bucket(at >> 6);
+        let slot = usize::try_from((at >> groups.shift()) & 63).unwrap_or(0);
+        if let Some(mine) = groups.bucket(at >> 6).0.get_mut(slot) {
+            mine.add(&cell);
+        }
+    }
+
+    fn count_offset(&mut self, stamp: Option<Stamp>, count: u64) {
+        match stamp {
+            Some(Stamp { offset: Some(offset), .. }) => {
+                let seen = self.tally.offsets.entry(offset).or_default();
+                *seen = seen.saturating_add(count);
+            }
+            Some(_) => self.tally.naive_records = self.tally.naive_records.saturating_add(count),
+            None => {}
+        }
+    }
+
+    fn message(&mut self, offset: u64, stamp: Stamp, message: &Message<'_>) {
+        let kind = match self.rules.find(message.text) {
+            Some(rule) => RareKind::Rule(rule),
+            None if message.level.is_some_and(|l| l <= Level::Error) => RareKind::Severe,
+            None => return,
+        };
+        let limits = self.limits;
+        let lines = self
+            .timed(stamp.offset.is_some())
+            .rare
+            .entry(kind)
+            .or_insert_with(|| super::Coarse::new(limits.rare));
+        let rare = lines.bucket(stamp.at.second().div_euclid(60));
+        rare.count = rare.count.saturating_add(1);
+        keep_first(rare, stamp.at, offset, message);
+    }
+
+    /// A line that no format accepts: a part of the record before it, or nothing.
+    fn orphan(&mut self, reason: Reason, offset: u64, line: &[u8]) {
+        match self.seam.open {
+            Some(true) => self.tally.continuation = self.tally.continuation.saturating_add(1),
+            Some(false) => self.skip(reason, offset, line),
+            None => {
+                *self.seam.orphans.entry(reason).or_default() += 1;
+                self.seam.example.get_or_insert_with(|| example(offset, line));
+            }
+        }
+    }
+
+    fn skip(&mut self, reason: Reason, offset: u64, line: &[u8]) {
+        *self.tally.skipped.entry(reason).or_default() += 1;
+        self.tally.example.get_or_insert_with(|| example(offset, line));
+    }
+
+    /// The counts of this piece.
+    pub fn finish(mut self) -> Tally {
+        self.leave_second();
+        self.leave_block();
+        self.leave_format();
+        self.leave_day();
+        self.leave_clients();
+        for (code, &count) in (0u16..).zip(&self.statuses) {
+            if count > 0 {
+                let seen = self.tally.statuses.entry(code).or_default();
+                *seen = seen.saturating_add(u64::from(count));
+            }
+        }
+        if let Some(start) = self.start {
+            self.tally.seams.insert(start, self.seam);
+        }
+        self.tally
+    }
+}
+
+fn keep_first(rare: &mut Rare, at: Timestamp, offset: u64, message: &Message<'_>) {
+    let earlier = rare.first.as_ref().is_none_or(|first| (at, offset) < (first.0, first.1));
+    if earlier {
+        rare.first = Some((at, offset, message.level, cut(message.text).into()));
+    }
+}
+
+fn example(offset: u64, line: &[u8]) -> Example {
+    Example { offset, text: cut(line).into() }
+}
+
+fn cut(text: &[u8]) -> &[u8] {
+    text.get(..KEPT_TEXT).unwrap_or(text)
+}
+
+/// One of sixteen, by the client's address.
+#[inline]
+fn client_bucket(client: &[u8]) -> usize {
+    let word = |at: usize| {
+        client
+            .get(at..)
+            .and_then(|rest| rest.first_chunk::<8>())
+            .map_or_else(|| tail(client), |chunk| u64::from_le_bytes(*chunk))
+    };
+    let length = client.len();
+    let mixed = word(0).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ word(length.saturating_sub(8)).rotate_left(29);
+    usize::try_from(mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 60).unwrap_or(0)
+}
+
+/// Under eight bytes as a number.
+fn tail(bytes: &[u8]) -> u64 {
+    bytes.iter().take(8).fold(0, |word, &b| word << 8 | u64::from(b))
+}

@@ -1,0 +1,431 @@
+//! What the survey keeps.
+
+use std::collections::BTreeMap;
+
+use super::merge::{greatest, least};
+use super::{Bucket, Coarse, Merge, Windows};
+use crate::model::{Histogram, Level, Offset, Timestamp};
+use crate::signature::RuleId;
+use crate::sniff::FormatId;
+
+/// Bytes of a source for which the survey notes first and last time and the number of lines: what the inspect pass
+/// finds its way by.
+pub const BLOCK: u64 = 256 * 1024;
+
+/// Days told apart: eleven years.
+const MAX_DAYS: usize = 4_096;
+
+/// The block that an offset lies in.
+pub const fn block_of(offset: u64) -> u32 {
+    let block = offset / BLOCK;
+    if block > u32::MAX as u64 { u32::MAX } else { block as u32 }
+}
+
+/// How much a tally may keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Groups of 64 seconds, 1.25 KiB each.
+    pub groups: usize,
+    /// Slots with failures, about 150 bytes each.
+    pub failing: usize,
+    /// Slots with rare lines of one kind, about 400 bytes each.
+    pub rare: usize,
+    /// Minutes with a latency sketch, about 200 bytes each.
+    pub minutes: usize,
+}
+
+impl Limits {
+    /// Shares a fixed memory among so many sources.
+    pub fn for_sources(sources: usize) -> Self {
+        let share = |most: usize, least: usize| (most / sources.max(1)).clamp(least.min(most), most);
+        // at one source: 40 MiB of groups (24 days of seconds), 10 MiB of failures
+        Self {
+            groups: share(32_768, 512),
+            failing: share(65_536, 1_024),
+            rare: share(2_048, 64),
+            minutes: share(16_384, 512),
+        }
+    }
+}
+
+/// Why a line became no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// No format accepts it.
+    NoFormat,
+    /// Nothing stands in it.
+    Blank,
+    /// Longer than a line may be.
+    OverLong,
+    /// JSON nested too deep.
+    TooDeep,
+}
+
+impl Reason {
+    /// As published in `inputs[].skipped`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoFormat => "no format fits",
+            Self::Blank => "blank",
+            Self::OverLong => "over-long",
+            Self::TooDeep => "nested too deep",
+        }
+    }
+}
+
+/// Counts of one slot of time (a second, unless the data is very long).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cell {
+    /// Requests of users.
+    pub requests: u32,
+    /// Those of them answered 5xx.
+    pub failures: u32,
+    /// Requests of health checks and monitors.
+    pub probes: u32,
+    /// Lines that are no request of anybody: TLS bytes on a plain port, connections without a request line.
+    pub malformed: u32,
+    /// Probes and malformed ones answered 5xx.
+    pub aside_failures: u32,
+}
+
+impl Cell {
+    /// Adds what `other` counted.
+    pub fn add(&mut self, other: &Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.failures = self.failures.saturating_add(other.failures);
+        self.probes = self.probes.saturating_add(other.probes);
+        self.malformed = self.malformed.saturating_add(other.malformed);
+        self.aside_failures = self.aside_failures.saturating_add(other.aside_failures);
+    }
+}
+
+/// 64 slots in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group(pub Box<[Cell; 64]>);
+
+impl Default for Group {
+    fn default() -> Self {
+        Self(Box::new([Cell::default(); 64]))
+    }
+}
+
+impl Merge for Group {
+    fn absorb(&mut self, other: Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0.iter()) {
+            mine.add(theirs);
+        }
+    }
+}
+
+impl Bucket for Group {
+    fn widen(self, upper: bool) -> Self {
+        let mut wide = Self::default();
+        let half = wide.0.iter_mut().skip(if upper { 32 } else { 0 });
+        for (into, pair) in half.zip(self.0.chunks(2)) {
+            pair.iter().for_each(|cell| into.add(cell));
+        }
+        wide
+    }
+}
+
+/// Failures of users' requests in one slot.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Failing {
+    /// (status, count), ascending.
+    pub statuses: Vec<(u16, u32)>,
+    /// Counts by a 4-bit hash of the client.
+    pub clients: [u16; 16],
+}
+
+impl Failing {
+    /// Counts a failure.
+    pub fn add(&mut self, status: u16, count: u32) {
+        match self.statuses.binary_search_by_key(&status, |s| s.0) {
+            Ok(at) => {
+                if let Some(slot) = self.statuses.get_mut(at) {
+                    slot.1 = slot.1.saturating_add(count);
+                }
+            }
+            Err(at) => self.statuses.insert(at, (status, count)),
+        }
+    }
+}
+
+impl Merge for Failing {
+    fn absorb(&mut self, other: Self) {
+        other.statuses.iter().for_each(|&(status, count)| self.add(status, count));
+        for (mine, theirs) in self.clients.iter_mut().zip(other.clients) {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
+}
+
+impl Bucket for Failing {
+    fn widen(self, _: bool) -> Self {
+        self
+    }
+}
+
+/// What kind of rare line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RareKind {
+    /// A known message.
+    Rule(RuleId),
+    /// Any other message at error level or above.
+    Severe,
+}
+
+/// Lines of one kind in one minute: how many, and the first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rare {
+    /// How many.
+    pub count: u64,
+    /// (time, offset, level, text) of the earliest.
+    pub first: Option<(Timestamp, u64, Option<Level>, Box<[u8]>)>,
+}
+
+impl Merge for Rare {
+    fn absorb(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.first = least(self.first.take(), other.first);
+    }
+}
+
+impl Bucket for Rare {
+    fn widen(self, _: bool) -> Self {
+        self
+    }
+}
+
+impl Merge for Histogram {
+    fn absorb(&mut self, other: Self) {
+        self.merge(&other);
+    }
+}
+
+impl Bucket for Histogram {
+    fn widen(self, _: bool) -> Self {
+        self
+    }
+}
+
+/// First and last time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Span {
+    /// The earliest.
+    pub first: Option<Timestamp>,
+    /// The latest.
+    pub last: Option<Timestamp>,
+}
+
+impl Span {
+    /// Widens the span to take `at` in.
+    #[inline]
+    pub fn see(&mut self, at: Timestamp) {
+        self.first = least(self.first, Some(at));
+        self.last = greatest(self.last, Some(at));
+    }
+}
+
+impl Merge for Span {
+    fn absorb(&mut self, other: Self) {
+        self.first = least(self.first, other.first);
+        self.last = greatest(self.last, other.last);
+    }
+}
+
+/// Records of one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Day {
+    /// How many have a time.
+    pub records: u64,
+    /// First and last of them.
+    pub span: Span,
+}
+
+impl Merge for Day {
+    fn absorb(&mut self, other: Self) {
+        self.records.absorb(other.records);
+        self.span.absorb(other.span);
+    }
+}
+
+impl Bucket for Day {
+    fn widen(self, _: bool) -> Self {
+        self
+    }
+}
+
+/// Everything that is counted by time. A source whose lines state their zone and some that do not has two of them:
+/// the times of the second are wall-clock readings until its zone is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timed {
+    /// Records per day: tells a clock gone wrong from the time that the log is about.
+    pub days: Coarse<Day>,
+    /// Requests; the unit of time is 64 seconds.
+    pub groups: Coarse<Group>,
+    /// Failures; the unit of time is a second.
+    pub failing: Coarse<Failing>,
+    /// Latencies of requests not answered 5xx; the unit of time is a minute.
+    pub latency: Coarse<Histogram>,
+    /// Rare lines; the unit of time is a minute.
+    pub rare: BTreeMap<RareKind, Coarse<Rare>>,
+    /// Block → first and last time in it.
+    pub blocks: BTreeMap<u32, Span>,
+    /// Samples of requests, to tell which source repeats another's.
+    pub windows: Windows,
+}
+
+impl Timed {
+    /// Nothing counted yet.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            days: Coarse::new(MAX_DAYS),
+            groups: Coarse::new(limits.groups),
+            failing: Coarse::new(limits.failing),
+            latency: Coarse::new(limits.minutes),
+            rare: BTreeMap::new(),
+            blocks: BTreeMap::new(),
+            windows: Windows::default(),
+        }
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.days.absorb(other.days);
+        self.groups.absorb(other.groups);
+        self.failing.absorb(other.failing);
+        self.latency.absorb(other.latency);
+        for (kind, lines) in other.rare {
+            match self.rare.entry(kind) {
+                std::collections::btree_map::Entry::Vacant(v) => {
+                    v.insert(lines);
+                }
+                std::collections::btree_map::Entry::Occupied(mut o) => o.get_mut().absorb(lines),
+            }
+        }
+        self.blocks.absorb(other.blocks);
+        self.windows.absorb(other.windows);
+    }
+}
+
+/// A line that no format accepts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Example {
+    /// Where it begins.
+    pub offset: u64,
+    /// Its first bytes.
+    pub text: Box<[u8]>,
+}
+
+/// What is open at the ends of a piece: whether its first orphan lines continue a record is known only when the
+/// piece before it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Seam {
+    /// Orphan lines before the piece's first record, by reason.
+    pub orphans: BTreeMap<Reason, u64>,
+    /// The first of them.
+    pub example: Option<Example>,
+    /// Whether a line after the piece may continue its last record; `None` when it has no record.
+    pub open: Option<bool>,
+}
+
+/// All that one pass over a source keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// Lines.
+    pub lines: u64,
+    /// Uncompressed bytes.
+    pub bytes: u64,
+    /// Records by format.
+    pub records: BTreeMap<FormatId, u64>,
+    /// Lines that became nothing, by reason.
+    pub skipped: BTreeMap<Reason, u64>,
+    /// Lines joined to a record.
+    pub continuation: u64,
+    /// The first line that became nothing.
+    pub example: Option<Example>,
+    /// Piece's first offset → what is open at its ends.
+    pub seams: BTreeMap<u64, Seam>,
+    /// Requests by status; those without one are under 0.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Requests of users by a 4-bit hash of the client; all zero where the log names no clients.
+    pub clients: [u64; 16],
+    /// Records with this offset written.
+    pub offsets: BTreeMap<Offset, u64>,
+    /// Records with a time but no offset.
+    pub naive_records: u64,
+    /// Block → lines that begin in it.
+    pub block_lines: BTreeMap<u32, u64>,
+    /// What is counted by time, for lines with an offset.
+    pub zoned: Timed,
+    /// The same for lines without.
+    pub naive: Timed,
+}
+
+impl Tally {
+    /// Nothing counted yet.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            lines: 0,
+            bytes: 0,
+            records: BTreeMap::new(),
+            skipped: BTreeMap::new(),
+            continuation: 0,
+            example: None,
+            seams: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            clients: [0; 16],
+            offsets: BTreeMap::new(),
+            naive_records: 0,
+            block_lines: BTreeMap::new(),
+            zoned: Timed::new(limits),
+            naive: Timed::new(limits),
+        }
+    }
+
+    /// Adds what another piece of the same source counted.
+    pub fn absorb(&mut self, other: Self) {
+        self.lines.absorb(other.lines);
+        self.bytes.absorb(other.bytes);
+        self.records.absorb(other.records);
+        self.skipped.absorb(other.skipped);
+        self.continuation.absorb(other.continuation);
+        self.example = least(self.example.take(), other.example);
+        // pieces never begin at the same offset
+        self.seams.extend(other.seams);
+        self.statuses.absorb(other.statuses);
+        for (mine, theirs) in self.clients.iter_mut().zip(other.clients) {
+            mine.absorb(theirs);
+        }
+        self.offsets.absorb(other.offsets);
+        self.naive_records.absorb(other.naive_records);
+        self.block_lines.absorb(other.block_lines);
+        self.zoned.absorb(other.zoned);
+        self.naive.absorb(other.naive);
+    }
+
+    /// Settles the seams once all pieces are merged: afterwards `lines == records + continuation + Σ skipped`.
+    pub fn settle(&mut self) {
+        let mut open = false;
+        for seam in std::mem::take(&mut self.seams).into_values() {
+            if open {
+                self.continuation =
+                    seam.orphans.values().fold(self.continuation, |sum, n| sum.saturating_add(*n));
+            } else {
+                self.skipped.absorb(seam.orphans);
+                self.example = least(self.example.take(), seam.example);
+            }
+            open = seam.open.unwrap_or(open);
+        }
+    }
+
+    /// Lines that became a record.
+    pub fn record_count(&self) -> u64 {
+        self.records.values().fold(0, |sum, n| sum.saturating_add(*n))
+    }
+
+    /// Lines before the first one that begins in `block`.
+    pub fn lines_before(&self, block: u32) -> u64 {
+        self.block_lines.range(..block).fold(0, |sum, (_, n)| sum.saturating_add(*n))
+    }
+}

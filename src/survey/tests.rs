@@ -1,0 +1,134 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::format::Catalog;
+use crate::signature::{Probes, Rules};
+use crate::sniff::Formats;
+
+struct Tools {
+    formats: Formats,
+    probes: Probes,
+    rules: Rules,
+}
+
+impl Tools {
+    fn new() -> Self {
+        Self {
+            formats: Formats::new(&Catalog::built_in().unwrap()),
+            probes: Probes::built_in().unwrap(),
+            rules: Rules::built_in().unwrap(),
+        }
+    }
+
+    /// Surveys `text` in pieces that end at these line numbers.
+    fn survey(&self, text: &[u8], cuts: &[usize], limits: Limits) -> Tally {
+        let order = self.formats.sniff(text).order;
+        let lines: Vec<&[u8]> = text.split_inclusive(|&b| b == b'\n').collect();
+        let mut cuts: Vec<usize> =
+            cuts.iter().map(|c| c % (lines.len() + 1)).chain([0, lines.len()]).collect();
+        cuts.sort_unstable();
+        cuts.dedup();
+        let mut whole = Tally::new(limits);
+        let mut pieces: Vec<Tally> = Vec::new();
+        for pair in cuts.windows(2) {
+            let offset: usize = lines[..pair[0]].iter().map(|l| l.len()).sum();
+            let mut surveyor = Surveyor::new(&self.formats, &order, &self.probes, &self.rules, limits);
+            surveyor.lines(offset as u64, &lines[pair[0]..pair[1]].concat());
+            pieces.push(surveyor.finish());
+        }
+        // last first: the order must not matter
+        pieces.into_iter().rev().for_each(|p| whole.absorb(p));
+        whole.settle();
+        whole
+    }
+}
+
+fn log(kinds: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (i, kind) in kinds.iter().enumerate() {
+        let (minute, second) = (i * 7 / 60 % 60, i * 7 % 60);
+        let clf = format!("14/May/2023:12:{minute:02}:{second:02} +0{}00", kind % 3);
+        let line = match kind % 9 {
+            0 | 1 => format!(r#"10.0.0.{kind} - - [{clf}] "GET /{i} HTTP/1.1" 200 5 "-" "Firefox""#),
+            2 => format!(r#"10.0.0.{kind} - - [{clf}] "GET / HTTP/1.1" 502 5 "-" "Firefox""#),
+            3 => format!(r#"10.0.0.{kind} - - [{clf}] "GET /healthz HTTP/1.1" 200 5 "-" "kube-probe/1""#),
+            4 => format!("2023-05-14 12:{minute:02}:{second:02},000 ERROR app boom"),
+            5 => "Traceback (most recent call last):".to_owned(),
+            6 => String::new(),
+            7 => format!(
+                "2023/05/14 12:{minute:02}:{second:02} [error] 7#7: *1 connect() failed (111: Connection refused) while connecting to upstream"
+            ),
+            _ => format!(
+                r#"{{"time":"2023-05-14T12:{minute:02}:{second:02}Z","status":"503","request_time":"0.{kind}","uri":"/"}}"#
+            ),
+        };
+        out.extend_from_slice(line.as_bytes());
+        out.push(b'\n');
+    }
+    out
+}
+
+#[test]
+fn users_probes_and_junk_are_counted_apart() {
+    let text = concat!(
+        "10.0.0.1 - - [14/May/2023:12:00:03 +0100] \"GET / HTTP/1.1\" 502 5 \"-\" \"Firefox\"\n",
+        "10.0.0.2 - - [14/May/2023:12:00:03 +0100] \"GET /a HTTP/1.1\" 200 5 \"-\" \"Firefox\"\n",
+        "10.0.0.3 - - [14/May/2023:12:00:03 +0100] \"GET /healthz HTTP/1.1\" 502 5 \"-\" \"x\"\n",
+        "10.0.0.4 - - [14/May/2023:12:00:04 +0100] \"\\x16\\x03\" 400 5 \"-\" \"-\"\n",
+    );
+    let tally = Tools::new().survey(text.as_bytes(), &[], Limits::for_sources(1));
+    let site = series(&[(&tally, Clock::Machine)], Limits::for_sources(1), i64::MIN..i64::MAX);
+    assert_eq!((site.requests, site.failures, site.probes), (4, 2, 1));
+    let slots: Vec<_> = site.series.slots.iter().map(|s| (s.second, s.requests, s.failures)).collect();
+    assert_eq!(slots, [(1_684_062_003, 2, 1)]);
+    assert_eq!(site.series.statuses, [(0, 502, 1)]);
+}
+
+#[test]
+fn lines_of_a_stack_trace_belong_to_their_record() {
+    let text = "2023-05-14 12:00:03,000 ERROR app boom\nTraceback:\n  File x\n\n2023-05-14 12:00:04,000 INFO app ok\n";
+    let tally = Tools::new().survey(text.as_bytes(), &[2], Limits::for_sources(1));
+    assert_eq!((tally.lines, tally.record_count(), tally.continuation), (5, 2, 3));
+    assert!(tally.skipped.is_empty());
+}
+
+#[test]
+fn junk_in_an_access_log_is_skipped_with_its_reason() {
+    let text =
+        "10.0.0.1 - - [14/May/2023:12:00:03 +0100] \"GET / HTTP/1.1\" 502 5 \"-\" \"Firefox\"\nrubbish\n\n";
+    let tally = Tools::new().survey(text.as_bytes(), &[], Limits::for_sources(1));
+    assert_eq!(tally.skipped.get(&Reason::NoFormat), Some(&1));
+    assert_eq!(tally.skipped.get(&Reason::Blank), Some(&1));
+    assert_eq!(tally.example.as_ref().unwrap().text.as_ref(), b"rubbish");
+}
+
+#[test]
+fn times_all_over_the_calendar_make_buckets_wider_not_more() {
+    let mut text = String::new();
+    for year in 1970..2200 {
+        text.push_str(&format!(
+            "10.0.0.1 - - [14/May/{year}:12:00:03 +0100] \"GET / HTTP/1.1\" 502 5 \"-\" \"x\"\n"
+        ));
+    }
+    let limits = Limits { groups: 16, failing: 16, rare: 4, minutes: 4 };
+    let tally = Tools::new().survey(text.as_bytes(), &[100], limits);
+    assert!(tally.zoned.groups.len() <= 16 && tally.zoned.failing.len() <= 16);
+    let site = series(&[(&tally, Clock::Machine)], limits, i64::MIN..i64::MAX);
+    assert_eq!(site.requests, 230);
+    assert_eq!(site.series.slots.iter().map(|s| s.failures).sum::<u32>(), 230);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn pieces_merge_to_the_whole(kinds in prop::collection::vec(0u8..60, 1..80), cuts in prop::collection::vec(0usize..1000, 0..6), groups in 1usize..6) {
+        let tools = Tools::new();
+        let text = log(&kinds);
+        let limits = Limits { groups, failing: groups + 1, rare: 2, minutes: 2 };
+        let whole = tools.survey(&text, &[], limits);
+        let merged = tools.survey(&text, &cuts, limits);
+        prop_assert_eq!(whole.lines, whole.record_count() + whole.continuation + whole.skipped.values().sum::<u64>());
+        prop_assert_eq!(whole, merged);
+    }
+}
