@@ -6,6 +6,7 @@ pub mod error;
 pub mod explain;
 pub mod format;
 pub mod input;
+pub mod inspect;
 pub mod model;
 pub mod parse;
 pub mod pipeline;

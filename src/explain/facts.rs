@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::detect::Signal;
 use crate::error::Warning;
+pub use crate::model::Dimension;
 use crate::model::{Level, Location, Offset, Timestamp, Untrusted};
 
 /// All that a run found out.
@@ -255,20 +256,6 @@ pub struct Vitals {
     pub latency_p50_seconds: Option<f64>,
     /// 95th percentile.
     pub latency_p95_seconds: Option<f64>,
-}
-
-/// A dimension along which requests are told apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "the names are the contract's")]
-pub enum Dimension {
-    Vhost,
-    Upstream,
-    Path,
-    Method,
-    Client,
-    Source,
-    UserAgent,
-    Error,
 }
 
 /// One place where it hurt.

@@ -10,6 +10,6 @@ mod time;
 
 pub use event::{Event, Kind, Level, Message, Request, Status};
 pub use histogram::Histogram;
-pub use source::{Location, SourceId};
+pub use source::{Dimension, Location, SourceId};
 pub use text::{Escape, Untrusted};
 pub use time::{MICROS, Offset, Stamp, Timestamp};

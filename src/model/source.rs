@@ -12,3 +12,17 @@ pub struct Location {
     /// 1-based line number.
     pub line: u64,
 }
+
+/// A dimension along which requests are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the names are the contract's")]
+pub enum Dimension {
+    Vhost,
+    Upstream,
+    Path,
+    Method,
+    Client,
+    Source,
+    UserAgent,
+    Error,
+}

@@ -1,0 +1,220 @@
+//! What is known exactly about a window.
+
+use std::collections::BTreeMap;
+
+use super::Distinct;
+use crate::model::{Dimension, Histogram, Level, SourceId, Timestamp};
+use crate::survey::{Merge, RareKind};
+
+/// Distinct clients counted exactly per window, 80 bytes each; a sample beyond.
+const MAX_CLIENTS: usize = 32_768;
+/// Distinct values per dimension counted exactly; a sample beyond.
+const MAX_VALUES: usize = 2_048;
+
+/// A line that is worth quoting; its number is found once its source has been read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Line {
+    /// When.
+    pub time: Timestamp,
+    /// Where it begins.
+    pub source: SourceId,
+    /// Where it begins.
+    pub offset: u64,
+    /// 1-based number.
+    pub number: u64,
+    /// The line, cut to a bound.
+    pub text: Box<[u8]>,
+}
+
+/// Requests and those affected of some part of the traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Part {
+    /// Users' requests.
+    pub requests: u64,
+    /// Those affected.
+    pub affected: u64,
+}
+
+impl Merge for Part {
+    fn absorb(&mut self, other: Self) {
+        self.requests.absorb(other.requests);
+        self.affected.absorb(other.affected);
+    }
+}
+
+/// What one client got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Client {
+    /// All of its requests in the window.
+    pub inside: Part,
+    /// Those in the window answered below 400.
+    pub good_inside: u64,
+    /// Those in the window answered 4xx.
+    pub refused_inside: u64,
+    /// Requests in the comparison window.
+    pub outside: u64,
+    /// Those answered below 400.
+    pub good_outside: u64,
+    /// Those answered 4xx.
+    pub refused_outside: u64,
+}
+
+/// A scanner's least number of refused requests: under it, a user who mistyped looks the same.
+const SCANNER_REQUESTS: u64 = 5;
+
+impl Client {
+    /// A client whose requests never answer below 400, in the window or beside it. Server errors tell nothing about
+    /// the client: a user who came during a total outage is no scanner.
+    pub fn is_scanner(&self) -> bool {
+        let refused = self.refused_inside.saturating_add(self.refused_outside);
+        self.good_inside == 0
+            && self.good_outside == 0
+            && refused >= SCANNER_REQUESTS
+            && refused >= self.inside.affected
+    }
+}
+
+impl Merge for Client {
+    fn absorb(&mut self, other: Self) {
+        self.inside.absorb(other.inside);
+        self.good_inside.absorb(other.good_inside);
+        self.refused_inside.absorb(other.refused_inside);
+        self.outside.absorb(other.outside);
+        self.good_outside.absorb(other.good_outside);
+        self.refused_outside.absorb(other.refused_outside);
+    }
+}
+
+/// A value of a dimension, inside the window and in the comparison window.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tone {
+    /// The value; the same for all that share a hash.
+    pub value: Box<[u8]>,
+    /// In the window.
+    pub inside: Part,
+    /// In the comparison window.
+    pub outside: Part,
+}
+
+impl Merge for Tone {
+    fn absorb(&mut self, other: Self) {
+        if self.value.is_empty() {
+            self.value = other.value;
+        }
+        self.inside.absorb(other.inside);
+        self.outside.absorb(other.outside);
+    }
+}
+
+/// Dimension → values.
+pub type Dimensions = BTreeMap<Dimension, Distinct<Tone, MAX_VALUES>>;
+
+/// First and last affected request.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Affected {
+    /// The earliest.
+    pub first: Option<Line>,
+    /// The latest.
+    pub last: Option<Line>,
+    /// When the first of them arrived, where latencies are logged.
+    pub arrival: Option<Timestamp>,
+}
+
+impl Affected {
+    pub(super) fn see(
+        &mut self,
+        line: &dyn Fn() -> Line,
+        time: Timestamp,
+        offset: (SourceId, u64),
+        arrival: Option<Timestamp>,
+    ) {
+        let key = (time, offset);
+        let of = |l: &Line| (l.time, (l.source, l.offset));
+        if self.first.as_ref().is_none_or(|l| key < of(l)) {
+            self.first = Some(line());
+        }
+        if self.last.as_ref().is_none_or(|l| key > of(l)) {
+            self.last = Some(line());
+        }
+        self.arrival = match (self.arrival, arrival) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
+impl Merge for Affected {
+    fn absorb(&mut self, other: Self) {
+        self.first = match (self.first.take(), other.first) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        self.last = self.last.take().max(other.last);
+        self.arrival = match (self.arrival, other.arrival) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
+/// Messages of one kind: how many, and the first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Messages {
+    /// How many.
+    pub count: u64,
+    /// The earliest, with its level.
+    pub first: Option<(Line, Option<Level>)>,
+}
+
+impl Merge for Messages {
+    fn absorb(&mut self, other: Self) {
+        self.count.absorb(other.count);
+        self.first = match (self.first.take(), other.first) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
+/// Exact figures of one window. Merging adds; the default is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Closeup {
+    /// First and last affected request.
+    pub affected: Affected,
+    /// Users' requests in the window, by status (0: none written).
+    pub statuses: BTreeMap<u16, u64>,
+    /// Probes in the window, and those of them answered 5xx.
+    pub probes: Part,
+    /// Minute → users' requests.
+    pub minutes: BTreeMap<i64, Part>,
+    /// Clients, by hash.
+    pub clients: Distinct<Client, MAX_CLIENTS>,
+    /// Requests without a client written.
+    pub anonymous: Part,
+    /// Latencies in the window.
+    pub latency: Histogram,
+    /// Latencies in the comparison window.
+    pub latency_outside: Histogram,
+    /// Users' requests in the comparison window.
+    pub outside: Part,
+    /// Where it hurt.
+    pub dimensions: Dimensions,
+    /// Rare lines in and just before the window.
+    pub messages: BTreeMap<RareKind, Messages>,
+}
+
+impl Merge for Closeup {
+    fn absorb(&mut self, other: Self) {
+        self.affected.absorb(other.affected);
+        self.statuses.absorb(other.statuses);
+        self.probes.absorb(other.probes);
+        self.minutes.absorb(other.minutes);
+        self.clients.absorb(other.clients);
+        self.anonymous.absorb(other.anonymous);
+        self.latency.absorb(other.latency);
+        self.latency_outside.absorb(other.latency_outside);
+        self.outside.absorb(other.outside);
+        self.dimensions.absorb(other.dimensions);
+        self.messages.absorb(other.messages);
+    }
+}

@@ -1,0 +1,314 @@
+//! Lines → close-ups.
+
+use super::closeup::Line;
+use super::distinct::hash;
+use super::{Closeup, Visit, Window};
+use crate::model::{Dimension, Event, Kind, Level, Message, Request, SourceId, Status, Timestamp};
+use crate::parse::{Scratch, unescape_into};
+use crate::signature::{AgentCache, Probes, Rules};
+use crate::sniff::{FormatId, Formats, trim};
+use crate::survey::{Clock, Merge, RareKind};
+
+/// Bytes of a line that are quoted.
+const QUOTED: usize = 512;
+
+/// Looks closely at a run of blocks of one source.
+pub struct Inspector<'a> {
+    formats: &'a Formats,
+    order: &'a [FormatId],
+    probes: &'a Probes,
+    rules: &'a Rules,
+    windows: &'a [Window],
+    clock: Clock,
+    source: SourceId,
+    /// Requests of this source are not counted again elsewhere.
+    edge: bool,
+    name: &'a [u8],
+    scratch: Scratch,
+    agents: AgentCache,
+    closeups: Vec<Closeup>,
+    number: u64,
+    /// Offsets whose line number is asked for, ascending, and the answers.
+    wanted: &'a [u64],
+    numbers: Vec<(u64, u64)>,
+    value: Vec<u8>,
+}
+
+/// The tools that every inspector shares.
+#[derive(Clone, Copy)]
+pub struct Kit<'a> {
+    /// All formats.
+    pub formats: &'a Formats,
+    /// What tells probes from users.
+    pub probes: &'a Probes,
+    /// Known messages.
+    pub rules: &'a Rules,
+}
+
+/// What an inspector must know of its source.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// Which it is.
+    pub source: SourceId,
+    /// Its name for the `source` dimension.
+    pub name: &'a [u8],
+    /// The order in which its lines are tried.
+    pub order: &'a [FormatId],
+    /// What its times without a zone mean.
+    pub clock: Clock,
+    /// Whether its requests are users' requests at the edge.
+    pub edge: bool,
+    /// Offsets whose line number is asked for, ascending.
+    pub wanted: &'a [u64],
+}
+
+impl<'a> Inspector<'a> {
+    /// An inspector for one visit.
+    pub fn new(kit: Kit<'a>, subject: Subject<'a>, windows: &'a [Window], visit: &Visit) -> Self {
+        Self {
+            formats: kit.formats,
+            order: subject.order,
+            probes: kit.probes,
+            rules: kit.rules,
+            windows,
+            clock: subject.clock,
+            source: subject.source,
+            edge: subject.edge,
+            name: subject.name,
+            scratch: Scratch::default(),
+            agents: AgentCache::default(),
+            closeups: vec![Closeup::default(); windows.len()],
+            number: visit.lines_before,
+            wanted: subject.wanted,
+            numbers: Vec::new(),
+            value: Vec::new(),
+        }
+    }
+
+    /// Looks at whole lines, the first of which begins at `offset` of the source.
+    pub fn lines(&mut self, offset: u64, bytes: &[u8]) {
+        let mut at = offset;
+        for raw in bytes.split_inclusive(|&b| b == b'\n') {
+            self.line(at, raw);
+            at = at.saturating_add(raw.len() as u64);
+        }
+    }
+
+    /// Passes over a line that was too long to read.
+    pub fn over_long(&mut self, offset: u64) {
+        self.count(offset);
+    }
+
+    /// The close-ups, one per window, and the line numbers of the offsets asked for.
+    pub fn finish(self) -> (Vec<Closeup>, Vec<(u64, u64)>) {
+        (self.closeups, self.numbers)
+    }
+
+    fn count(&mut self, offset: u64) {
+        self.number = self.number.saturating_add(1);
+        if self.wanted.binary_search(&offset).is_ok() {
+            self.numbers.push((offset, self.number));
+        }
+    }
+
+    fn line(&mut self, offset: u64, raw: &[u8]) {
+        self.count(offset);
+        let line = trim(raw);
+        let Ok((_, event)) = self.formats.parse(self.order, line, &mut self.scratch) else { return };
+        let Some(time) = event.stamp.map(|s| self.clock.resolve(s)) else { return };
+        match &event.kind {
+            Kind::Request(request) if self.edge => {
+                if self.windows.iter().any(|w| w.wants_request(time)) {
+                    self.request(time, offset, line, &event, request);
+                }
+            }
+            Kind::Request(_) => {}
+            Kind::Message(message) => {
+                if self.windows.iter().any(|w| w.wants_message(time)) {
+                    self.message(time, offset, line, message);
+                }
+            }
+        }
+    }
+
+    fn quote(&self, time: Timestamp, offset: u64, line: &[u8]) -> Line {
+        Line {
+            time,
+            source: self.source,
+            offset,
+            number: self.number,
+            text: line.get(..QUOTED).unwrap_or(line).into(),
+        }
+    }
+
+    fn request(
+        &mut self,
+        time: Timestamp,
+        offset: u64,
+        line: &[u8],
+        event: &Event<'_>,
+        request: &Request<'_>,
+    ) {
+        if request.malformed.is_some() {
+            return;
+        }
+        let affected = request.status.is_some_and(Status::is_server_error);
+        let probe = self.probes.is_probe(request, &mut self.agents);
+        let mut closeups = std::mem::take(&mut self.closeups);
+        for (window, closeup) in self.windows.iter().zip(closeups.iter_mut()) {
+            let inside = window.inside(time);
+            if !inside && !window.outside(time) {
+                continue;
+            }
+            if probe {
+                if inside {
+                    closeup.probes.requests += 1;
+                    closeup.probes.affected += u64::from(affected);
+                }
+                continue;
+            }
+            if inside {
+                self.inside(closeup, time, offset, line, request, affected);
+            } else {
+                closeup.outside.requests += 1;
+                closeup.outside.affected += u64::from(affected);
+                if let (Some(latency), false) = (request.latency_us, affected) {
+                    closeup.latency_outside.record(latency);
+                }
+            }
+            client(closeup, request, affected, inside);
+            self.dimensions(closeup, event, request, affected, inside);
+        }
+        self.closeups = closeups;
+    }
+
+    fn inside(
+        &self,
+        closeup: &mut Closeup,
+        time: Timestamp,
+        offset: u64,
+        line: &[u8],
+        request: &Request<'_>,
+        affected: bool,
+    ) {
+        let code = request.status.map_or(0, Status::code);
+        *closeup.statuses.entry(code).or_default() += 1;
+        let minute = closeup.minutes.entry(time.second().div_euclid(60)).or_default();
+        minute.requests += 1;
+        minute.affected += u64::from(affected);
+        if affected {
+            let latency = request.latency_us.and_then(|l| i64::try_from(l).ok());
+            let arrival = latency.map(|l| Timestamp::from_micros(time.micros().saturating_sub(l)));
+            let place = (self.source, offset);
+            closeup.affected.see(&|| self.quote(time, offset, line), time, place, arrival);
+        } else if let Some(latency) = request.latency_us {
+            closeup.latency.record(latency);
+        }
+    }
+
+    fn dimensions(
+        &mut self,
+        closeup: &mut Closeup,
+        event: &Event<'_>,
+        request: &Request<'_>,
+        affected: bool,
+        inside: bool,
+    ) {
+        let path = request.path.map(|p| {
+            self.value.clear();
+            let mut plain = Vec::new();
+            unescape_into(p, event.escape, &mut plain);
+            normalise(&plain, &mut self.value);
+            self.value.as_slice()
+        });
+        let values = [
+            (Dimension::Vhost, request.vhost),
+            (Dimension::Upstream, request.upstream.map(last_of_list)),
+            (Dimension::Path, path),
+            (Dimension::Method, request.method),
+            (Dimension::Source, Some(self.name)),
+        ];
+        for (dimension, value) in values {
+            let Some(value) = value else { continue };
+            let Some(tone) = closeup.dimensions.entry(dimension).or_default().entry(hash(value)) else {
+                continue;
+            };
+            if tone.value.is_empty() {
+                tone.value = value.into();
+            }
+            let part = if inside { &mut tone.inside } else { &mut tone.outside };
+            part.requests += 1;
+            part.affected += u64::from(affected);
+        }
+    }
+
+    fn message(&mut self, time: Timestamp, offset: u64, line: &[u8], message: &Message<'_>) {
+        let kind = match self.rules.find(message.text) {
+            Some(rule) => RareKind::Rule(rule),
+            None if message.level.is_some_and(|l| l <= Level::Error) => RareKind::Severe,
+            None => return,
+        };
+        let quote = self.quote(time, offset, line);
+        for (window, closeup) in self.windows.iter().zip(self.closeups.iter_mut()) {
+            if window.wants_message(time) {
+                let seen = super::closeup::Messages { count: 1, first: Some((quote.clone(), message.level)) };
+                closeup.messages.entry(kind).or_default().absorb(seen);
+            }
+        }
+    }
+}
+
+fn client(closeup: &mut Closeup, request: &Request<'_>, affected: bool, inside: bool) {
+    let Some(address) = request.client else {
+        if inside {
+            closeup.anonymous.requests += 1;
+            closeup.anonymous.affected += u64::from(affected);
+        }
+        return;
+    };
+    let Some(client) = closeup.clients.entry(hash(address)) else { return };
+    let code = request.status.map_or(0, Status::code);
+    let good = u64::from((100..400).contains(&code));
+    let refused = u64::from((400..500).contains(&code));
+    if inside {
+        client.inside.requests += 1;
+        client.inside.affected += u64::from(affected);
+        client.good_inside += good;
+        client.refused_inside += refused;
+    } else {
+        client.outside += 1;
+        client.good_outside += good;
+        client.refused_outside += refused;
+    }
+}
+
+/// The last upstream of a list is the one whose answer the client got.
+fn last_of_list(value: &[u8]) -> &[u8] {
+    let last = value.rsplit(|&b| b == b',').next().unwrap_or(value);
+    let last = last.rsplit(|&b| b == b' ').next().unwrap_or(last);
+    if last.is_empty() { value } else { last }
+}
+
+/// A path without its query, ids replaced: `/orders/8123` → `/orders/{n}`.
+fn normalise(path: &[u8], out: &mut Vec<u8>) {
+    /// Longer paths are cut: what tells routes apart stands at the front.
+    const MOST: usize = 128;
+    let path = path.split(|&b| b == b'?').next().unwrap_or(path);
+    for (i, segment) in path.split(|&b| b == b'/').enumerate() {
+        if i > 0 {
+            out.push(b'/');
+        }
+        let digits = segment.iter().filter(|b| b.is_ascii_digit()).count();
+        let hex = segment.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-');
+        match segment {
+            [] => {}
+            _ if digits == segment.len() => out.extend_from_slice(b"{n}"),
+            _ if hex && segment.len() >= 12 && digits > 0 => out.extend_from_slice(b"{id}"),
+            other => out.extend_from_slice(other),
+        }
+        if out.len() > MOST {
+            out.truncate(MOST);
+            return;
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Windows → [`Closeup`]: what the survey only counted is read again, exactly, and only where it matters.
+//!
+//! Knows which blocks of a source overlap a window; never decides what is an incident.
+
+mod closeup;
+mod distinct;
+mod inspector;
+mod plan;
+
+pub use closeup::{Affected, Client, Closeup, Dimensions, Line, Part, Tone};
+pub use distinct::Distinct;
+pub use inspector::{Inspector, Kit, Subject};
+pub use plan::{Visit, Window, plan, read_range};
+
+#[cfg(test)]
+mod tests;
