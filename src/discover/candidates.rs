@@ -1,5 +1,6 @@
 //! Paths → files that may be logs: walking directories, links, duplicates.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, FileType, Metadata};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
@@ -75,10 +76,10 @@ impl<'a> Candidates<'a> {
             self.standard_input(path);
         } else if kind.is_fifo() || (is_descriptor(path) && kind.is_char_device()) {
             let identity = identity(&metadata);
-            if self.streams.contains_key(&identity) {
-                self.set_aside(path, AsideStatus::Duplicate, "the same stream was given before".into(), 0);
+            if let Entry::Vacant(new) = self.streams.entry(identity) {
+                new.insert(stream(path, Origin::Path(path.into())));
             } else {
-                self.streams.insert(identity, stream(path, Origin::Path(path.into())));
+                self.set_aside(path, AsideStatus::Duplicate, "the same stream was given before".into(), 0);
             }
         } else {
             self.set_aside(path, AsideStatus::Skipped, what_is(kind).into(), 0);
@@ -195,13 +196,11 @@ impl<'a> Candidates<'a> {
 
     fn file(&mut self, path: &Path, name: &Path, relative: &Path, linked: bool, metadata: &Metadata) {
         let length = metadata.len();
-        match self.globs.unwanted_file(relative) {
-            Some(why) => self.set_aside(name, AsideStatus::Skipped, why, length),
-            None => {
-                let (path, name, identity) = (path.into(), name.into(), identity(metadata));
-                self.files.push(Candidate { path, name, linked, identity, length });
-            }
+        if let Some(why) = self.globs.unwanted_file(relative) {
+            return self.set_aside(name, AsideStatus::Skipped, why, length);
         }
+        let (path, name, identity) = (path.into(), name.into(), identity(metadata));
+        self.files.push(Candidate { path, name, linked, identity, length });
     }
 
     /// Looks into the files and puts them in order.
@@ -315,12 +314,10 @@ fn read_block(file: &fs::File, offset: u64) -> std::io::Result<Vec<u8>> {
 fn in_order(sources: Vec<Source>) -> Vec<Source> {
     let parted: Vec<(Rotation, Source)> = sources
         .into_iter()
-        .map(|source| match source.length {
-            Some(_) => (rotation(source.name.raw()), source),
-            None => {
-                let group = source.name.raw().to_vec();
-                (Rotation { group, age: Age::Current, doubtful: false }, source)
-            }
+        .map(|source| {
+            let name = source.name.raw();
+            let whole = || Rotation { group: name.to_vec(), age: Age::Current, doubtful: false };
+            (if source.length.is_some() { rotation(name) } else { whole() }, source)
         })
         .collect();
     let mut sizes: BTreeMap<Vec<u8>, u32> = BTreeMap::new();

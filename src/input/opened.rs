@@ -72,7 +72,7 @@ impl Opened {
     /// [`UNIT`] bytes for a plain file, a single one for what must be unpacked from the start. Never empty.
     pub fn units(&self) -> Vec<Range<u64>> {
         if self.packing != Packing::Plain {
-            return vec![0..u64::MAX];
+            return std::iter::once(0..u64::MAX).collect();
         }
         let step = self.length.div_ceil(UNIT).div_ceil(MAX_UNITS).max(1).saturating_mul(UNIT);
         let count = self.length.div_ceil(step).max(1);

@@ -4,7 +4,7 @@
 //! the first member or lose what they had unpacked when they meet damage.
 
 use std::cell::Cell;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::rc::Rc;
 
 use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
@@ -232,7 +232,7 @@ impl Fill for Transcode<'_> {
                 Ok(0) => end = Some(End::Complete),
                 Ok(read) => bytes += read,
                 Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-                    end = Some(End::Truncated(SHRANK.into()))
+                    end = Some(End::Truncated(SHRANK.into()));
                 }
                 Err(e) => end = Some(unreadable(&e)),
             }
