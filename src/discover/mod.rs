@@ -1,10 +1,24 @@
 //! Paths → sources: which files are logs, in which order they were written.
 //!
-//! Never reads more of a file than its first bytes; never follows a link out of the given root.
+//! Never reads more of a file than its first bytes (and its last, where the first are all NUL); never follows a link
+//! out of the given root; holds at most one file open at a time.
+
+mod candidates;
+mod files;
+mod globs;
+mod magic;
+mod rotation;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
+use crate::error::Result;
 use crate::model::{SourceId, Timestamp, Untrusted};
+
+pub(crate) use files::{is_descriptor, open_without_blocking, plain_reason};
+pub(crate) use magic::{HEAD, packing_of, starts_member};
 
 /// What the user pointed at.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +79,8 @@ pub struct Source {
     pub group: Untrusted,
     /// Position in the set, 0 for the oldest.
     pub position: u32,
+    /// Device and inode of a regular file: opening fails when another file has taken its place. `None` for streams.
+    pub identity: Option<(u64, u64)>,
 }
 
 /// A file that is not read, and why: it still gets its row in the report.
@@ -98,4 +114,22 @@ pub struct Discovery {
     pub sources: Vec<Source>,
     /// Sorted by name.
     pub set_aside: Vec<SetAside>,
+}
+
+/// Finds what there is to read.
+///
+/// Directories are walked, sorted by name. What cannot be read or is no log is set aside with a reason; it never ends
+/// the run. The same file reached twice is read once. The result depends on the files alone, not on the order in
+/// which the system lists them.
+///
+/// # Errors
+///
+/// [`crate::error::Error::Usage`] for a glob that is none, naming it.
+pub fn discover(query: &Query) -> Result<Discovery> {
+    let globs = globs::Globs::new(&query.include, &query.exclude)?;
+    let mut candidates = candidates::Candidates::new(&globs, query.follow);
+    for path in &query.paths {
+        candidates.name(path);
+    }
+    Ok(candidates.into_discovery())
 }
