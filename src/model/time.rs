@@ -36,6 +36,14 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// `20230514T110003Z`: for names of things. Years beyond chrono's calendar are given in seconds.
+    pub fn compact_utc(self) -> String {
+        chrono::DateTime::from_timestamp(self.second(), 0)
+            .map_or_else(|| format!("{}s", self.second()), |t| t.format("%Y%m%dT%H%M%SZ").to_string())
+    }
+}
+
 /// Seconds east of UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Offset(pub i32);

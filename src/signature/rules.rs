@@ -24,8 +24,10 @@ pub enum RuleKind {
     Reload,
     /// A person did something.
     Operator,
-    /// Something failed: a symptom, or the cause itself.
+    /// Something failed that may be the cause of more.
     Failure,
+    /// Something failed because something else did.
+    Symptom,
 }
 
 /// A known message.

@@ -1,0 +1,154 @@
+//! Everything worth telling, in order.
+
+use std::collections::BTreeMap;
+
+use super::facts::{EntryKind, Fact, Incident, TimelineEntry};
+use super::{Case, Sighting};
+use crate::detect::Finding;
+use crate::inspect::Closeup;
+use crate::model::{Location, Timestamp};
+use crate::signature::RuleKind;
+use crate::survey::RareKind;
+
+/// Rows kept at most: a reader stops long before, a tool may want them.
+const MOST: usize = 2_000;
+/// Sightings of one kind within so many seconds are one row with a count.
+const FOLD_SECONDS: i64 = 600;
+
+/// Rows about incidents, blips, changes and first errors, by time.
+pub(super) fn timeline(case: &Case<'_>, incidents: &[Incident], alone: &[Finding]) -> Vec<TimelineEntry> {
+    let mut rows: Vec<TimelineEntry> = Vec::new();
+    for (index, incident) in incidents.iter().enumerate() {
+        rows.extend(boundaries(index, incident));
+        let closeup = case.findings.incidents.iter().zip(case.closeups).find(|(_, c)| {
+            c.affected.first.as_ref().map(|l| Location { source: l.source, line: l.number }) == incident.start.location
+        });
+        if let Some((_, closeup)) = closeup {
+            rows.extend(first_errors(case, index, closeup));
+        }
+    }
+    rows.extend(case.findings.blips.iter().map(|f| blip(f, EntryKind::Blip)));
+    rows.extend(alone.iter().map(|f| blip(f, EntryKind::Note)));
+    rows.extend(changes(case));
+    rows.sort_by(|a, b| (a.time, a.kind, a.location).cmp(&(b.time, b.kind, b.location)));
+    if rows.len() > MOST {
+        // what is about an incident stays
+        let mut spare = rows.len() - MOST;
+        rows.retain(|row| {
+            let drop = spare > 0 && row.incident.is_none();
+            spare -= usize::from(drop);
+            !drop
+        });
+        rows.truncate(MOST);
+    }
+    rows
+}
+
+fn boundaries(index: usize, incident: &Incident) -> Vec<TimelineEntry> {
+    let status = incident.statuses.iter().max_by_key(|(status, n)| (**n, std::cmp::Reverse(**status))).map(|(s, _)| *s);
+    let row = |time, kind, fact, location| TimelineEntry { time, kind, fact, location, incident: Some(index) };
+    let mut rows = vec![row(
+        incident.start.at,
+        EntryKind::IncidentStart,
+        Fact::Onset { status, open: incident.start.open },
+        incident.start.location,
+    )];
+    if let (Some(at), Some(percent)) = (incident.impact.peak_at, incident.impact.peak_percent) {
+        rows.push(row(at.max(incident.start.at), EntryKind::IncidentPeak, Fact::Peak { percent }, None));
+    }
+    for phase in incident.phases.iter().skip(1) {
+        rows.push(row(phase.start, EntryKind::Note, Fact::LevelChange { percent: phase.percent }, None));
+    }
+    let end = if incident.end.open {
+        Fact::Ongoing
+    } else {
+        Fact::Recovery { duration_seconds: incident.duration_seconds() }
+    };
+    rows.push(row(incident.end.at, EntryKind::IncidentEnd, end, incident.end.location));
+    rows
+}
+
+/// The first message of each kind of failure in an incident.
+fn first_errors(case: &Case<'_>, index: usize, closeup: &Closeup) -> Vec<TimelineEntry> {
+    let mut rows = Vec::new();
+    for (kind, messages) in &closeup.messages {
+        let Some((line, level)) = &messages.first else { continue };
+        if !matches!(case.rule_kind(*kind), None | Some(RuleKind::Failure | RuleKind::Symptom)) {
+            continue;
+        }
+        rows.push(TimelineEntry {
+            time: line.time,
+            kind: EntryKind::FirstError,
+            fact: failure(case, *kind, *level, &line.text, messages.count),
+            location: Some(Location { source: line.source, line: line.number }),
+            incident: Some(index),
+        });
+    }
+    rows
+}
+
+fn failure(case: &Case<'_>, kind: RareKind, level: Option<crate::model::Level>, text: &[u8], count: u64) -> Fact {
+    let text = crate::model::Untrusted::new(text);
+    match case.meaning(kind) {
+        Some(meaning) => Fact::Signature { meaning: meaning.to_owned(), text, count },
+        None => Fact::FirstError { level, text, count },
+    }
+}
+
+fn blip(finding: &Finding, kind: EntryKind) -> TimelineEntry {
+    TimelineEntry {
+        time: Timestamp::from_seconds(finding.start.second),
+        kind,
+        fact: Fact::Blip {
+            failures: finding.failures,
+            duration_seconds: finding.end.second.saturating_sub(finding.start.second).saturating_add(1),
+            status: finding.dominant_status,
+        },
+        location: None,
+        incident: None,
+    }
+}
+
+/// Changes, restarts, reloads and failures that may be causes; repeated ones folded.
+fn changes(case: &Case<'_>) -> Vec<TimelineEntry> {
+    let mut open: BTreeMap<RareKind, (Sighting, Timestamp)> = BTreeMap::new();
+    let mut folded: Vec<Sighting> = Vec::new();
+    for sighting in case.sightings {
+        if !matches!(case.rule_kind(sighting.kind), Some(k) if k != RuleKind::Symptom) {
+            continue;
+        }
+        match open.get_mut(&sighting.kind) {
+            Some((first, last)) if sighting.time <= last.plus_seconds(FOLD_SECONDS) => {
+                first.count = first.count.saturating_add(sighting.count);
+                *last = sighting.time;
+            }
+            _ => {
+                let new = (sighting.clone(), sighting.time);
+                folded.extend(open.insert(sighting.kind, new).map(|(first, _)| first));
+            }
+        }
+    }
+    folded.extend(open.into_values().map(|(first, _)| first));
+    folded.into_iter().filter_map(|s| change(case, s)).collect()
+}
+
+fn change(case: &Case<'_>, sighting: Sighting) -> Option<TimelineEntry> {
+    let kind = match case.rule_kind(sighting.kind)? {
+        RuleKind::Change => EntryKind::Change,
+        RuleKind::Restart => EntryKind::Restart,
+        RuleKind::Reload => EntryKind::Reload,
+        RuleKind::Operator => EntryKind::Operator,
+        RuleKind::Failure | RuleKind::Symptom => EntryKind::FirstError,
+    };
+    Some(TimelineEntry {
+        time: sighting.time,
+        kind,
+        fact: Fact::Signature {
+            meaning: case.meaning(sighting.kind)?.to_owned(),
+            text: sighting.text,
+            count: sighting.count,
+        },
+        location: Some(sighting.location),
+        incident: None,
+    })
+}

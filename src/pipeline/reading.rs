@@ -1,0 +1,115 @@
+//! The first pass: every byte of every source, once.
+
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::{Progress, Tools};
+use crate::discover::{Origin, Source};
+use crate::input::{self, End, Opened, Piece, Reader};
+use crate::sniff::{HEAD_BYTES, Sniffed};
+use crate::survey::{Limits, Surveyor, Tally};
+
+/// What became of a source.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// The counts; settled.
+    pub tally: Tally,
+    /// What its lines look like.
+    pub sniffed: Sniffed,
+    /// How reading ended.
+    pub end: End,
+    /// Streams can't be opened again.
+    pub kept: Option<Arc<Opened>>,
+}
+
+/// Reads all sources. An error is that of one source.
+pub(super) fn read_all(
+    sources: &[Source],
+    tools: &Tools,
+    limits: Limits,
+    buffer: usize,
+    progress: &dyn Progress,
+) -> Vec<Result<Reading, std::io::Error>> {
+    sources.par_iter().map(|source| read(source, tools, limits, buffer, progress)).collect()
+}
+
+fn read(
+    source: &Source,
+    tools: &Tools,
+    limits: Limits,
+    buffer: usize,
+    progress: &dyn Progress,
+) -> Result<Reading, std::io::Error> {
+    let opened = Arc::new(open(source)?);
+    let sniffed = tools.formats.sniff(&head(&opened, buffer));
+    let pieces = opened.units().into_par_iter().map_init(
+        || Reader::new(buffer),
+        |reader, range| {
+            let mut surveyor = Surveyor::new(&tools.formats, &sniffed.order, &tools.probes, &tools.rules, limits);
+            let read = catch_unwind(AssertUnwindSafe(|| {
+                reader.read(&opened, range, &mut |n| progress.advance(n), &mut |piece| {
+                    match piece {
+                        Piece::Lines { offset, bytes } => surveyor.lines(offset, bytes),
+                        Piece::OverLong { offset, length } => surveyor.over_long(offset, length),
+                    }
+                    ControlFlow::Continue(())
+                })
+            }));
+            match read {
+                Ok(outcome) => (surveyor.finish(), outcome.end),
+                // what was counted up to there may be half a line: none of the piece is used
+                Err(_) => (Tally::new(limits), End::Damaged("a part of it made the reader fail; that part is missing".into())),
+            }
+        },
+    );
+    let (mut tally, end) = pieces.reduce(
+        || (Tally::new(limits), End::Complete),
+        |(mut a, end_a), (b, end_b)| {
+            a.absorb(b);
+            (a, worse(end_a, end_b))
+        },
+    );
+    tally.settle();
+    let kept = is_stream(source).then_some(opened);
+    Ok(Reading { tally, sniffed, end, kept })
+}
+
+/// Opens a source, again if need be.
+pub(super) fn open(source: &Source) -> std::io::Result<Opened> {
+    if is_stream(source) { input::spool(source) } else { input::open(source) }
+}
+
+fn is_stream(source: &Source) -> bool {
+    source.origin == Origin::Stdin || source.length.is_none()
+}
+
+/// The first bytes of the unpacked stream, whole lines or not: the same for any buffer size.
+pub(super) fn head(opened: &Opened, buffer: usize) -> Vec<u8> {
+    let mut head = Vec::new();
+    let upto = u64::try_from(HEAD_BYTES).unwrap_or(u64::MAX);
+    Reader::new(buffer.min(HEAD_BYTES)).read(opened, 0..upto, &mut |_| {}, &mut |piece| {
+        if let Piece::Lines { bytes, .. } = piece {
+            head.extend_from_slice(bytes);
+        }
+        if head.len() < HEAD_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    head.truncate(HEAD_BYTES);
+    head
+}
+
+/// The one of two ends that says more; of equal ones the one whose words come first, whichever piece it was.
+fn worse(a: End, b: End) -> End {
+    fn rank(end: &End) -> (u8, &str) {
+        match end {
+            End::Complete | End::Stopped => (0, ""),
+            End::Limit(why) => (1, why),
+            End::Truncated(why) => (2, why),
+            End::Damaged(why) => (3, why),
+        }
+    }
+    let ((rank_a, why_a), (rank_b, why_b)) = (rank(&a), rank(&b));
+    if rank_a > rank_b || (rank_a == rank_b && why_a <= why_b) { a } else { b }
+}

@@ -1,0 +1,116 @@
+//! Which part each source plays: a proxy's log and its application's tell of the same requests, and only the
+//! proxy's count.
+
+use std::collections::BTreeMap;
+
+use crate::explain::facts::Role;
+use crate::format::Class;
+use crate::model::Untrusted;
+use crate::survey::{Clock, Merge, Tally, Windows};
+
+/// Share of a source's sampled requests that stand in another's as well, from which on it tells of the same ones.
+const SAME: f64 = 0.85;
+/// How much of the distance between chance and certainty that must cover.
+const BEYOND_CHANCE: f64 = 0.6;
+
+/// What a source is like.
+pub(super) struct Member<'a> {
+    /// Its rotation set.
+    pub group: &'a Untrusted,
+    /// Its class, by the format of most of its records.
+    pub class: Option<Class>,
+    /// Its counts.
+    pub tally: &'a Tally,
+    /// Its clock.
+    pub clock: Clock,
+}
+
+/// The role of each source.
+pub(super) fn roles(members: &[Member<'_>]) -> Vec<Option<Role>> {
+    let mut sets: BTreeMap<&Untrusted, (Windows, u64)> = BTreeMap::new();
+    for member in members.iter().filter(|m| m.class == Some(Class::Access)) {
+        let (windows, requests) = sets.entry(member.group).or_default();
+        let shift = |seconds: i64| member.tally.naive.windows.shifted(seconds);
+        let wall = member.tally.naive.days.iter().next().map_or(0, |(day, _)| day.saturating_mul(86_400));
+        windows.absorb(member.tally.zoned.windows.clone());
+        windows.absorb(shift(member.clock.offset_at(wall).saturating_neg()));
+        *requests = requests.saturating_add(member.tally.statuses.values().sum());
+    }
+    let backends: Vec<&Untrusted> =
+        sets.iter().filter(|(name, set)| sets.iter().any(|(other, theirs)| repeats((name, set), (other, theirs)))).map(|(n, _)| *n).collect();
+    members
+        .iter()
+        .map(|member| {
+            Some(match member.class? {
+                Class::Access if backends.contains(&member.group) => Role::Backend,
+                Class::Access => Role::Edge,
+                Class::Error => Role::Error,
+                Class::Application => Role::Application,
+                Class::System => Role::System,
+            })
+        })
+        .collect()
+}
+
+/// Whether the first set's requests are told by the second as well, which is the fuller account of the two.
+fn repeats(mine: (&&Untrusted, &(Windows, u64)), theirs: (&&Untrusted, &(Windows, u64))) -> bool {
+    let ((name, (windows, requests)), (other, (others, others_requests))) = (mine, theirs);
+    if name == other {
+        return false;
+    }
+    let Some((same, chance)) = windows.contained_in(others) else { return false };
+    let certain = same >= SAME && (same - chance) >= BEYOND_CHANCE * (1.0 - chance);
+    let (few, many) = (windows.common_requests(others), others.common_requests(windows));
+    certain && (few, requests, other) < (many, others_requests, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Requests as (second, path); `skip` leaves out every n-th.
+    fn windows(requests: &[(i64, String)], skip: usize) -> Windows {
+        let mut w = Windows::default();
+        for (i, (second, path)) in requests.iter().enumerate() {
+            if skip > 0 && i % skip == 0 {
+                continue;
+            }
+            if let Some(window) = Windows::sampled(*second) {
+                w.add(window, b"GET", path.as_bytes());
+            }
+        }
+        w
+    }
+
+    fn traffic(seed: usize) -> Vec<(i64, String)> {
+        (0..20_000usize)
+            .map(|i| {
+                let id = (i * 7919 + seed * 104_729) % 5_003;
+                let path = if id % 3 == 0 { "/".to_owned() } else { format!("/p/{}", id % 400) };
+                (i64::try_from(i).unwrap() / 3, path)
+            })
+            .collect()
+    }
+
+    fn set(w: Windows, n: u64) -> (Windows, u64) {
+        (w, n)
+    }
+
+    #[test]
+    fn an_application_behind_a_proxy_repeats_it() {
+        let proxy = set(windows(&traffic(1), 0), 20_000);
+        let app = set(windows(&traffic(1), 10), 18_000);
+        let (p, a) = (Untrusted::from("proxy"), Untrusted::from("app"));
+        assert!(repeats((&&a, &app), (&&p, &proxy)));
+        assert!(!repeats((&&p, &proxy), (&&a, &app)));
+    }
+
+    #[test]
+    fn two_replicas_with_the_same_pages_do_not() {
+        let one = set(windows(&traffic(1), 0), 20_000);
+        let two = set(windows(&traffic(2), 0), 20_000);
+        let (p, a) = (Untrusted::from("web-01"), Untrusted::from("web-02"));
+        assert!(!repeats((&&a, &two), (&&p, &one)));
+        assert!(!repeats((&&p, &one), (&&a, &two)));
+    }
+}
