@@ -1,6 +1,25 @@
 //! Per-second counts → findings: where the baseline cannot explain what happened, and where exactly that begins and ends.
 //!
 //! Never sees a file, a line or an event; no clock.
+//!
+//! One segmenter ([`segment`]), one emission per signal, and around them what makes a run of odd seconds an incident:
+//! a baseline that incidents can't drag along, the dispersion, validation at the edges, a gate, exact boundaries.
+
+mod baseline;
+mod boundary;
+mod dispersion;
+mod emission;
+mod errors;
+mod finding;
+mod gate;
+mod segment;
+mod stream;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+pub use errors::find_errors;
 
 /// Counts of one stream over one slot of time, usually a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,179 @@
+//! The exact second: a posterior over the first (last) affected slot, with its 95 % interval.
+
+#![allow(clippy::indexing_slicing, reason = "indices come from enumerating the same vectors")]
+
+use super::baseline::Curve;
+use super::emission::nats;
+use super::stream::{Stream, Sums};
+
+/// The level is fitted on so many excess failures next to the edge: enough for a rate, few enough to follow a ramp.
+const FIT_FAILURES: f64 = 40.0;
+/// The search reaches so many nats' worth of requests beyond the run's own edge.
+const SEARCH_NATS: f64 = 12.0;
+/// And at least this far.
+const SEARCH_SECONDS: f64 = 30.0;
+/// A position this much less likely than the best one is of no account.
+const NEGLIGIBLE_NATS: f64 = 30.0;
+/// Mass on either side of the interval.
+const TAIL: f64 = 0.025;
+/// The level that the posterior uses stays within these, so that its logarithms do.
+const LEVEL_RANGE: (f64, f64) = (0.005, 0.999);
+/// The fit is repeated from the edge it found.
+const FITS: usize = 3;
+
+/// Failures that the boundary is about: all of them, or those of the dominant status.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Affected<'a> {
+    pub(super) stream: &'a Stream<'a>,
+    pub(super) curve: &'a Curve,
+    pub(super) dispersion: f64,
+    /// The status and its part of the baseline's failures.
+    pub(super) status: Option<(u16, f64)>,
+}
+
+impl Affected<'_> {
+    pub(super) fn failures(&self, slot: usize) -> f64 {
+        let all = self.stream.failures_at(slot);
+        match self.status {
+            Some((status, _)) if all > 0.0 => self.stream.status_at(slot, status).min(all),
+            _ => all,
+        }
+    }
+
+    pub(super) fn rate(&self, slot: usize) -> f64 {
+        self.curve.rate(slot) * self.status.map_or(1.0, |(_, part)| part)
+    }
+
+    fn add(&self, sums: &mut Sums, slot: usize) {
+        sums.add(self.stream.requests_at(slot), self.failures(slot), self.rate(slot));
+    }
+}
+
+/// Which side of a run is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Start,
+    End,
+}
+
+/// Slots of an edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Edge {
+    /// The first (last) affected slot, the most likely one.
+    pub(super) slot: usize,
+    /// 95 % of the posterior, ascending, both included.
+    pub(super) range: (usize, usize),
+}
+
+/// Finds the edge of a run of slots `first..=last` that lies on `side`, looking no further out than `limit` (included).
+///
+/// Posterior over τ ∝ exp(Σ LLR/φ), the sum over the slots from τ inwards, a flat prior over seconds.
+/// `None` if no slot in reach has an affected request.
+pub(super) fn locate(of: Affected<'_>, (first, last): (usize, usize), side: Side, limit: usize) -> Option<Edge> {
+    let mut anchor = match side {
+        Side::Start => first,
+        Side::End => last,
+    };
+    let mut edge = None;
+    for _ in 0..FITS {
+        let (level, inner) = fit(of, anchor, (first, last), side);
+        let found = search(of, anchor, inner, limit, level, side);
+        let again = found.is_some_and(|found: Edge| found.slot != anchor);
+        edge = found.or(edge);
+        match found {
+            Some(found) if again => anchor = found.slot,
+            _ => break,
+        }
+    }
+    edge
+}
+
+/// The level of the first ~40 excess failures inwards from the anchor, and the slot where they end.
+fn fit(of: Affected<'_>, anchor: usize, (first, last): (usize, usize), side: Side) -> (f64, usize) {
+    let mut sums = Sums::default();
+    let mut inner = anchor;
+    let mut take = |slot: usize| {
+        of.add(&mut sums, slot);
+        inner = slot;
+        sums.excess() < FIT_FAILURES
+    };
+    match side {
+        Side::Start => _ = (anchor..=last.max(anchor)).take_while(|&slot| take(slot)).count(),
+        Side::End => _ = (first.min(anchor)..=anchor).rev().take_while(|&slot| take(slot)).count(),
+    }
+    (sums.share().clamp(LEVEL_RANGE.0, LEVEL_RANGE.1), inner)
+}
+
+fn search(of: Affected<'_>, anchor: usize, inner: usize, limit: usize, level: f64, side: Side) -> Option<Edge> {
+    let outward: Box<dyn Iterator<Item = usize>> = match side {
+        Side::Start => Box::new((limit.min(anchor)..=inner.max(anchor)).rev()),
+        Side::End => Box::new(inner.min(anchor)..=limit.max(anchor)),
+    };
+    // Wherever the requests are so sparse that the level can't show, time must do.
+    let evidence = -(-level).ln_1p() / of.dispersion;
+    let mut beyond = 0.0;
+    let (mut score, mut best) = (0.0_f64, f64::NEG_INFINITY);
+    let mut positions: Vec<(usize, f64, bool)> = Vec::new();
+    let (mut cached, mut up, mut down) = (f64::NAN, 0.0, 0.0);
+    for slot in outward {
+        let rate = of.rate(slot);
+        if rate.to_bits() != cached.to_bits() {
+            (up, down) = nats(level, rate, of.dispersion);
+            cached = rate;
+        }
+        let failures = of.failures(slot);
+        let requests = of.stream.requests_at(slot);
+        score += failures * up + (requests - failures) * down;
+        best = best.max(score);
+        positions.push((slot, score, failures > 0.0));
+        if (side == Side::Start && slot < anchor) || (side == Side::End && slot > anchor) {
+            beyond += requests * evidence;
+            let far = of.stream.second(slot).abs_diff(of.stream.second(anchor)) as f64;
+            if beyond >= SEARCH_NATS && far >= SEARCH_SECONDS && score < best - NEGLIGIBLE_NATS {
+                break;
+            }
+        }
+    }
+    let mut mode: Option<(usize, f64)> = None;
+    for &(slot, score, affected) in &positions {
+        if affected && mode.is_none_or(|(_, best)| score > best) {
+            mode = Some((slot, score));
+        }
+    }
+    let (slot, _) = mode?;
+    if side == Side::Start {
+        positions.reverse();
+    }
+    Some(Edge { slot, range: interval(of.stream, &positions, best, slot) })
+}
+
+/// The central 95 % of the positions (ascending), stretched to hold the mode.
+fn interval(stream: &Stream<'_>, positions: &[(usize, f64, bool)], best: f64, mode: usize) -> (usize, usize) {
+    let mut previous = None;
+    let weights: Vec<f64> = positions
+        .iter()
+        .map(|&(slot, score, _)| {
+            let second = stream.second(slot);
+            // A position stands for all the seconds since the request before it.
+            let seconds = previous.map_or(1, |before| second.saturating_sub(before)).clamp(1, 3600) as f64;
+            previous = Some(second);
+            (score - best).exp() * seconds
+        })
+        .collect();
+    let total: f64 = weights.iter().sum();
+    let mut sum = 0.0;
+    let (mut low, mut high) = (mode, mode);
+    let mut low_found = false;
+    for (&(slot, ..), weight) in positions.iter().zip(&weights) {
+        sum += weight;
+        if !low_found && sum >= TAIL * total {
+            low_found = true;
+            low = slot;
+        }
+        if sum >= (1.0 - TAIL) * total {
+            high = slot;
+            break;
+        }
+    }
+    (low.min(mode), high.max(mode))
+}

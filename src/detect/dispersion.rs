@@ -1,0 +1,59 @@
+//! How much more failures clump than independent ones would: φ, the divisor of every log-likelihood ratio.
+
+use super::baseline::Curve;
+use super::stream::Stream;
+
+/// Windows that failures are counted over.
+const WINDOWS_SECONDS: [i64; 2] = [10, 60];
+/// A window says something if so many failures are expected in it.
+const LEAST_EXPECTED: f64 = 2.0;
+/// So few windows say nothing.
+const LEAST_WINDOWS: usize = 20;
+/// This part of the windows, the highest, is left out: it may be what is looked for.
+const TRIM: f64 = 0.02;
+/// Mean of χ² with one degree of freedom below its 98th percentile: F₃(5.41)/0.98, from E[X; X < c] = F₃(c).
+const TRIMMED_MEAN: f64 = 0.8735;
+/// Beyond this the model is wrong, not merely too narrow.
+pub(super) const HIGHEST: f64 = 8.0;
+
+/// φ = trimmed Pearson χ²/df of the unmasked windows, the larger of two window lengths, clipped to 1–8.
+pub(super) fn dispersion(stream: &Stream<'_>, curve: &Curve, mask: &[bool]) -> f64 {
+    let lengths = WINDOWS_SECONDS.iter().map(|&seconds| trimmed_chi2(stream, curve, mask, seconds));
+    lengths.flatten().fold(1.0, f64::max).min(HIGHEST)
+}
+
+fn trimmed_chi2(stream: &Stream<'_>, curve: &Curve, mask: &[bool], seconds: i64) -> Option<f64> {
+    let seconds = seconds.max(stream.width);
+    let mut terms = Vec::new();
+    let (mut failures, mut expected, mut variance) = (0.0, 0.0, 0.0);
+    let mut window = None;
+    for slot in 0..stream.len() {
+        let number = stream.second(slot).div_euclid(seconds);
+        if window != Some(number) {
+            push_term(&mut terms, failures, expected, variance);
+            (failures, expected, variance) = (0.0, 0.0, 0.0);
+            window = Some(number);
+        }
+        if mask.get(slot).copied().unwrap_or(true) {
+            continue;
+        }
+        let (requests, rate) = (stream.requests_at(slot), curve.rate(slot));
+        failures += stream.failures_at(slot);
+        expected += requests * rate;
+        variance += requests * rate * (1.0 - rate);
+    }
+    push_term(&mut terms, failures, expected, variance);
+    if terms.len() < LEAST_WINDOWS {
+        return None;
+    }
+    terms.sort_by(f64::total_cmp);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a length")]
+    let kept = ((terms.len() as f64) * (1.0 - TRIM)).ceil() as usize;
+    Some(terms.iter().take(kept).sum::<f64>() / (kept as f64) / TRIMMED_MEAN)
+}
+
+fn push_term(terms: &mut Vec<f64>, failures: f64, expected: f64, variance: f64) {
+    if expected >= LEAST_EXPECTED && variance > 0.0 {
+        terms.push((failures - expected).powi(2) / variance);
+    }
+}

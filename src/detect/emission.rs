@@ -1,0 +1,75 @@
+//! What failing requests say for each level of excess: the error signal's [`Emission`].
+
+#![allow(clippy::indexing_slicing, reason = "one cell per slot and one rate per cell, by construction of the baseline")]
+
+use super::baseline::Curve;
+use super::segment::Emission;
+use super::stream::Stream;
+
+/// Shares of requests that fail beyond the baseline, about 1.6 apart: between two of them less than 5 % of a
+/// likelihood ratio is lost.
+pub(super) const LEVELS: [f64; 13] =
+    [0.01, 0.016, 0.025, 0.04, 0.065, 0.1, 0.16, 0.25, 0.38, 0.55, 0.75, 0.92, 0.995];
+/// No level below this: less is not worth a report.
+const LOWEST_LEVEL: f64 = 0.008;
+/// No level below this part of the baseline: less is drift.
+const LOWEST_OF_BASELINE: f64 = 0.5;
+
+/// Nats that a failed and a passed request count for, at one level and baseline.
+pub(super) fn nats(level: f64, rate: f64, dispersion: f64) -> (f64, f64) {
+    let rate = rate.clamp(1e-12, 1.0 - 1e-9);
+    ((level * (1.0 - rate) / rate).ln_1p() / dispersion, (-level).ln_1p() / dispersion)
+}
+
+/// Gain per slot: [k·ln(1 + f(1−p₀)/p₀) + (n−k)·ln(1−f)]/φ.
+pub(super) struct Errors<'a> {
+    stream: &'a Stream<'a>,
+    curve: &'a Curve,
+    dispersion: f64,
+    /// The tables below belong to this cell.
+    cell: Option<u32>,
+    failed: [f64; LEVELS.len()],
+    passed: [f64; LEVELS.len()],
+}
+
+impl<'a> Errors<'a> {
+    pub(super) fn new(stream: &'a Stream<'a>, curve: &'a Curve, dispersion: f64) -> Self {
+        Self { stream, curve, dispersion, cell: None, failed: [0.0; LEVELS.len()], passed: [0.0; LEVELS.len()] }
+    }
+
+    fn tabulate(&mut self, rate: f64) {
+        let lowest = LOWEST_LEVEL.max(rate * LOWEST_OF_BASELINE);
+        for (index, &level) in LEVELS.iter().enumerate() {
+            (self.failed[index], self.passed[index]) =
+                if level < lowest { (0.0, f64::NEG_INFINITY) } else { nats(level, rate, self.dispersion) };
+        }
+    }
+}
+
+impl Emission for Errors<'_> {
+    fn slots(&self) -> usize {
+        self.stream.len()
+    }
+
+    fn levels(&self) -> usize {
+        LEVELS.len()
+    }
+
+    fn gains(&mut self, slot: usize, out: &mut [f64]) {
+        let cell = self.curve.cell_of(slot);
+        if self.cell != Some(cell) {
+            self.cell = Some(cell);
+            self.tabulate(self.curve.rate(slot));
+        }
+        let failures = self.stream.failures_at(slot);
+        let passed = self.stream.requests_at(slot) - failures;
+        for ((gain, up), down) in out.iter_mut().zip(&self.failed).zip(&self.passed) {
+            // A level that may not be used stays at −∞ even when nothing passed (0 × ∞ is no number).
+            *gain = if down.is_finite() { failures * up + passed * down } else { f64::NEG_INFINITY };
+        }
+    }
+
+    fn breaks_before(&self, slot: usize) -> bool {
+        self.stream.breaks_before(slot)
+    }
+}

@@ -1,0 +1,192 @@
+//! Stretches of failing requests: the order of the steps, from counts to findings.
+
+use super::baseline::{self, Curve};
+use super::boundary::{Affected, Side, locate};
+use super::dispersion::{HIGHEST, dispersion};
+use super::emission::Errors;
+use super::finding::{Context, describe, whole_recording};
+use super::gate::{Candidate, Proxied, gate};
+use super::segment::{Penalties, segment};
+use super::stream::Stream;
+use super::validate::{Chain, Scale, validate};
+use super::{Caveat, Finding, Findings, Sensitivity, Series};
+
+/// What a change of level costs, in nats: cheap ones chain unrelated clumps together.
+const LEVEL_CHANGE_NATS: f64 = 16.0;
+/// Segment, mask and estimate again so often; the baseline no longer moves after that.
+const ROUNDS: usize = 3;
+/// Seconds beside an incident that don't count as healthy.
+const MASK_MARGIN_SECONDS: i64 = 30;
+const SECONDS_PER_DAY: f64 = 86_400.0;
+/// When so much of the traffic is flagged, the baseline is doubted.
+const MOST_FLAGGED: f64 = 0.5;
+/// It is believed all the same when the flagged part fails at least so often …
+const MAJORITY_SHARE: f64 = 0.05;
+/// … and so many times as often as the rest …
+const MAJORITY_RATIO: f64 = 4.0;
+/// … and the rest is so many requests and such a part of all.
+const MAJORITY_REST: (f64, f64) = (30.0, 0.01);
+/// A rate of failures that is nobody's normal.
+const BROKEN_RATE: f64 = 0.5;
+/// With fewer requests than this not even a total outage can be told from chance.
+const FEWEST_REQUESTS: f64 = 30.0;
+/// What lasts less is a blip.
+const BLIP_SECONDS: i64 = 5;
+
+/// Finds stretches of failing requests in one stream. Pure, deterministic, no clock, no threads.
+///
+/// `streams` is the number of streams that are searched, which raises the penalty by its logarithm. O(slots × levels).
+pub fn find_errors(series: &Series, streams: usize, sensitivity: Sensitivity) -> Findings {
+    let stream = Stream::new(series);
+    let mut findings = Findings::default();
+    if stream.requests <= 0.0 {
+        return findings;
+    }
+    if stream.requests < FEWEST_REQUESTS {
+        findings.caveats.push(Caveat::TooFewRequests);
+    }
+    let penalty = penalty(&stream, streams, sensitivity);
+    let proxied = Proxied::of(series);
+    let model = Model::fit(&stream, penalty);
+    if baseline::unmasked_rate(&stream, &model.mask) >= BROKEN_RATE {
+        findings.caveats.push(Caveat::NoHealthyPeriod);
+        findings.incidents.extend(whole_recording(&stream, penalty));
+        return findings;
+    }
+    if model.dispersion >= HIGHEST {
+        findings.caveats.push(Caveat::Overdispersed);
+    }
+    let scale = model.scale(&stream, penalty);
+    let candidates = gate(scale, model.chains(&stream, penalty), proxied);
+    let context = Context::new(scale, &model.mask);
+    for (index, candidate) in candidates.iter().enumerate() {
+        let lower = if index == 0 { 0 } else { candidates.get(index - 1).map_or(0, |c| c.last() + 1) };
+        let upper = candidates.get(index + 1).map_or(stream.len(), Candidate::first);
+        let Some(finding) = locate_and_describe(&context, candidate, lower, upper) else { continue };
+        if lasted_seconds(&finding) < BLIP_SECONDS {
+            findings.blips.push(finding);
+        } else {
+            findings.incidents.push(finding);
+        }
+    }
+    findings.caveats.sort_unstable();
+    findings
+}
+
+fn lasted_seconds(finding: &Finding) -> i64 {
+    finding.end.second.saturating_sub(finding.start.second).saturating_add(1)
+}
+
+/// β: nats per incident, more of them where there is more to look through.
+fn penalty(stream: &Stream<'_>, streams: usize, sensitivity: Sensitivity) -> f64 {
+    let base = match sensitivity {
+        Sensitivity::Low => 28.0,
+        Sensitivity::Normal => 22.0,
+        Sensitivity::High => 16.0,
+    };
+    let days = (stream.active_seconds / SECONDS_PER_DAY).max(1.0);
+    base + days.ln() + (streams.max(1) as f64).ln()
+}
+
+/// Baseline and dispersion, and which slots they were not taken from.
+struct Model {
+    curve: Curve,
+    dispersion: f64,
+    mask: Vec<bool>,
+}
+
+impl Model {
+    fn fit(stream: &Stream<'_>, penalty: f64) -> Self {
+        let slots = stream.len();
+        let start = baseline::lowest_blocks_rate(stream);
+        let mut model =
+            Self { curve: Curve::constant(slots, start), dispersion: 1.0, mask: vec![false; slots] };
+        for round in 0..ROUNDS {
+            let mut mask = model.suspected(stream, penalty);
+            if round == 0 && !credible(stream, &mask) {
+                model.curve = Curve::constant(slots, baseline::overall_rate(stream));
+                mask = model.suspected(stream, penalty);
+            }
+            model.curve = baseline::local_rates(stream, &mask);
+            model.dispersion = dispersion(stream, &model.curve, &mask);
+            model.mask = mask;
+        }
+        model
+    }
+
+    fn scale<'a>(&'a self, stream: &'a Stream<'a>, penalty: f64) -> Scale<'a> {
+        Scale { stream, curve: &self.curve, dispersion: self.dispersion, penalty }
+    }
+
+    fn chains(&self, stream: &Stream<'_>, penalty: f64) -> Vec<Chain> {
+        let mut emission = Errors::new(stream, &self.curve, self.dispersion);
+        let half = penalty / 2.0;
+        let penalties = Penalties { enter: half, leave: half, change: LEVEL_CHANGE_NATS };
+        let (runs, _) = segment(&mut emission, penalties);
+        validate(self.scale(stream, penalty), &runs)
+    }
+
+    /// Slots that the baseline should not be taken from: whatever passes the gate, be it one client or not, and 30 s
+    /// to either side.
+    fn suspected(&self, stream: &Stream<'_>, penalty: f64) -> Vec<bool> {
+        let mut mask = vec![false; stream.len()];
+        let chains = self.chains(stream, penalty);
+        for candidate in gate(self.scale(stream, penalty), chains, Proxied::Yes) {
+            for chain in &candidate.chains {
+                let from = stream.second(chain.first()).saturating_sub(MASK_MARGIN_SECONDS);
+                let until = stream.last_second(chain.last()).saturating_add(MASK_MARGIN_SECONDS + 1);
+                for masked in mask.get_mut(stream.slots_between(from, until)).into_iter().flatten() {
+                    *masked = true;
+                }
+            }
+        }
+        mask
+    }
+}
+
+/// At most half of the traffic is flagged, or the flagged part fails so much more often than what remains that the
+/// remainder is normal and the majority is not.
+fn credible(stream: &Stream<'_>, mask: &[bool]) -> bool {
+    let (mut requests, mut failures) = (0.0, 0.0);
+    for (slot, _) in mask.iter().enumerate().filter(|&(_, &masked)| masked) {
+        requests += stream.requests_at(slot);
+        failures += stream.failures_at(slot);
+    }
+    if requests <= MOST_FLAGGED * stream.requests {
+        return true;
+    }
+    let rest = stream.requests - requests;
+    let rest_rate = (stream.failures - failures + 0.5) / (rest + 1.0);
+    let rate = failures / requests;
+    rate >= MAJORITY_SHARE
+        && rate >= MAJORITY_RATIO * rest_rate
+        && rest >= MAJORITY_REST.0.max(MAJORITY_REST.1 * stream.requests)
+}
+
+fn locate_and_describe(
+    context: &Context<'_>,
+    candidate: &Candidate,
+    lower: usize,
+    upper: usize,
+) -> Option<Finding> {
+    let stream = context.scale.stream;
+    let first = candidate.chains.first()?;
+    let last = candidate.chains.last()?;
+    let affected = |status| Affected {
+        stream,
+        curve: context.scale.curve,
+        dispersion: context.scale.dispersion,
+        status,
+    };
+    let edge = |chain: &Chain, side, limit| {
+        let run = (chain.first(), chain.last());
+        let status = context.status_at_edge(run, side);
+        locate(affected(status), run, side, limit).or_else(|| locate(affected(None), run, side, limit))
+    };
+    // Neither edge is looked for beyond a break in the data.
+    let lower = (lower..=first.first()).rev().find(|&slot| stream.breaks_before(slot)).unwrap_or(lower);
+    let upper = (last.last() + 1..upper).find(|&slot| stream.breaks_before(slot)).unwrap_or(upper);
+    let start = edge(first, Side::Start, lower)?;
+    let end = edge(last, Side::End, upper.saturating_sub(1))?;
+    describe(context, candidate, start, end)
+}

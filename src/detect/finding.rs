@@ -1,0 +1,277 @@
+//! From slots to what is reported: windows, counts, levels, dominant status, baseline, confidence.
+
+use std::collections::BTreeMap;
+
+use super::boundary::{Edge, Side};
+use super::gate::Candidate;
+use super::stream::{Stream, Sums};
+use super::validate::Scale;
+use super::{Baseline, Boundary, Finding, Level, Signal};
+
+/// A status with this part of the excess is what the finding is about.
+const DOMINANT_PART: f64 = 0.7;
+/// Excess failures next to an edge that decide which status the edge is about.
+const EDGE_FAILURES: f64 = 40.0;
+/// Nats against "it went on" that the requests beyond an edge must carry, or the edge is open.
+const CLOSED_NATS: f64 = 3.0;
+/// The level counts as at most this much for that: a handful of requests must be seen.
+const CLOSED_LEVEL: f64 = 0.5;
+/// The comparison window is an hour, longer where that holds too few requests.
+const WINDOWS_SECONDS: [i64; 4] = [3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600];
+/// So many requests make a comparison.
+const WINDOW_REQUESTS: f64 = 300.0;
+/// And so many at the very least.
+const FEWEST_REQUESTS: f64 = 10.0;
+
+/// What all findings of a stream share.
+pub(super) struct Context<'a> {
+    pub(super) scale: Scale<'a>,
+    mask: &'a [bool],
+    /// Healthy failures by status.
+    background: BTreeMap<u16, f64>,
+    background_total: f64,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(scale: Scale<'a>, mask: &'a [bool]) -> Self {
+        let mut background = BTreeMap::new();
+        let mut background_total = 0.0;
+        for &(slot, status, count) in &scale.stream.series().statuses {
+            let masked = usize::try_from(slot).ok().and_then(|slot| mask.get(slot)).copied();
+            if masked == Some(false) {
+                *background.entry(status).or_insert(0.0) += f64::from(count);
+                background_total += f64::from(count);
+            }
+        }
+        Self { scale, mask, background, background_total }
+    }
+
+    /// The part of the baseline's failures with this status, 0–1; never quite 0.
+    fn background_part(&self, status: u16) -> f64 {
+        let count = self.background.get(&status).copied().unwrap_or(0.0);
+        ((count + 0.5) / (self.background_total + 1.0)).min(1.0)
+    }
+
+    /// The status with ≥ 70 % of the excess in some slots, with its part of the baseline.
+    fn dominant(&self, slots: impl Iterator<Item = (usize, usize)>, sums: Sums) -> Option<(u16, f64)> {
+        let mut counts: BTreeMap<u16, f64> = BTreeMap::new();
+        let statuses = &self.scale.stream.series().statuses;
+        for (first, last) in slots {
+            let from = statuses.partition_point(|&(slot, ..)| (slot as usize) < first);
+            for &(_, status, count) in
+                statuses.iter().skip(from).take_while(|&&(slot, ..)| slot as usize <= last)
+            {
+                *counts.entry(status).or_insert(0.0) += f64::from(count);
+            }
+        }
+        let (status, count) = counts.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?;
+        let part = self.background_part(status);
+        (count - sums.expected * part >= DOMINANT_PART * sums.excess()).then_some((status, part))
+    }
+
+    /// The status that dominates the first (last) failures of a run: a restart ends an outage of 500s with 502s, and
+    /// the end belongs to those.
+    pub(super) fn status_at_edge(&self, (first, last): (usize, usize), side: Side) -> Option<(u16, f64)> {
+        let mut sums = Sums::default();
+        let mut reached = match side {
+            Side::Start => first,
+            Side::End => last,
+        };
+        let mut take = |slot: usize| {
+            let stream = self.scale.stream;
+            sums.add(stream.requests_at(slot), stream.failures_at(slot), self.scale.curve.rate(slot));
+            reached = slot;
+            sums.excess() < EDGE_FAILURES
+        };
+        match side {
+            Side::Start => _ = (first..=last).take_while(|&slot| take(slot)).count(),
+            Side::End => _ = (first..=last).rev().take_while(|&slot| take(slot)).count(),
+        }
+        let near = match side {
+            Side::Start => (first, reached),
+            Side::End => (reached, last),
+        };
+        self.dominant(std::iter::once(near), sums)
+    }
+
+    /// The healthy stretch before (else after) a finding, and its requests per second.
+    fn comparison(&self, first: usize, last: usize) -> (Option<(i64, i64)>, f64) {
+        let stream = self.scale.stream;
+        let before = self.healthy((0..first).rev(), stream.second(first));
+        let found = match before {
+            Some(found) if found.1 >= WINDOW_REQUESTS => Some(found),
+            _ => {
+                let after = self.healthy(last + 1..stream.len(), stream.last_second(last));
+                match (before, after) {
+                    (Some(before), Some(after)) => Some(if after.1 > 3.0 * before.1 { after } else { before }),
+                    (before, after) => before.or(after),
+                }
+            }
+        };
+        found.map_or((None, 0.0), |((from, until), requests)| {
+            let seconds = until.saturating_sub(from).saturating_add(1).max(1) as f64;
+            (Some((from, until)), requests / seconds)
+        })
+    }
+
+    /// The nearest unbroken healthy stretch, walking away from a finding; its requests.
+    fn healthy(&self, outward: impl Iterator<Item = usize>, edge: i64) -> Option<((i64, i64), f64)> {
+        let stream = self.scale.stream;
+        let mut range: Option<(i64, i64)> = None;
+        let mut requests = 0.0;
+        for slot in outward {
+            if self.mask.get(slot).copied().unwrap_or(true) {
+                if range.is_some() {
+                    break;
+                }
+                continue;
+            }
+            let second = stream.second(slot);
+            let distance = second.abs_diff(range.map_or(edge, |_| edge));
+            let enough = WINDOWS_SECONDS
+                .iter()
+                .any(|&window| distance > window.unsigned_abs() && requests >= WINDOW_REQUESTS);
+            if enough || distance > 7 * 24 * 3600 {
+                break;
+            }
+            requests += stream.requests_at(slot);
+            let last = stream.last_second(slot);
+            range = Some(range.map_or((second, last), |(a, b)| (a.min(second), b.max(last))));
+        }
+        range.filter(|_| requests >= FEWEST_REQUESTS).map(|range| (range, requests))
+    }
+}
+
+/// The finding that a candidate amounts to between its edges; `None` if they exclude each other.
+pub(super) fn describe(
+    context: &Context<'_>,
+    candidate: &Candidate,
+    start: Edge,
+    end: Edge,
+) -> Option<Finding> {
+    if end.slot < start.slot {
+        return None;
+    }
+    let stream = context.scale.stream;
+    let inside = context.scale.sums(start.slot..=end.slot);
+    let levels = levels(context.scale, candidate, start.slot, end.slot);
+    let runs = candidate.chains.iter().flat_map(|chain| chain.runs.iter().map(|run| (run.first, run.last)));
+    let mut excess = Sums::default();
+    for (first, last) in runs.clone() {
+        let sums = context.scale.sums(first..=last);
+        excess.requests += sums.requests;
+        excess.failures += sums.failures;
+        excess.expected += sums.expected;
+    }
+    let dominant = context.dominant(runs, excess).map(|(status, _)| status);
+    let (first_share, last_share) =
+        (levels.first().map_or(0.0, |level| level.share), levels.last().map_or(0.0, |level| level.share));
+    let (window, requests_per_second) = context.comparison(start.slot, end.slot);
+    Some(Finding {
+        signal: Signal::Errors,
+        start: Boundary {
+            second: stream.second(start.slot),
+            range: (stream.second(start.range.0), stream.second(start.range.1)),
+            open: is_open(stream, (0..start.slot).rev(), first_share),
+        },
+        end: Boundary {
+            second: stream.last_second(end.slot),
+            range: (stream.last_second(end.range.0), stream.last_second(end.range.1)),
+            open: is_open(stream, end.slot + 1..stream.len(), last_share),
+        },
+        baseline: Baseline { error_share: inside.base_rate(), requests_per_second, window },
+        requests: count(inside.requests),
+        failures: count(inside.failures),
+        dominant_status: dominant,
+        strength: candidate.strength,
+        dispersion: context.scale.dispersion,
+        levels,
+        confidence: confidence(context.scale, candidate, excess),
+    })
+}
+
+/// The requests between an edge and the end of the data don't exclude that the finding went on through them.
+fn is_open(stream: &Stream<'_>, beyond: impl Iterator<Item = usize>, share: f64) -> bool {
+    let nats = -(-share.min(CLOSED_LEVEL)).ln_1p();
+    let mut requests = 0.0;
+    for slot in beyond {
+        requests += stream.requests_at(slot);
+        if requests * nats >= CLOSED_NATS {
+            return false;
+        }
+    }
+    true
+}
+
+fn levels(scale: Scale<'_>, candidate: &Candidate, start: usize, end: usize) -> Vec<Level> {
+    let runs: Vec<_> = candidate.chains.iter().flat_map(|chain| &chain.runs).collect();
+    let count = runs.len();
+    let mut levels = Vec::with_capacity(count);
+    for (index, run) in runs.into_iter().enumerate() {
+        // The edges may lie a little outside of the runs that led to them.
+        let first = if index == 0 { start } else { run.first.max(start) };
+        let last = if index + 1 == count { end } else { run.last.min(end) };
+        if first > last {
+            continue;
+        }
+        levels.push(Level {
+            start: scale.stream.second(first),
+            end: scale.stream.last_second(last),
+            share: scale.sums(first..=last).share(),
+        });
+    }
+    levels
+}
+
+/// How sure this is an incident: a logistic of the evidence beyond β, the sharper edge and the clients that failed,
+/// with weights fitted on simulated sites.
+fn confidence(scale: Scale<'_>, candidate: &Candidate, excess: Sums) -> f64 {
+    let strength = (candidate.strength / scale.penalty).max(1e-3).ln();
+    let contrast = candidate.chains.iter().map(|chain| chain.contrast).fold(0.0, f64::max);
+    let clients = if candidate.clients_unknown { 3.0 } else { candidate.client_buckets.min(8) as f64 };
+    let logit = 0.8 + 2.0 * strength + 0.05 * contrast.min(40.0) + 0.25 * (clients - 3.0)
+        + 0.3 * (excess.excess() / 10.0).clamp(0.1, 10.0).ln();
+    (1.0 / (1.0 + (-logit).exp())).clamp(0.0, 0.999)
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of counts, never negative")]
+fn count(sum: f64) -> u64 {
+    sum as u64
+}
+
+/// A recording that fails from beginning to end: one incident, open at both ends, nothing to compare it with.
+pub(super) fn whole_recording(stream: &Stream<'_>, penalty: f64) -> Option<Finding> {
+    let mut failing = (0..stream.len()).filter(|&slot| stream.failures_at(slot) > 0.0);
+    let first = failing.next()?;
+    let last = failing.next_back().unwrap_or(first);
+    let mut sums = Sums::default();
+    for slot in first..=last {
+        sums.add(stream.requests_at(slot), stream.failures_at(slot), 0.0);
+    }
+    let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
+    for &(_, status, count) in &stream.series().statuses {
+        *statuses.entry(status).or_insert(0) += u64::from(count);
+    }
+    let dominant = statuses
+        .into_iter()
+        .find(|&(_, count)| count as f64 >= DOMINANT_PART * sums.failures)
+        .map(|(status, _)| status);
+    let edge = |second| Boundary { second, range: (second, second), open: true };
+    let (start, end) = (stream.second(first), stream.last_second(last));
+    let failures = count(sums.failures);
+    // Against one failure in a hundred, which no healthy site exceeds for long.
+    let strength = Sums { expected: sums.requests * 0.01, ..sums }.llr();
+    (strength >= penalty).then(|| Finding {
+        signal: Signal::Errors,
+        start: edge(start),
+        end: edge(end),
+        baseline: Baseline { error_share: 0.0, requests_per_second: 0.0, window: None },
+        requests: count(sums.requests),
+        failures,
+        dominant_status: dominant,
+        strength,
+        dispersion: 1.0,
+        levels: vec![Level { start, end, share: sums.failures / sums.requests.max(1.0) }],
+        confidence: 0.9,
+    })
+}

@@ -1,0 +1,197 @@
+//! Which chains make an incident: joined over short pauses, large enough, and not the work of one client.
+
+use super::stream::Sums;
+use super::validate::{Chain, Scale};
+use super::{ClientBuckets, Series};
+
+/// Two chains with a shorter pause between them are one flapping incident.
+const JOIN_SECONDS: i64 = 120;
+/// Failures beyond what the baseline expects.
+const LEAST_EXCESS: f64 = 4.0;
+/// Share of requests that fail beyond the baseline, 0.8 points.
+const LEAST_SHARE: f64 = 0.008;
+/// Failures against what the baseline expects.
+const LEAST_RATIO: f64 = 1.5;
+/// Log-likelihood ratio as a part of β.
+const LEAST_OF_PENALTY: f64 = 0.8;
+/// The same without the busiest failing client.
+const LEAST_OF_PENALTY_WITHOUT_CLIENT: f64 = 0.6;
+/// Excess failures without the busiest failing client.
+const LEAST_EXCESS_WITHOUT_CLIENT: f64 = 3.0;
+/// One bucket of addresses with this share of all requests is a proxy, or all that the log knows.
+const PROXY_SHARE: f64 = 0.8;
+/// Failures outside of what is suspected, in so many different stretches of this length, are a background.
+const BACKGROUND_TIMES: usize = 5;
+/// See [`BACKGROUND_TIMES`].
+const BACKGROUND_SECONDS: i64 = 600;
+/// Good requests that must have been expected, and the part of them that came, for others to have gone missing.
+const MISSING_EXPECTED: f64 = 10.0;
+/// See [`MISSING_EXPECTED`].
+const MISSING_PART: f64 = 0.3;
+/// A chain by itself must keep this part of β without its busiest client, or it is not joined to anything.
+const CHAIN_OF_PENALTY_WITHOUT_CLIENT: f64 = 0.2;
+
+/// Chains that form one incident.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) chains: Vec<Chain>,
+    /// Log-likelihood ratio over φ, summed over the runs.
+    pub(super) strength: f64,
+    /// How many client buckets failed; 0 when clients are unknown.
+    pub(super) client_buckets: usize,
+    /// The client filter could not be applied.
+    pub(super) clients_unknown: bool,
+}
+
+impl Candidate {
+    pub(super) fn first(&self) -> usize {
+        self.chains.first().map_or(0, Chain::first)
+    }
+    pub(super) fn last(&self) -> usize {
+        self.chains.last().map_or(0, Chain::last)
+    }
+}
+
+/// Joins chains over pauses of up to two minutes and keeps what is large enough.
+pub(super) fn gate(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Vec<Candidate> {
+    let mut groups: Vec<Vec<Chain>> = Vec::new();
+    for chain in chains {
+        if is_one_client(scale, std::slice::from_ref(&chain), proxied, CHAIN_OF_PENALTY_WITHOUT_CLIENT, 1.0) {
+            continue;
+        }
+        let pause = groups.last().and_then(|group| group.last()).map(|before| {
+            scale.stream.second(chain.first()).saturating_sub(scale.stream.last_second(before.last()))
+        });
+        match groups.last_mut() {
+            Some(group) if pause.is_some_and(|pause| pause <= JOIN_SECONDS) => group.push(chain),
+            _ => groups.push(vec![chain]),
+        }
+    }
+    groups.into_iter().filter_map(|chains| admit(scale, chains, proxied)).collect()
+}
+
+fn admit(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Option<Candidate> {
+    let mut total = Sums::default();
+    let mut strength = 0.0;
+    for run in chains.iter().flat_map(|chain| &chain.runs) {
+        let sums = scale.sums(run.first..=run.last);
+        strength += sums.llr() / scale.dispersion;
+        total.requests += sums.requests;
+        total.failures += sums.failures;
+        total.expected += sums.expected;
+    }
+    let large = total.excess() >= LEAST_EXCESS
+        && total.share() >= LEAST_SHARE
+        && total.failures >= LEAST_RATIO * total.expected
+        && strength >= LEAST_OF_PENALTY * scale.penalty;
+    if !large {
+        return None;
+    }
+    let buckets = buckets_of(scale, &chains);
+    if is_one_client(scale, &chains, proxied, LEAST_OF_PENALTY_WITHOUT_CLIENT, LEAST_EXCESS_WITHOUT_CLIENT) {
+        return None;
+    }
+    let client_buckets = buckets.iter().filter(|&&count| count > 0).count();
+    Some(Candidate { chains, strength, client_buckets, clients_unknown: proxied != Proxied::No || client_buckets == 0 })
+}
+
+/// Whether one client can be told from all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proxied {
+    /// Many addresses: the client filter applies.
+    No,
+    /// The stream's requests come from one address (bucket), a proxy's: the filter would condemn everything.
+    Yes,
+    /// All failures come from one bucket, and how the other requests spread is not known.
+    Unknown,
+}
+
+impl Proxied {
+    pub(super) fn of(series: &Series) -> Self {
+        if let Some(active) = &series.active_client_buckets {
+            let total: u64 = active.iter().fold(0, |sum, &count| sum.saturating_add(count));
+            let top = active.iter().copied().max().unwrap_or(0);
+            return if total > 0 && top as f64 >= PROXY_SHARE * total as f64 { Self::Yes } else { Self::No };
+        }
+        let mut used = [false; 16];
+        for buckets in &series.failing_clients {
+            for (used, &count) in used.iter_mut().zip(buckets) {
+                *used |= count > 0;
+            }
+        }
+        if used.iter().filter(|&&used| used).count() > 1 { Self::No } else { Self::Unknown }
+    }
+}
+
+/// All failures come from one bucket: a proxy's if failures outside of the chains, at many different times, do too,
+/// or if everybody else's good requests went missing meanwhile.
+fn looks_proxied(scale: Scale<'_>, chains: &[Chain]) -> bool {
+    let stream = scale.stream;
+    let (Some(first), Some(last)) = (chains.first().map(Chain::first), chains.last().map(Chain::last)) else {
+        return false;
+    };
+    let mut times = 0;
+    let mut before = None;
+    for slot in (0..first).chain(last + 1..stream.len()).filter(|&slot| stream.failures_at(slot) > 0.0) {
+        let time = stream.second(slot).div_euclid(BACKGROUND_SECONDS);
+        times += usize::from(before != Some(time));
+        before = Some(time);
+    }
+    if times >= BACKGROUND_TIMES {
+        return true;
+    }
+    let inside = scale.sums(first..=last);
+    let lasted = stream.last_second(last).saturating_sub(stream.second(first)).saturating_add(1) as f64;
+    let passed_outside = (stream.requests - stream.failures) - (inside.requests - inside.failures);
+    let expected = lasted * passed_outside / (stream.active_seconds - lasted).max(1.0);
+    expected >= MISSING_EXPECTED && inside.requests - inside.failures < MISSING_PART * expected
+}
+
+fn buckets_of(scale: Scale<'_>, chains: &[Chain]) -> [u64; 16] {
+    let mut total = [0_u64; 16];
+    for run in chains.iter().flat_map(|chain| &chain.runs) {
+        for slot in run.first..=run.last {
+            add_buckets(&mut total, scale.stream.clients_at(slot));
+        }
+    }
+    total
+}
+
+fn add_buckets(total: &mut [u64; 16], buckets: Option<&ClientBuckets>) {
+    for (total, &count) in total.iter_mut().zip(buckets.into_iter().flatten()) {
+        *total += u64::from(count);
+    }
+}
+
+/// Too little is left without the client bucket that failed most often.
+fn is_one_client(
+    scale: Scale<'_>,
+    chains: &[Chain],
+    proxied: Proxied,
+    least_of_penalty: f64,
+    least_excess: f64,
+) -> bool {
+    if proxied == Proxied::Yes {
+        return false;
+    }
+    let buckets = buckets_of(scale, chains);
+    let Some((top, _)) = buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))
+    else {
+        return false;
+    };
+    let (mut excess, mut strength) = (0.0, 0.0);
+    for run in chains.iter().flat_map(|chain| &chain.runs) {
+        let mut rest = Sums::default();
+        for slot in run.first..=run.last {
+            let removed = scale.stream.clients_at(slot).and_then(|buckets| buckets.get(top));
+            let failures = scale.stream.failures_at(slot);
+            let removed = f64::from(removed.copied().unwrap_or(0)).min(failures);
+            let requests = scale.stream.requests_at(slot);
+            rest.add(requests - removed, failures - removed, scale.curve.rate(slot));
+        }
+        excess += rest.excess();
+        strength += rest.llr() / scale.dispersion;
+    }
+    let little = excess < least_excess || strength < least_of_penalty * scale.penalty;
+    little && !(proxied == Proxied::Unknown && looks_proxied(scale, chains))
+}

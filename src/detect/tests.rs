@@ -1,0 +1,5 @@
+//! Tests of the errors detector.
+
+mod measure;
+mod sim;
+mod viterbi;

@@ -1,0 +1,161 @@
+//! Which runs of the best path are an abrupt change and not drift.
+
+use super::baseline::Curve;
+use super::segment::Run;
+use super::stream::{Stream, Sums};
+
+/// A run carries at least this part of the penalty β.
+const LEAST_OF_PENALTY: f64 = 0.35;
+/// Nats by which inside and outside differ at an edge.
+const LEAST_CONTRAST: f64 = 6.0;
+/// Factor by which the rate inside exceeds the one outside at that edge.
+const LEAST_RATIO: f64 = 1.4;
+/// Lengths, to either side of an edge, over which the rates are compared.
+const WINDOWS_SECONDS: [i64; 6] = [30, 60, 180, 600, 1800, 7200];
+/// The last window, 2 h, is for streams with fewer requests than this in half an hour.
+const SPARSE_REQUESTS: f64 = 60.0;
+/// However slow the stream, so many requests beside a run tell what is normal there.
+const ENOUGH_REQUESTS: f64 = 20.0;
+
+/// Runs without a normal second between them, with the contrast of their better edge.
+#[derive(Debug, Clone)]
+pub(super) struct Chain {
+    pub(super) runs: Vec<Run>,
+    /// Nats, φ divided out.
+    pub(super) contrast: f64,
+}
+
+impl Chain {
+    pub(super) fn first(&self) -> usize {
+        self.runs.first().map_or(0, |run| run.first)
+    }
+    pub(super) fn last(&self) -> usize {
+        self.runs.last().map_or(0, |run| run.last)
+    }
+}
+
+/// What runs are measured against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale<'a> {
+    pub(super) stream: &'a Stream<'a>,
+    pub(super) curve: &'a Curve,
+    pub(super) dispersion: f64,
+    /// β, in nats.
+    pub(super) penalty: f64,
+}
+
+impl Scale<'_> {
+    pub(super) fn sums(&self, slots: impl Iterator<Item = usize>) -> Sums {
+        let mut sums = Sums::default();
+        for slot in slots {
+            sums.add(self.stream.requests_at(slot), self.stream.failures_at(slot), self.curve.rate(slot));
+        }
+        sums
+    }
+
+    /// Log-likelihood ratio of some slots against the baseline, divided by φ.
+    pub(super) fn strength(&self, slots: impl Iterator<Item = usize>) -> f64 {
+        self.sums(slots).llr() / self.dispersion
+    }
+}
+
+/// Chains cut down to what the data carries: weak or drifting runs fall off either end; a chain of nothing else is gone.
+pub(super) fn validate(scale: Scale<'_>, runs: &[Run]) -> Vec<Chain> {
+    let chains = chains_of(scale.stream, runs);
+    let mut valid = Vec::new();
+    for (index, chain) in chains.iter().enumerate() {
+        let lower = if index == 0 { 0 } else { chains.get(index - 1).map_or(0, |chain| chain.last() + 1) };
+        let upper = chains.get(index + 1).map_or(scale.stream.len(), Chain::first);
+        let contrasts: Vec<Option<f64>> =
+            chain.runs.iter().map(|&run| contrast_if_valid(scale, run, lower, upper)).collect();
+        let Some(first) = contrasts.iter().position(Option::is_some) else { continue };
+        let last = contrasts.iter().rposition(Option::is_some).unwrap_or(first);
+        valid.push(Chain {
+            runs: chain.runs.iter().copied().take(last + 1).skip(first).collect(),
+            contrast: contrasts.iter().flatten().copied().fold(0.0, f64::max),
+        });
+    }
+    valid
+}
+
+fn chains_of(stream: &Stream<'_>, runs: &[Run]) -> Vec<Chain> {
+    let mut chains: Vec<Chain> = Vec::new();
+    for &run in runs {
+        match chains.last_mut() {
+            Some(chain) if chain.last() + 1 == run.first && !stream.breaks_before(run.first) => {
+                chain.runs.push(run);
+            }
+            _ => chains.push(Chain { runs: vec![run], contrast: 0.0 }),
+        }
+    }
+    chains
+}
+
+fn contrast_if_valid(scale: Scale<'_>, run: Run, lower: usize, upper: usize) -> Option<f64> {
+    if scale.strength(run.first..=run.last) < LEAST_OF_PENALTY * scale.penalty {
+        return None;
+    }
+    let stream = scale.stream;
+    let at_start = contrast(scale, (run.first..=run.last, (lower..run.first).rev()), |slot| {
+        stream.second(slot).abs_diff(stream.second(run.first))
+    });
+    let at_end = contrast(scale, ((run.first..=run.last).rev(), run.last + 1..upper), |slot| {
+        stream.second(slot).abs_diff(stream.second(run.last))
+    });
+    let best = at_start.max(at_end);
+    (best >= LEAST_CONTRAST).then_some(best)
+}
+
+/// The largest two-sample likelihood ratio, divided by φ, of the slots (inside, outside) an edge over all windows in
+/// which the rate inside is the higher by [`LEAST_RATIO`]; 0 if there is none.
+fn contrast(
+    scale: Scale<'_>,
+    (inside, outside): (impl Iterator<Item = usize>, impl Iterator<Item = usize>),
+    distance: impl Fn(usize) -> u64,
+) -> f64 {
+    let (mut inside, mut outside) = (inside.peekable(), outside.peekable());
+    let (mut within, mut beyond) = (Sums::default(), Sums::default());
+    let mut best = 0.0_f64;
+    for window in WINDOWS_SECONDS {
+        if window > 1800 && beyond.requests.min(within.requests) >= SPARSE_REQUESTS {
+            break;
+        }
+        let reach = window.unsigned_abs();
+        while let Some(slot) = inside.next_if(|&slot| distance(slot) < reach) {
+            within.add(scale.stream.requests_at(slot), scale.stream.failures_at(slot), 0.0);
+        }
+        while let Some(slot) = outside.next_if(|&slot| distance(slot) <= reach) {
+            beyond.add(scale.stream.requests_at(slot), scale.stream.failures_at(slot), 0.0);
+        }
+        best = best.max(two_sample(within, beyond));
+    }
+    for slot in outside {
+        if beyond.requests >= ENOUGH_REQUESTS {
+            break;
+        }
+        beyond.add(scale.stream.requests_at(slot), scale.stream.failures_at(slot), 0.0);
+    }
+    for slot in inside {
+        if within.requests >= ENOUGH_REQUESTS {
+            break;
+        }
+        within.add(scale.stream.requests_at(slot), scale.stream.failures_at(slot), 0.0);
+    }
+    best.max(two_sample(within, beyond)) / scale.dispersion
+}
+
+/// 2 samples, one rate or two: Σ k·ln(k/n ÷ K/N) over failed and passed; 0 unless the first rate is the higher.
+fn two_sample(a: Sums, b: Sums) -> f64 {
+    if a.requests <= 0.0 || b.requests <= 0.0 {
+        return 0.0;
+    }
+    if a.failures * b.requests < LEAST_RATIO * b.failures * a.requests || a.failures <= 0.0 {
+        return 0.0;
+    }
+    let both = (a.failures + b.failures) / (a.requests + b.requests);
+    let term = |count: f64, of: f64, rate: f64| if count > 0.0 { count * (count / of / rate).ln() } else { 0.0 };
+    let side = |s: Sums| {
+        term(s.failures, s.requests, both) + term(s.requests - s.failures, s.requests, 1.0 - both)
+    };
+    side(a) + side(b)
+}
