@@ -7,3 +7,4 @@ pub mod explain;
 pub mod input;
 pub mod model;
 pub mod pipeline;
+pub mod report;
