@@ -3,7 +3,7 @@
 use crate::detect::Sensitivity;
 use crate::discover::Query;
 use crate::error::Result;
-use crate::explain::facts::Report;
+use crate::explain::facts::{DisplayZone, Input, Report};
 use crate::model::Timestamp;
 
 /// A limit of the time range as the user gave it.
@@ -25,9 +25,9 @@ pub struct Options {
     /// Analyse nothing from here on.
     pub until: Option<Bound>,
     /// Zone to show times in; else the one the logs were written in.
-    pub display_zone: Option<chrono_tz::Tz>,
+    pub display_zone: Option<DisplayZone>,
     /// Zone of lines that state none; else inferred, else the machine's.
-    pub assume_zone: Option<chrono_tz::Tz>,
+    pub assume_zone: Option<DisplayZone>,
     /// A format's name, or an nginx `log_format` / Apache `LogFormat` string; skips detection.
     pub log_format: Option<String>,
     /// Threads; else one per core.
@@ -61,4 +61,24 @@ impl Progress for Silent {
 /// `Usage` for a wrong request, `NothingToAnalyse` when no input could be read.
 pub fn analyse(_options: &Options, _progress: &dyn Progress) -> Result<Report> {
     Err(crate::error::Error::NothingToAnalyse("nothing could be analysed".into()))
+}
+
+/// Writes every line as a normalised record (NDJSON), with `rejects` also those that no format accepts.
+///
+/// Returns the rows of what was read, so that the caller can say what is missing.
+///
+/// # Errors
+/// As [`analyse`]; `Closed` and `Output` for what `out` returns.
+pub fn records(
+    _options: &Options,
+    _rejects: bool,
+    _out: &mut dyn std::io::Write,
+    _progress: &dyn Progress,
+) -> Result<Vec<Input>> {
+    Err(crate::error::Error::NothingToAnalyse("nothing could be analysed".into()))
+}
+
+/// (name, title) of every known format, by name.
+pub fn formats() -> Vec<(String, String)> {
+    Vec::new()
 }

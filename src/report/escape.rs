@@ -56,12 +56,8 @@ pub fn for_markdown_text(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
             '|' => out.push_str("&#124;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '!' | '$' => {
-                out.push('\\');
-                out.push(c);
-            }
-            // A scheme or an `@` would become a link by itself.
-            ':' | '@' => {
+            // The last two because a scheme or an address would become a link by itself.
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '!' | '$' | ':' | '@' => {
                 out.push('\\');
                 out.push(c);
             }

@@ -131,7 +131,7 @@ pub fn duration(seconds: f64) -> String {
     let whole = whole_seconds(seconds);
     match whole {
         0..60 => format!("{whole} s"),
-        60..3600 if whole % 60 == 0 => format!("{} min", whole / 60),
+        60..3600 if whole.is_multiple_of(60) => format!("{} min", whole / 60),
         60..3600 => format!("{} min {} s", whole / 60, whole % 60),
         _ => long(whole),
     }
@@ -175,7 +175,7 @@ pub fn count(n: u64) -> String {
     }
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(' ');
         }
         out.push(c);
@@ -185,7 +185,7 @@ pub fn count(n: u64) -> String {
 
 /// `37.2 %`. Never rounded to 100 or 0 unless it is.
 pub fn percent(value: f64) -> String {
-    format!("{} %", percent_number(value))
+    if value.is_finite() { format!("{} %", percent_number(value)) } else { percent_number(value) }
 }
 
 /// [`percent`] without its sign.
@@ -197,7 +197,7 @@ pub fn percent_number(value: f64) -> String {
     if value <= 0.0 || value >= 100.0 {
         return format!("{value:.0}");
     }
-    let start = if !(0.1..=99.0).contains(&value) { 2 } else { 1 };
+    let start = if (0.1..=99.0).contains(&value) { 1 } else { 2 };
     for digits in start..8 {
         let shown = format!("{value:.digits$}");
         let parsed = shown.parse::<f64>().unwrap_or(value);
