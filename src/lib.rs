@@ -10,6 +10,7 @@ pub mod inspect;
 pub mod model;
 pub mod parse;
 pub mod pipeline;
+pub mod report;
 pub mod signature;
 pub mod sniff;
 pub mod survey;

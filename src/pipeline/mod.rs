@@ -1,10 +1,26 @@
-//! The order of the stages; the only file that names rayon.
+//! The order of the stages; the only module that names rayon.
+
+mod assemble;
+mod closer;
+mod duplicates;
+mod reading;
+mod records;
+mod roles;
+mod window;
+mod zones;
 
 use crate::detect::Sensitivity;
-use crate::discover::Query;
-use crate::error::Result;
-use crate::explain::facts::Report;
-use crate::model::Timestamp;
+use crate::discover::{Query, discover};
+use crate::error::{Error, Result};
+use crate::explain::facts::{DisplayZone, Report};
+use crate::format::{Catalog, from_option};
+use crate::input;
+use crate::model::{Offset, Timestamp};
+use crate::signature::{Probes, Rules};
+use crate::sniff::Formats;
+use crate::survey::{Clock, Limits};
+
+pub use records::records;
 
 /// A limit of the time range as the user gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,15 +41,17 @@ pub struct Options {
     /// Analyse nothing from here on.
     pub until: Option<Bound>,
     /// Zone to show times in; else the one the logs were written in.
-    pub display_zone: Option<chrono_tz::Tz>,
+    pub display_zone: Option<DisplayZone>,
     /// Zone of lines that state none; else inferred, else the machine's.
-    pub assume_zone: Option<chrono_tz::Tz>,
+    pub assume_zone: Option<DisplayZone>,
     /// A format's name, or an nginx `log_format` / Apache `LogFormat` string; skips detection.
     pub log_format: Option<String>,
     /// Threads; else one per core.
     pub jobs: Option<usize>,
     /// How readily a finding is reported.
     pub sensitivity: Sensitivity,
+    /// Bytes read at a time; else [`input::BUFFER`]. The report does not depend on it.
+    pub buffer: Option<usize>,
 }
 
 /// Is told how far the run is. All methods may be called from several threads.
@@ -55,10 +73,82 @@ impl Progress for Silent {
     fn finish(&self) {}
 }
 
+/// The data that every stage shares, compiled once.
+struct Tools {
+    formats: Formats,
+    probes: Probes,
+    rules: Rules,
+}
+
+impl Tools {
+    fn new(log_format: Option<&str>) -> Result<Self> {
+        let catalog = Catalog::built_in()?;
+        let formats = match log_format {
+            Some(value) => Formats::only(from_option(value, &catalog)?),
+            None => Formats::new(&catalog),
+        };
+        Ok(Self { formats, probes: Probes::built_in()?, rules: Rules::built_in()? })
+    }
+}
+
 /// Reads the logs and finds out what happened.
 ///
 /// # Errors
 /// `Usage` for a wrong request, `NothingToAnalyse` when no input could be read.
-pub fn analyse(_options: &Options, _progress: &dyn Progress) -> Result<Report> {
-    Err(crate::error::Error::NothingToAnalyse("nothing could be analysed".into()))
+pub fn analyse(options: &Options, progress: &dyn Progress) -> Result<Report> {
+    let tools = Tools::new(options.log_format.as_deref())?;
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(options.jobs.unwrap_or(0)).build();
+    match threads {
+        Ok(pool) => pool.install(|| run(options, &tools, progress)),
+        // no threads to be had: rayon's fallback runs everything on this one
+        Err(_) => run(options, &tools, progress),
+    }
+}
+
+fn run(options: &Options, tools: &Tools, progress: &dyn Progress) -> Result<Report> {
+    let discovery = discover(&options.query)?;
+    let limits = Limits::for_sources(discovery.sources.len());
+    let buffer = options.buffer.unwrap_or(input::BUFFER);
+    let bytes = discovery.sources.iter().map(|s| s.length).sum::<Option<u64>>();
+    progress.begin("reading", bytes);
+    let readings = reading::read_all(&discovery.sources, tools, limits, buffer, progress);
+    let report = assemble::assemble(options, tools, &discovery, readings, limits, buffer, progress)?;
+    progress.finish();
+    Ok(report)
+}
+
+/// The clock that an option names.
+fn clock(zone: &DisplayZone) -> Clock {
+    match zone {
+        DisplayZone::Fixed(offset) => Clock::Fixed(*offset),
+        DisplayZone::Named(tz) => Clock::Named(*tz),
+    }
+}
+
+/// The instant that a bound means in the display zone.
+fn instant(bound: Bound, zone: &DisplayZone) -> Timestamp {
+    match bound {
+        Bound::Instant(at) => at,
+        Bound::Wall(wall) => clock(zone).instant(wall),
+    }
+}
+
+/// `+01:00`.
+fn offset_name(offset: Offset) -> String {
+    let minutes = offset.0.unsigned_abs() / 60;
+    let sign = if offset.0 < 0 { '-' } else { '+' };
+    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
+/// (name, title) of every known format, by name.
+pub fn formats() -> Vec<(String, String)> {
+    let Ok(catalog) = Catalog::built_in() else { return Vec::new() };
+    let mut list: Vec<_> = catalog.iter().map(|d| (d.name.clone(), d.title.clone())).collect();
+    list.sort();
+    list
+}
+
+/// One line that says that nothing could be analysed, and why.
+fn nothing(why: &str) -> Error {
+    Error::NothingToAnalyse(format!("nothing could be analysed: {why}"))
 }

@@ -424,6 +424,12 @@ impl Tally {
         self.records.values().fold(0, |sum, n| sum.saturating_add(*n))
     }
 
+    /// The number of the line that begins at `offset`, exactly only for an offset among the first of its block: a line
+    /// inside is counted by the second pass.
+    pub fn line_of(&self, offset: u64) -> u64 {
+        self.lines_before(block_of(offset)).saturating_add(1)
+    }
+
     /// Lines before the first one that begins in `block`.
     pub fn lines_before(&self, block: u32) -> u64 {
         self.block_lines.range(..block).fold(0, |sum, (_, n)| sum.saturating_add(*n))

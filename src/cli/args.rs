@@ -1,0 +1,257 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use logtopsy::detect::Sensitivity;
+use logtopsy::discover::Query;
+use logtopsy::explain::facts::DisplayZone;
+use logtopsy::pipeline::Options;
+use logtopsy::report::Format;
+
+use super::time::{self, When};
+
+const AFTER_HELP: &str = "\
+Examples:
+  logtopsy                                  all of /var/log
+  logtopsy --since -3h /var/log/nginx       the last three hours of nginx
+  logtopsy --format markdown -o report.md   a post-mortem to finish by hand
+  zcat access.log.*.gz | logtopsy -         standard input
+
+Exit status:
+  0 done, whatever was found   1 nothing could be analysed   2 wrong usage
+  3 some input could not be read in full   4 the report could not be written
+  10 an incident (only with --fail-on-incident)   130 interrupted";
+
+/// Reads the logs after an outage and reports the facts of the post-mortem: start, end, share of requests, suspects.
+#[derive(Debug, Parser)]
+#[command(name = "logtopsy", version, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) analyse: Analyse,
+}
+
+/// What else it can do. (A path of such a name: `./records`.)
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print every log line as one normalised JSON object
+    Records {
+        #[command(flatten)]
+        read: Read,
+        /// Print the lines that no format accepts, too
+        #[arg(long)]
+        rejects: bool,
+    },
+    /// List the log formats that are known
+    Formats,
+    /// Print a completion script
+    Completions {
+        /// For this shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+    /// Print the JSON Schema of `--format json`
+    Schema,
+}
+
+/// What to read and how; the same for a report and for records.
+#[derive(Debug, Args)]
+pub(crate) struct Read {
+    /// Files and directories; `-` for standard input
+    #[arg(value_name = "PATH", default_value = "/var/log")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Format of all inputs: a name of `logtopsy formats`, or an nginx or Apache format string
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+    /// Read only files that match (repeatable)
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) include: Vec<String>,
+    /// Don't read files that match (repeatable)
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+    /// Follow symbolic links out of a directory
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Zone of lines that state none; else inferred, else the machine's
+    #[arg(long, value_name = "ZONE", value_parser = time::zone, allow_hyphen_values = true)]
+    pub(crate) assume_tz: Option<DisplayZone>,
+    /// Threads; else one per core
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
+    pub(crate) jobs: Option<usize>,
+    /// Progress on standard error
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    pub(crate) progress: Choice,
+    /// Say nothing on standard error but why there is no report
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// A report.
+#[derive(Debug, Args)]
+pub(crate) struct Analyse {
+    #[command(flatten)]
+    pub(crate) read: Read,
+    /// What to print
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) format: OutputFormat,
+    /// Write the report there instead of to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Nothing before: RFC 3339, '2023-05-14 12:00', 2023-05-14, -3h, 'yesterday 10:30'
+    #[arg(long, value_name = "TIME", value_parser = time::when, allow_hyphen_values = true)]
+    pub(crate) since: Option<When>,
+    /// Nothing from here on
+    #[arg(long, value_name = "TIME", value_parser = time::when, allow_hyphen_values = true)]
+    pub(crate) until: Option<When>,
+    /// Show times in this zone, else the one that the logs were written in: Europe/Paris, +02:00
+    #[arg(long, value_name = "ZONE", value_parser = time::zone, allow_hyphen_values = true)]
+    pub(crate) tz: Option<DisplayZone>,
+    /// How readily something is called an incident
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
+    pub(crate) sensitivity: Readiness,
+    /// Exit with status 10 if there is an incident
+    #[arg(long)]
+    pub(crate) fail_on_incident: bool,
+    /// Colours in the text report
+    #[arg(long, alias = "colour", value_name = "WHEN", value_enum, default_value_t)]
+    pub(crate) color: Choice,
+    /// More: all rows and a table of the inputs; twice: also those that are no logs
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub(crate) verbose: u8,
+}
+
+/// `--format`.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For a terminal
+    #[default]
+    Text,
+    /// A post-mortem to finish by hand
+    Markdown,
+    /// For other tools
+    Json,
+}
+
+impl From<OutputFormat> for Format {
+    fn from(format: OutputFormat) -> Self {
+        match format {
+            OutputFormat::Text => Self::Text,
+            OutputFormat::Markdown => Self::Markdown,
+            OutputFormat::Json => Self::Json,
+        }
+    }
+}
+
+/// When to show what only some terminals want.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Choice {
+    /// On a terminal
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// `--sensitivity`.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum Readiness {
+    Low,
+    #[default]
+    Normal,
+    High,
+}
+
+impl From<Readiness> for Sensitivity {
+    fn from(readiness: Readiness) -> Self {
+        match readiness {
+            Readiness::Low => Self::Low,
+            Readiness::Normal => Self::Normal,
+            Readiness::High => Self::High,
+        }
+    }
+}
+
+/// More threads than any machine has only cost memory.
+const MAX_JOBS: usize = 1024;
+
+fn jobs(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|n| (1..=MAX_JOBS).contains(n))
+        .ok_or_else(|| format!("use a number from 1 to {MAX_JOBS}"))
+}
+
+impl Read {
+    /// The request to the library.
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            query: Query {
+                paths: self.paths.clone(),
+                include: self.include.clone(),
+                exclude: self.exclude.clone(),
+                follow: self.follow,
+            },
+            assume_zone: self.assume_tz.clone(),
+            log_format: self.log_format.clone(),
+            jobs: self.jobs,
+            ..Options::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from([&["logtopsy"], args].concat())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults() {
+        let cli = parse(&[]).unwrap();
+        assert_eq!(cli.analyse.read.paths, [PathBuf::from("/var/log")]);
+        assert!(cli.command.is_none());
+    }
+
+    #[test]
+    fn values_may_begin_with_a_hyphen() {
+        let cli = parse(&["--since", "-3h", "--until=-90m", "--tz", "-05:00", "-"]).unwrap();
+        assert_eq!(cli.analyse.since, Some(When::Ago(10_800)));
+        assert_eq!(cli.analyse.until, Some(When::Ago(5400)));
+        assert!(cli.analyse.tz.is_some());
+        assert_eq!(cli.analyse.read.paths, [PathBuf::from("-")]);
+    }
+
+    #[test]
+    fn a_path_may_be_named_like_a_subcommand() {
+        assert!(matches!(parse(&["records", "a.log"]).unwrap().command, Some(Command::Records { .. })));
+        assert_eq!(parse(&["./records"]).unwrap().analyse.read.paths, [PathBuf::from("./records")]);
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_option_and_is_usage() {
+        for args in [
+            ["--since", "soon"],
+            ["--tz", "Mars/Olympus"],
+            ["--format", "pdf"],
+            ["--jobs", "0"],
+            ["--progress", "maybe"],
+            ["--sensitivity", "extreme"],
+        ] {
+            let error = parse(&args).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(args[0]), "{error}");
+        }
+    }
+}

@@ -1,0 +1,465 @@
+//! What was read → the report: zones, roles, detection, the second look, the account.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::closer::{Candidate, Found, look};
+use super::duplicates::duplicates;
+use super::reading::Reading;
+use super::roles::{Member, roles};
+use super::zones::{Zone, commonest, zones};
+use super::{Options, Progress, Tools, clock, instant, nothing, offset_name, window};
+use crate::detect::{Caveat, Findings, Series, find_errors};
+use crate::discover::{AsideStatus, Discovery, Source};
+use crate::error::{Result, Warning};
+use crate::explain::facts::{DisplayZone, Input, InputStatus, Report, Role, Totals, ZoneSource};
+use crate::explain::{Case, Sighting, explain, overview};
+use crate::format::Class;
+use crate::input::End;
+use crate::inspect::Window;
+use crate::model::{Offset, Timestamp, Untrusted};
+use crate::survey::{Clock, Limits, Merge, RareKind, SiteSeries, Span, Tally, series};
+
+/// Rare lines that the timeline is made of, at most: the earliest of each kind and minute.
+const MAX_SIGHTINGS: usize = 5_000;
+/// Seconds before an incident from which on its messages are gathered.
+const PRELUDE: i64 = 60;
+/// Seconds of healthy traffic to compare with, at most.
+const COMPARE: i64 = 3_600;
+
+/// A source with all that is known of it.
+struct Known<'a> {
+    source: &'a Source,
+    reading: &'a Reading,
+    zone: Zone,
+    role: Option<Role>,
+    duplicate_of: Option<usize>,
+}
+
+impl Known<'_> {
+    /// Whether its lines count.
+    fn counts(&self) -> bool {
+        self.duplicate_of.is_none()
+    }
+}
+
+pub(super) fn assemble(
+    options: &Options,
+    tools: &Tools,
+    discovery: &Discovery,
+    readings: Vec<std::result::Result<Reading, io::Error>>,
+    limits: Limits,
+    buffer: usize,
+    progress: &dyn Progress,
+) -> Result<Report> {
+    let twins = duplicates(&discovery.sources, &readings, buffer);
+    let known = know(options, tools, discovery, &readings, &twins);
+    refuse_nothing(discovery, &readings, &known)?;
+
+    let counted: Vec<(&Tally, Zone)> = known.iter().filter(|k| k.counts()).map(|k| (&k.reading.tally, k.zone)).collect();
+    let zone = options.display_zone.clone().unwrap_or_else(|| DisplayZone::Fixed(display_offset(&known)));
+    let (all, outside) = window::window(&counted);
+    let range = range(options, &zone, all);
+    let edges: Vec<_> = known
+        .iter()
+        .filter(|k| k.counts() && k.role == Some(Role::Edge))
+        .map(|k| (&k.reading.tally, k.zone.clock))
+        .collect();
+    let seconds = range.map_or(0..0, |(from, to)| from.second()..to.second().saturating_add(1));
+    let site = series(&edges, limits, seconds);
+    let findings = find_errors(&site.series, 1, options.sensitivity);
+
+    let windows: Vec<Window> = findings.incidents.iter().map(|f| closer_window(f, &site.series)).collect();
+    let rare = rare_lines(&known, range);
+    let candidates = candidates(&known, &rare);
+    let found = look(&candidates, &windows, tools, buffer, progress);
+    let sightings = sightings(rare, &found);
+    let case = Case {
+        findings: &findings,
+        closeups: &found.closeups,
+        series: &site.series,
+        sightings: &sightings,
+        rules: &tools.rules,
+    };
+    let (incidents, timeline) = explain(&case);
+    let inputs = inputs(tools, discovery, &readings, &known);
+    Ok(Report {
+        zone,
+        window: range,
+        totals: totals(&site, &inputs),
+        warnings: warnings(&inputs, &findings, &found, discovery, outside),
+        source_names: discovery.sources.iter().map(|s| s.name.clone()).collect(),
+        overview: overview(&site.series, range),
+        incidents,
+        timeline,
+        inputs,
+    })
+}
+
+/// Zones and roles of everything that could be read.
+fn know<'a>(
+    options: &Options,
+    tools: &Tools,
+    discovery: &'a Discovery,
+    readings: &'a [std::result::Result<Reading, io::Error>],
+    twins: &[Option<usize>],
+) -> Vec<Known<'a>> {
+    let read: Vec<(&Source, &Reading, Option<usize>)> = discovery
+        .sources
+        .iter()
+        .zip(readings)
+        .zip(twins)
+        .filter_map(|((source, reading), twin)| reading.as_ref().ok().map(|r| (source, r, *twin)))
+        .collect();
+    let tallies: Vec<&Tally> = read.iter().map(|(_, r, _)| &r.tally).collect();
+    let zones = zones(&tallies, options.assume_zone.as_ref().map(clock));
+    let members: Vec<Member<'_>> = read
+        .iter()
+        .zip(&zones)
+        .map(|((source, reading, _), zone)| Member {
+            group: &source.group,
+            class: class(tools, &reading.tally),
+            tally: &reading.tally,
+            clock: zone.clock,
+        })
+        .collect();
+    let roles = roles(&members);
+    read.into_iter()
+        .zip(zones)
+        .zip(roles)
+        .map(|(((source, reading, duplicate_of), zone), role)| Known { source, reading, zone, role, duplicate_of })
+        .collect()
+}
+
+/// The class of the format that most records have.
+fn class(tools: &Tools, tally: &Tally) -> Option<Class> {
+    main_format(tally).and_then(|id| tools.formats.definition(id)).map(|d| d.class)
+}
+
+fn main_format(tally: &Tally) -> Option<crate::sniff::FormatId> {
+    tally.records.iter().max_by_key(|&(id, n)| (*n, std::cmp::Reverse(*id))).map(|(id, _)| *id)
+}
+
+/// An error if there is nothing that says anything.
+fn refuse_nothing(
+    discovery: &Discovery,
+    readings: &[std::result::Result<Reading, io::Error>],
+    known: &[Known<'_>],
+) -> Result<()> {
+    // an empty file is a log in which nothing happened
+    let useful = known.iter().any(|k| k.reading.tally.record_count() > 0 || k.reading.tally.lines == 0);
+    if useful {
+        return Ok(());
+    }
+    let unreadable = readings.iter().filter_map(|r| r.as_ref().err()).map(ToString::to_string).next();
+    let name = |n: &Untrusted| String::from_utf8_lossy(n.raw()).into_owned();
+    let why = if let Some(source) = discovery.sources.first() {
+        let reason = unreadable.unwrap_or_else(|| "no known format fits its lines; name one with --log-format".into());
+        let others = discovery.sources.len().saturating_sub(1);
+        let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
+        format!("{}{more}: {reason}", name(&source.name))
+    } else if let Some(aside) = discovery.set_aside.first() {
+        let others = discovery.set_aside.len().saturating_sub(1);
+        let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
+        format!("{}{more}: {}", name(&aside.name), aside.detail)
+    } else {
+        "there is no file in the given paths".into()
+    };
+    Err(nothing(&why))
+}
+
+/// The offset that most requests state; where none do, that most messages state, else the machine's.
+fn display_offset(known: &[Known<'_>]) -> Offset {
+    let of = |role: Option<Role>| {
+        let chosen = known.iter().filter(move |k| role.is_none() || k.role == role);
+        commonest(chosen.flat_map(|k| k.reading.tally.offsets.iter().map(|(o, n)| (*o, *n))))
+    };
+    of(Some(Role::Edge)).or_else(|| of(None)).unwrap_or_else(|| {
+        let any = known.iter().find_map(|k| k.reading.tally.naive.days.iter().next().map(|(day, _)| (k.zone.clock, day)));
+        let seconds = any.map_or(0, |(clock, day)| clock.offset_at(day.saturating_mul(86_400)));
+        Offset(i32::try_from(seconds).unwrap_or(0))
+    })
+}
+
+/// What is analysed: the logs' own time within the asked-for range.
+fn range(options: &Options, zone: &DisplayZone, all: Option<(Timestamp, Timestamp)>) -> Option<(Timestamp, Timestamp)> {
+    let (first, last) = all?;
+    let since = options.since.map(|b| instant(b, zone)).map_or(first, |s| s.max(first));
+    // `until` itself is excluded
+    let until = options.until.map(|b| Timestamp::from_micros(instant(b, zone).micros().saturating_sub(1)));
+    let until = until.map_or(last, |u| u.min(last));
+    (since <= until).then_some((since, until))
+}
+
+/// The window of a finding, and up to an hour of health before it to compare with (after it where there is none).
+fn closer_window(finding: &crate::detect::Finding, series: &Series) -> Window {
+    let width = i64::from(series.slot_seconds.max(1));
+    let at = Timestamp::from_seconds;
+    let compare = finding.baseline.window.map(|(from, to)| {
+        let before = to.min(finding.start.second.saturating_sub(1));
+        if before > from {
+            (at(from.max(before.saturating_sub(COMPARE))), at(before.saturating_add(1)))
+        } else {
+            (at(from), at(to.min(from.saturating_add(COMPARE)).saturating_add(1)))
+        }
+    });
+    Window {
+        start: at(finding.start.second),
+        end: at(finding.end.second.saturating_add(width)),
+        compare,
+        messages_from: at(finding.start.second.saturating_sub(PRELUDE)),
+    }
+}
+
+/// A rare line whose number is not known yet.
+struct Rare {
+    time: Timestamp,
+    source: u32,
+    offset: u64,
+    kind: RareKind,
+    level: Option<crate::model::Level>,
+    text: Untrusted,
+    count: u64,
+}
+
+/// Known messages of all sources within the range, by time.
+fn rare_lines(known: &[Known<'_>], range: Option<(Timestamp, Timestamp)>) -> Vec<Rare> {
+    let Some((from, to)) = range else { return Vec::new() };
+    let mut out = Vec::new();
+    for k in known.iter().filter(|k| k.counts()) {
+        for (timed, naive) in [(&k.reading.tally.zoned, false), (&k.reading.tally.naive, true)] {
+            for (&kind, lines) in &timed.rare {
+                // what no rule knows is told per incident, from the second pass
+                if kind == RareKind::Severe {
+                    continue;
+                }
+                out.extend(lines.iter().filter_map(|(_, rare)| {
+                    let (wall, offset, level, text) = rare.first.as_ref()?;
+                    let time = if naive { k.zone.clock.instant(*wall) } else { *wall };
+                    (from <= time && time <= to).then(|| Rare {
+                        time,
+                        source: k.source.id.0,
+                        offset: *offset,
+                        kind,
+                        level: *level,
+                        text: Untrusted::new(text),
+                        count: rare.count,
+                    })
+                }));
+            }
+        }
+    }
+    out.sort_by_key(|r| (r.time, r.kind, r.source, r.offset));
+    out.truncate(MAX_SIGHTINGS);
+    out
+}
+
+fn candidates<'a>(known: &'a [Known<'a>], rare: &[Rare]) -> Vec<Candidate<'a>> {
+    let mut offsets: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+    for line in rare {
+        offsets.entry(line.source).or_default().push(line.offset);
+    }
+    known
+        .iter()
+        .filter(|k| k.counts())
+        .map(|k| {
+            let mut offsets = offsets.remove(&k.source.id.0).unwrap_or_default();
+            offsets.sort_unstable();
+            offsets.dedup();
+            Candidate { source: k.source, reading: k.reading, clock: k.zone.clock, role: k.role, offsets }
+        })
+        .collect()
+}
+
+fn sightings(rare: Vec<Rare>, found: &Found) -> Vec<Sighting> {
+    rare.into_iter()
+        .filter_map(|line| {
+            let location = *found.locations.get(&(line.source, line.offset))?;
+            Some(Sighting {
+                time: line.time,
+                kind: line.kind,
+                level: line.level,
+                text: line.text,
+                count: line.count,
+                location,
+            })
+        })
+        .collect()
+}
+
+fn totals(site: &SiteSeries, inputs: &[Input]) -> Totals {
+    Totals {
+        requests: site.requests,
+        failed_requests: site.failures,
+        probe_requests: site.probes,
+        lines: inputs.iter().map(|i| i.lines).sum(),
+        bytes: inputs.iter().map(|i| i.bytes).sum(),
+        inputs: inputs.len() as u64,
+    }
+}
+
+/// A row per file: those read, those that failed, those set aside; by name.
+fn inputs(
+    tools: &Tools,
+    discovery: &Discovery,
+    readings: &[std::result::Result<Reading, io::Error>],
+    known: &[Known<'_>],
+) -> Vec<Input> {
+    let mut rows: Vec<Input> = known.iter().map(|k| input(tools, discovery, k)).collect();
+    let failed = discovery.sources.iter().zip(readings).filter_map(|(s, r)| r.as_ref().err().map(|e| (s, e)));
+    rows.extend(failed.map(|(source, why)| Input {
+        status: InputStatus::Unreadable,
+        detail: Some(plain_reason(why)),
+        ..blank(&source.name)
+    }));
+    rows.extend(discovery.set_aside.iter().map(|aside| Input {
+        status: match aside.status {
+            AsideStatus::Unreadable => InputStatus::Unreadable,
+            AsideStatus::Skipped => InputStatus::Skipped,
+            AsideStatus::Duplicate => InputStatus::Duplicate,
+        },
+        detail: Some(aside.detail.clone()),
+        bytes: 0,
+        ..blank(&aside.name)
+    }));
+    rows.sort_by(|a, b| a.path.cmp(&b.path));
+    rows
+}
+
+/// What the system said, without its error number.
+fn plain_reason(why: &io::Error) -> String {
+    match why.kind() {
+        io::ErrorKind::NotFound => "no such file (any more)".into(),
+        io::ErrorKind::PermissionDenied => "permission denied".into(),
+        _ => why.to_string(),
+    }
+}
+
+pub(super) fn blank(name: &Untrusted) -> Input {
+    Input {
+        path: name.clone(),
+        format: None,
+        status: InputStatus::Complete,
+        detail: None,
+        bytes: 0,
+        lines: 0,
+        records: 0,
+        continuation_lines: 0,
+        skipped: BTreeMap::new(),
+        first: None,
+        last: None,
+        time_zone: None,
+        time_zone_source: None,
+        role: None,
+        example: None,
+    }
+}
+
+fn input(tools: &Tools, discovery: &Discovery, known: &Known<'_>) -> Input {
+    let tally = &known.reading.tally;
+    let format = main_format(tally).and_then(|id| tools.formats.definition(id));
+    let (status, detail) = status(discovery, known);
+    let span = span(tally, known.zone);
+    let time_zone = known.zone.source.map(|source| match (source, known.zone.written) {
+        (ZoneSource::Written, Some(offset)) => offset_name(offset),
+        _ => clock_name(known.zone.clock, span.first),
+    });
+    Input {
+        format: format.map(|d| d.name.clone()),
+        status,
+        detail,
+        bytes: tally.bytes,
+        lines: tally.lines,
+        records: tally.record_count(),
+        continuation_lines: tally.continuation,
+        skipped: tally.skipped.iter().map(|(reason, n)| (reason.name().to_owned(), *n)).collect(),
+        first: span.first,
+        last: span.last,
+        time_zone,
+        time_zone_source: known.zone.source,
+        role: known.role,
+        example: tally.example.as_ref().map(|e| (tally.line_of(e.offset), Untrusted::new(&e.text))),
+        ..blank(&known.source.name)
+    }
+}
+
+/// First and last time of a source, as instants.
+fn span(tally: &Tally, zone: Zone) -> Span {
+    let mut whole = Span::default();
+    for (timed, naive) in [(&tally.zoned, false), (&tally.naive, true)] {
+        for (_, day) in timed.days.iter() {
+            let at = |t: Timestamp| if naive { zone.clock.instant(t) } else { t };
+            whole.absorb(Span { first: day.span.first.map(at), last: day.span.last.map(at) });
+        }
+    }
+    whole
+}
+
+/// IANA name, or the offset at the time of the log.
+fn clock_name(clock: Clock, at: Option<Timestamp>) -> String {
+    match clock {
+        Clock::Fixed(offset) => offset_name(offset),
+        Clock::Named(tz) => tz.name().to_owned(),
+        Clock::Machine => {
+            let seconds = clock.offset_at(at.map_or(0, Timestamp::second));
+            offset_name(Offset(i32::try_from(seconds).unwrap_or(0)))
+        }
+    }
+}
+
+fn status(discovery: &Discovery, known: &Known<'_>) -> (InputStatus, Option<String>) {
+    let tally = &known.reading.tally;
+    if let Some(original) = known.duplicate_of.and_then(|i| discovery.sources.get(i)) {
+        let name = String::from_utf8_lossy(original.name.raw()).into_owned();
+        return (InputStatus::Duplicate, Some(format!("the same content as {name}")));
+    }
+    let after = |why: &str| Some(format!("{why} after {} lines", tally.lines));
+    match &known.reading.end {
+        End::Truncated(why) => (InputStatus::Truncated, after(why)),
+        End::Damaged(why) => (InputStatus::Damaged, after(why)),
+        End::Limit(why) => (InputStatus::Limit, after(why)),
+        End::Complete | End::Stopped if tally.lines > 0 && tally.record_count() == 0 => {
+            (InputStatus::Unrecognised, Some("no known format fits its lines".into()))
+        }
+        End::Complete | End::Stopped => (InputStatus::Complete, None),
+    }
+}
+
+fn warnings(inputs: &[Input], findings: &Findings, found: &Found, discovery: &Discovery, outside: u64) -> Vec<Warning> {
+    let mut out = Vec::new();
+    let general = |text: String| Warning { path: None, text };
+    for input in inputs {
+        let lost = matches!(
+            input.status,
+            InputStatus::Truncated | InputStatus::Damaged | InputStatus::Limit | InputStatus::Unreadable
+        );
+        if lost && let Some(detail) = &input.detail {
+            out.push(Warning { path: Some(input.path.clone()), text: detail.clone() });
+        }
+    }
+    out.extend(found.failed.iter().filter_map(|(id, why)| {
+        let source = discovery.sources.get(*id as usize)?;
+        let text = format!("could not be read a second time ({why}): quotes and clients from it are missing");
+        Some(Warning { path: Some(source.name.clone()), text })
+    }));
+    let assumed = inputs.iter().filter(|i| i.time_zone_source == Some(ZoneSource::Assumed)).count();
+    if assumed > 0 {
+        out.push(general(format!(
+            "{assumed} of the files state no time zone and no other file tells it: this machine's zone is assumed (--assume-tz names another)"
+        )));
+    }
+    if outside > 0 {
+        out.push(general(format!("{outside} lines have times far from all others (a clock gone wrong): they are left out")));
+    }
+    for caveat in &findings.caveats {
+        out.push(general(
+            match caveat {
+                Caveat::NoHealthyPeriod => "no healthy period seen: the logs begin and end broken, so nothing tells what normal was",
+                Caveat::Overdispersed => "failures come in clumps: the intervals are wider than they look",
+                Caveat::TooFewRequests => "too few requests to find anything but a total outage",
+            }
+            .into(),
+        ));
+    }
+    out
+}

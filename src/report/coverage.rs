@@ -1,0 +1,142 @@
+//! What was read and what was not: the end of the text report.
+
+use std::io;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+
+use crate::explain::facts::{Input, InputStatus, Report};
+use crate::model::Untrusted;
+
+use super::page::{Line, Page, Tone, cut};
+use super::{escape, time, wording};
+
+/// Lines about files that could not be read in full, and warnings; `-v` shows all.
+const MAX_LINES: usize = 6;
+
+/// One line of coverage, then what is missing, then the warnings.
+pub(super) fn summary(report: &Report, page: &mut Page, verbose: bool) {
+    page.line(Line::default().add(Tone::Faint, sentence(report)));
+    let limit = if verbose { usize::MAX } else { MAX_LINES };
+    let partial: Vec<&Input> = report.inputs.iter().filter(|i| wording::is_partial(i.status)).collect();
+    for input in partial.iter().take(limit) {
+        caution(page, &missing(input));
+    }
+    rest(page, partial.len(), limit, "could not be read in full");
+    for warning in report.warnings.iter().take(limit) {
+        let path =
+            warning.path.as_ref().map(|p| format!("{}: ", escape::for_terminal(p))).unwrap_or_default();
+        caution(page, &format!("{path}{}", own(&warning.text)));
+    }
+    rest(page, report.warnings.len(), limit, "warnings");
+}
+
+/// `Read 9 of 12 inputs: 152 300 lines (14 MB), 41 203 requests at the edge, 211 of them probes, 12 lines skipped.`
+pub(super) fn sentence(report: &Report) -> String {
+    let read = report.inputs.iter().filter(|i| i.records > 0).count();
+    let totals = &report.totals;
+    let skipped: u64 =
+        report.inputs.iter().flat_map(|i| i.skipped.values()).fold(0, |sum: u64, &n| sum.saturating_add(n));
+    let probes = match totals.probe_requests {
+        0 => String::new(),
+        n => format!(" ({} of them health checks)", time::count(n)),
+    };
+    let share = if skipped > 0 && totals.lines > 0 {
+        format!(" ({})", time::percent(skipped as f64 / totals.lines as f64 * 100.0))
+    } else {
+        String::new()
+    };
+    format!(
+        "Read {read} of {}: {}, {}, {}{probes}; {} skipped{share}.",
+        wording::plural(totals.inputs, "input", "inputs"),
+        wording::plural(totals.lines, "line", "lines"),
+        time::bytes(totals.bytes),
+        wording::plural(totals.requests, "request", "requests"),
+        wording::plural(skipped, "line", "lines"),
+    )
+}
+
+/// `access.log.2.gz: truncated: gzip data ends early`.
+pub(super) fn missing(input: &Input) -> String {
+    let detail = input.detail.as_deref().map(|d| format!(": {}", own(d))).unwrap_or_default();
+    format!("{}: {}{detail}", escape::for_terminal(&input.path), wording::input_status(input.status))
+}
+
+/// Texts of other stages are free of hostile characters already; a terminal is worth a second look.
+fn own(text: &str) -> String {
+    escape::for_terminal(&Untrusted::from(text))
+}
+
+fn caution(page: &mut Page, text: &str) {
+    page.wrapped(Line::default().add(Tone::Caution, "! "), 2, Tone::Caution, text);
+}
+
+fn rest(page: &mut Page, all: usize, limit: usize, what: &str) {
+    if all > limit {
+        caution(page, &format!("and {} more {what} (-v)", all - limit));
+    }
+}
+
+/// The table of inputs for `-v`; with `-vv` also those that are no logs.
+pub(super) fn table(report: &Report, columns: usize, verbose: u8, out: &mut dyn io::Write) -> io::Result<()> {
+    let rows: Vec<&Input> =
+        report.inputs.iter().filter(|i| verbose > 1 || i.status != InputStatus::Skipped).collect();
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["input", "status", "format", "role", "zone", "lines", "records", "joined", "skipped"]);
+    for input in &rows {
+        table.add_row(row(input));
+    }
+    for column in 5..8 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    writeln!(out)?;
+    for line in table.lines() {
+        writeln!(out, "{}", cut(line.trim_end(), columns))?;
+    }
+    for input in &rows {
+        if let Some((number, line)) = &input.example {
+            let text =
+                format!("{}:{number}: {}", escape::for_terminal(&input.path), escape::for_terminal(line));
+            writeln!(out, "{}", cut(&format!("skipped, for example {text}"), columns))?;
+        }
+    }
+    let hidden = report.inputs.len() - rows.len();
+    if hidden > 0 {
+        writeln!(
+            out,
+            "{} left out that are no logs (-vv)",
+            wording::plural(hidden as u64, "input", "inputs")
+        )?;
+    }
+    Ok(())
+}
+
+fn row(input: &Input) -> [String; 9] {
+    let none = || "–".to_owned();
+    let zone = match (&input.time_zone, input.time_zone_source) {
+        (Some(zone), Some(source)) => format!("{} {}", own(zone), wording::zone_source(source)),
+        (Some(zone), None) => own(zone),
+        _ => none(),
+    };
+    let skipped: Vec<String> =
+        input.skipped.iter().map(|(reason, n)| format!("{} {}", time::count(*n), own(reason))).collect();
+    let skipped = match (&input.detail, skipped.is_empty()) {
+        (Some(detail), true) => own(detail),
+        (_, false) => skipped.join(", "),
+        (None, true) => none(),
+    };
+    [
+        escape::for_terminal(&input.path),
+        wording::input_status(input.status).to_owned(),
+        input.format.as_deref().map_or_else(none, own),
+        input.role.map_or_else(none, |role| wording::role(role).to_owned()),
+        zone,
+        time::count(input.lines),
+        time::count(input.records),
+        time::count(input.continuation_lines),
+        skipped,
+    ]
+}

@@ -1,0 +1,159 @@
+//! The only ways out of [`Untrusted`], one per medium.
+//!
+//! Nothing is dropped: what could act on the reader's terminal, page or eyes is shown as an escape.
+
+use std::fmt::Write as _;
+
+use crate::model::Untrusted;
+
+/// For a terminal or any plain text: one line, no control or invisible character, invalid bytes as `\xHH`.
+pub fn for_terminal(text: &Untrusted) -> String {
+    let mut out = String::with_capacity(text.raw().len());
+    for chunk in text.raw().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            push_visible(&mut out, c);
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+/// For a JSON string, before JSON's own escaping: invalid UTF-8 becomes U+FFFD, all else stays.
+pub fn for_json(text: &Untrusted) -> String {
+    String::from_utf8_lossy(text.raw()).into_owned()
+}
+
+/// For Markdown: a code span, in which nothing is a link, an image or markup, with a fence longer than any inside.
+pub fn for_markdown(text: &Untrusted) -> String {
+    code_span(&for_terminal(text))
+}
+
+/// For a cell of a Markdown table: a code span without a bare pipe.
+///
+/// `\|` is a pipe in a cell, also inside code; after a backslash it would be read in two ways, so it is shown as `\x7c`.
+pub fn for_markdown_cell(text: &Untrusted) -> String {
+    let mut out = String::new();
+    let mut previous = ' ';
+    for c in for_terminal(text).chars() {
+        match c {
+            '|' if previous == '\\' => out.push_str("\\x7c"),
+            '|' => out.push_str("\\|"),
+            c => out.push(c),
+        }
+        previous = c;
+    }
+    code_span(&out)
+}
+
+/// For running Markdown text that this program words itself but whose parts may quote a name: punctuation is escaped.
+pub fn for_markdown_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in for_terminal(&Untrusted::from(text)).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '|' => out.push_str("&#124;"),
+            // The last two because a scheme or an address would become a link by itself.
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '!' | '$' | ':' | '@' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Whether a character may not stand as it is: it moves the cursor, turns the reading direction or can't be seen.
+pub(super) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+fn push_visible(out: &mut String, c: char) {
+    match c {
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        c if c.is_ascii_control() => {
+            let _ = write!(out, "\\x{:02x}", u32::from(c));
+        }
+        c if is_hidden(c) => {
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+        }
+        c => out.push(c),
+    }
+}
+
+fn code_span(text: &str) -> String {
+    if text.is_empty() {
+        return "(empty)".to_owned();
+    }
+    let mut longest = 0;
+    let mut run = 0;
+    for c in text.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    let fence = "`".repeat(longest + 1);
+    // One space on both sides is stripped again by the reader, but keeps a backtick apart from the fence; a text
+    // that has spaces on both sides itself would lose them without.
+    let pad = text.starts_with('`') || text.ends_with('`') || (text.starts_with(' ') && text.ends_with(' '));
+    let pad = if pad { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn bytes(text: &[u8]) -> Untrusted {
+        Untrusted::new(text)
+    }
+
+    #[test]
+    fn hidden_characters_become_visible() {
+        let hostile = bytes(b"a\x1b[31m\r\n\t\x7f\xff\xc2\x9b\xe2\x80\xae\xe2\x80\x8bz");
+        assert_eq!(for_terminal(&hostile), r"a\x1b[31m\r\n\t\x7f\xff\u{9b}\u{202e}\u{200b}z");
+    }
+
+    #[test]
+    fn json_replaces_only_invalid_bytes() {
+        assert_eq!(for_json(&bytes(b"a\xff\x1b")), "a\u{fffd}\u{1b}");
+    }
+
+    #[test]
+    fn a_code_span_cannot_be_left() {
+        assert_eq!(for_markdown(&bytes(b"a`b``c")), "```a`b``c```");
+        assert_eq!(for_markdown(&bytes(b"`a")), "`` `a ``");
+        assert_eq!(for_markdown(&bytes(b"![x](http://e)")), "`![x](http://e)`");
+        assert_eq!(for_markdown(&bytes(b"")), "(empty)");
+    }
+
+    #[test]
+    fn a_cell_has_no_bare_pipe() {
+        assert_eq!(for_markdown_cell(&bytes(br"a|b\|c")), r"`a\|b\\x7cc`");
+    }
+
+    #[test]
+    fn our_own_text_keeps_its_meaning() {
+        assert_eq!(for_markdown_text("a_b <c> | http://d"), r"a\_b &lt;c&gt; &#124; http\://d");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_hidden_comes_out(raw in prop::collection::vec(any::<u8>(), 0..200)) {
+            let shown = for_terminal(&bytes(&raw));
+            prop_assert!(!shown.chars().any(is_hidden), "{shown:?}");
+            prop_assert!(!for_markdown_cell(&bytes(&raw)).replace("\\|", "").contains('|'));
+        }
+    }
+}

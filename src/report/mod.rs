@@ -1,0 +1,64 @@
+//! Report → text, Markdown, JSON: one file per renderer.
+//!
+//! Computes no statistic; lets no byte of a log out but through [`escape`].
+
+mod chart;
+mod coverage;
+pub mod escape;
+mod json;
+mod markdown;
+mod page;
+pub mod record;
+mod schema;
+mod text;
+pub mod time;
+pub mod wording;
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use crate::explain::facts::Report;
+use crate::model::Timestamp;
+
+pub use json::schema;
+
+/// The media that a report can be rendered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// For a terminal.
+    #[default]
+    Text,
+    /// A post-mortem document to finish by hand.
+    Markdown,
+    /// For other tools: the contract `logtopsy/report/1`.
+    Json,
+}
+
+/// How a report is rendered, apart from what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// The time of the run; a parameter, so that rendering has no clock.
+    pub generated_at: Timestamp,
+    /// Whether the text report may use colour codes.
+    pub colour: bool,
+    /// Columns of the terminal; `None` where there is none (100 columns then).
+    pub width: Option<u16>,
+    /// 0, or how many times more was asked for.
+    pub verbose: u8,
+}
+
+/// Writes the report.
+///
+/// # Errors
+/// What `out` returns; rendering itself cannot fail on any content.
+pub fn render(report: &Report, format: Format, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+    match format {
+        Format::Text => text::render(report, style, out),
+        Format::Markdown => markdown::render(report, style, out),
+        Format::Json => json::render(report, style, out),
+    }
+}
