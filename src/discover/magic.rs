@@ -126,6 +126,9 @@ pub(super) fn is_text(head: &[u8]) -> Result<(), &'static str> {
         previous = byte;
     }
     let all = nuls + controls + shown + high;
+    if nuls > 0 && controls > 0 && !head.contains(&b'\n') {
+        return Err("binary records");
+    }
     if head.last() == Some(&0) {
         // The padding behind the text is no sign of anything.
         nuls = nuls.saturating_sub(1);
