@@ -390,7 +390,7 @@ fn a_wrong_checksum_is_damage_after_the_last_line() {
 #[test]
 fn zstd_windows_up_to_128_mib_are_read_and_larger_ones_refused() {
     let window = |log: u8| {
-        let block = [b"hello\n".len() as u8 * 8 + 1, 0, 0];
+        let block = [6 * 8 + 1, 0, 0];
         [b"\x28\xb5\x2f\xfd\x00".as_slice(), &[(log - 10) << 3], &block, b"hello\n"].concat()
     };
     let (items, outcome) = read_all(&memory(&window(27), Packing::Zstd));
