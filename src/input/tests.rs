@@ -682,3 +682,15 @@ fn a_fifo_is_read_when_its_writer_comes_and_not_waited_for_forever() {
     writer.join().unwrap();
     assert!(text(&read_all(&opened).0) == data);
 }
+
+#[test]
+fn an_inherited_pipe_is_a_stream() {
+    let (reader, mut writer) = io::pipe().unwrap();
+    let data = log(1000);
+    writer.write_all(&data).unwrap();
+    drop(writer);
+    let path = PathBuf::from(format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader)));
+    let found = source(&path);
+    assert_eq!((found.length, &found.origin), (None, &Origin::Path(path)));
+    assert_eq!(text(&read_all(&spool(&found).unwrap()).0), data);
+}
