@@ -5,33 +5,33 @@ use super::Packing;
 /// Bytes looked at: one block of common file systems, and enough for every magic number below.
 pub(crate) const HEAD: usize = 4096;
 
-/// Magic numbers of files that are no logs (or that we cannot read): offset, bytes, reason.
-const KNOWN: &[(usize, &[u8], &str)] = &[
-    (0, b"LPKSHHRH", "a systemd journal, not a text log (export it with journalctl)"),
-    (0, b"\x7fELF", "a program (ELF)"),
-    (0, b"SQLite format 3\0", "an SQLite database"),
-    (0, b"PK\x03\x04", "a zip archive"),
-    (0, b"PK\x05\x06", "a zip archive"),
-    (257, b"ustar", "a tar archive"),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (0, b"Rar!\x1a\x07", "a RAR archive"),
-    (0, b"!<arch>\n", "an ar archive or Debian package"),
-    (0, b"\xed\xab\xee\xdb", "an RPM package"),
-    (0, b"\x04\x22\x4d\x18", "LZ4 data, which is not supported"),
-    (0, b"\x5d\x00\x00", "LZMA data, which is not supported"),
-    (0, b"LZIP", "lzip data, which is not supported"),
-    (0, b"\x1f\x9d", "compress (.Z) data, which is not supported"),
-    (0, b"\x89PNG\r\n\x1a\n", "a PNG image"),
-    (0, b"\xff\xd8\xff", "a JPEG image"),
-    (0, b"GIF8", "a GIF image"),
-    (0, b"%PDF-", "a PDF document"),
-    (0, b"\xca\xfe\xba\xbe", "a program (Java or Mach-O)"),
-    (0, b"\xd4\xc3\xb2\xa1", "a packet capture"),
-    (0, b"\xa1\xb2\xc3\xd4", "a packet capture"),
-    (0, b"\x0a\x0d\x0d\x0a", "a packet capture"),
-    (0, b"ElfFile\0", "a Windows event log (EVTX), not a text log"),
-    (0, b"\xff\xfe\x00\x00", "UTF-32 text, which is not supported"),
-    (0, b"\x00\x00\xfe\xff", "UTF-32 text, which is not supported"),
+/// What files begin with that are no logs (or that we cannot read), and the reason to give.
+///
+/// Nothing here may be plain text that a stranger could get into the first line of a log to hide it.
+const KNOWN: &[(&[u8], &str)] = &[
+    (b"LPKSHHRH", "a systemd journal, not a text log (export it with journalctl)"),
+    (b"\x7fELF", "a program (ELF)"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"PK\x05\x06", "a zip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"!<arch>\n", "an ar archive or Debian package"),
+    (b"\xed\xab\xee\xdb", "an RPM package"),
+    (b"\x04\x22\x4d\x18", "LZ4 data, which is not supported"),
+    (b"\x5d\x00\x00", "LZMA data, which is not supported"),
+    (b"LZIP\x01", "lzip data, which is not supported"),
+    (b"\x1f\x9d", "compress (.Z) data, which is not supported"),
+    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF89a", "a GIF image"),
+    (b"%PDF-", "a PDF document"),
+    (b"\xca\xfe\xba\xbe", "a program (Java or Mach-O)"),
+    (b"\xd4\xc3\xb2\xa1", "a packet capture"),
+    (b"\xa1\xb2\xc3\xd4", "a packet capture"),
+    (b"ElfFile\0", "a Windows event log (EVTX), not a text log"),
+    (b"\xff\xfe\x00\x00", "UTF-32 text, which is not supported"),
+    (b"\x00\x00\xfe\xff", "UTF-32 text, which is not supported"),
 ];
 
 const GZIP: &[u8] = b"\x1f\x8b\x08";
@@ -41,6 +41,9 @@ const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 const ZSTD_SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
 /// What follows `BZh1`–`BZh9`: the first block, or the end of an empty stream.
 const BZIP2_BLOCKS: [&[u8]; 2] = [b"\x31\x41\x59\x26\x53\x59", b"\x17\x72\x45\x38\x50\x90"];
+
+/// Bytes of a line that does not come about by chance.
+const CLEAN: usize = 24;
 
 /// Bytes of a login record (`struct utmp` on Linux).
 const LOGIN_RECORD: usize = 384;
@@ -58,10 +61,11 @@ pub(crate) fn packing_of(head: &[u8]) -> Result<Packing, &'static str> {
     {
         return Ok(packing);
     }
-    if let Some((.., reason)) =
-        KNOWN.iter().find(|(at, magic, _)| head.get(*at..).is_some_and(|h| h.starts_with(magic)))
-    {
+    if let Some((_, reason)) = KNOWN.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Err(reason);
+    }
+    if is_tar(head) {
+        return Err("a tar archive");
     }
     if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
         return Ok(Packing::Utf16);
@@ -100,6 +104,12 @@ pub(crate) fn starts_member(packing: Packing, bytes: &[u8]) -> Option<bool> {
     }
 }
 
+/// The magic number is text, and a request could put it there; the fields in front of it are filled up with NULs.
+fn is_tar(head: &[u8]) -> bool {
+    let named = head.get(257..).is_some_and(|rest| rest.starts_with(b"ustar"));
+    named && head.get(..257).is_some_and(|fields| fields.contains(&0) && !fields.contains(&b'\n'))
+}
+
 /// A type from 1 to 9 in two bytes, padding, a process id, and a terminal's name filled up with NULs.
 fn is_login_record(head: &[u8]) -> bool {
     let Some(record) = head.get(..LOGIN_RECORD) else { return false };
@@ -108,9 +118,14 @@ fn is_login_record(head: &[u8]) -> bool {
     matches!(record, [1..=9, 0, 0, 0, ..]) && line.iter().skip(named).all(|&byte| byte == 0)
 }
 
-/// Whether this looks like text, perhaps damaged text: NULs in a row are padding and count once, however many;
-/// control characters may make up a tenth.
+/// Whether this looks like text, perhaps damaged text: some clean lines are enough, so that a stranger's binary
+/// junk between them cannot hide a log. Else NULs in a row are padding and count once, however many, and control
+/// characters may make up a tenth.
 pub(super) fn is_text(head: &[u8]) -> Result<(), &'static str> {
+    let clean = |line: &&[u8]| line.len() >= CLEAN && is_clean(line);
+    if head.split(|&byte| byte == b'\n').filter(clean).take(2).count() == 2 {
+        return Ok(());
+    }
     let start = head.iter().take_while(|&&byte| byte == 0).count();
     let (mut nuls, mut controls, mut shown, mut high) = (0usize, 0usize, 0usize, 0usize);
     let mut previous = 0;
@@ -126,6 +141,9 @@ pub(super) fn is_text(head: &[u8]) -> Result<(), &'static str> {
         previous = byte;
     }
     let all = nuls + controls + shown + high;
+    if nuls > 0 && controls > 0 && !head.contains(&b'\n') {
+        return Err("binary records");
+    }
     if head.last() == Some(&0) {
         // The padding behind the text is no sign of anything.
         nuls = nuls.saturating_sub(1);
@@ -139,4 +157,11 @@ pub(super) fn is_text(head: &[u8]) -> Result<(), &'static str> {
         return Err("binary data");
     }
     Ok(())
+}
+
+/// Whether a line holds text only.
+fn is_clean(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    line.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+        && std::str::from_utf8(line).is_ok()
 }

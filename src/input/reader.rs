@@ -16,7 +16,7 @@ use super::{BUFFER, End, Limits, Opened, Outcome, Piece};
 /// file's writer chose).
 #[derive(Debug)]
 pub struct Reader {
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
     packed: Vec<u8>,
     chunk: usize,
     limits: Limits,
@@ -88,6 +88,8 @@ impl Reader {
         loop {
             let ask = fill.ask(self.chunk);
             if self.buffer.len() < held + ask {
+                // Exactly: doubling would cost every thread another megabyte.
+                self.buffer.reserve_exact(held + ask - self.buffer.len());
                 self.buffer.resize(held + ask, 0);
             }
             let room = self.buffer.get_mut(held..held + ask).unwrap_or_default();

@@ -231,7 +231,7 @@ impl Fill for Transcode<'_> {
             match self.reader.read(room) {
                 Ok(0) => end = Some(End::Complete),
                 Ok(read) => bytes += read,
-                Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Err(e) if e.kind() == ErrorKind::UnexpectedEof => {
                     end = Some(End::Truncated(SHRANK.into()));
                 }
                 Err(e) => end = Some(unreadable(&e)),
