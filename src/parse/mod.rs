@@ -3,6 +3,7 @@
 //! nom and memchr live here. No IO, and no allocation on the path that every line takes: values borrow from the
 //! line, time stamps are compared with the last one's minute before anything is parsed.
 
+mod find;
 mod json;
 mod number;
 mod plan;

@@ -1,7 +1,8 @@
 //! A pattern as steps over bytes: literals to be met, values to be taken.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
+use super::find::{byte as find_byte, starts_with};
 use super::number::{digits, scaled, two, whole};
 use super::{Captures, time};
 use crate::format::{Field, TimeNotation, Token};
@@ -100,7 +101,12 @@ fn run<'a>(
 ) -> Option<&'a [u8]> {
     for step in steps {
         rest = match step {
-            Step::Literal(bytes) => rest.strip_prefix(&**bytes)?,
+            Step::Literal(bytes) => {
+                if !starts_with(rest, bytes) {
+                    return None;
+                }
+                rest.get(bytes.len()..)?
+            }
             Step::Space => {
                 let n = rest.iter().position(|b| !matches!(b, b' ' | b'\t')).unwrap_or(rest.len());
                 if n == 0 {
@@ -126,7 +132,7 @@ fn find_end(rest: &[u8], until: &Until, list: bool) -> Option<usize> {
     match until {
         Until::Byte(b) if list => list_end(rest, &[*b]),
         Until::Literal(l) if list => list_end(rest, l),
-        Until::Byte(b) => memchr(*b, rest),
+        Until::Byte(b) => find_byte(rest, *b),
         Until::Quote => closing_quote(rest),
         Until::Literal(l) => find_literal(rest, l),
         Until::Blank => Some(memchr2(b' ', b'\t', rest).unwrap_or(rest.len())),
@@ -138,9 +144,9 @@ fn find_end(rest: &[u8], until: &Until, list: bool) -> Option<usize> {
 fn closing_quote(text: &[u8]) -> Option<usize> {
     let mut from = 0usize;
     loop {
-        let at = from.checked_add(memchr(b'"', text.get(from..)?)?)?;
-        let slashes = text.get(..at)?.iter().rev().take_while(|&&b| b == b'\\').count();
-        if slashes % 2 == 0 {
+        let at = from.checked_add(find_byte(text.get(from..)?, b'"')?)?;
+        let before = text.get(..at)?;
+        if before.last() != Some(&b'\\') || before.iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 0 {
             return Some(at);
         }
         from = at.checked_add(1)?;
@@ -151,8 +157,8 @@ fn find_literal(text: &[u8], literal: &[u8]) -> Option<usize> {
     let first = *literal.first()?;
     let mut from = 0usize;
     loop {
-        let at = from.checked_add(memchr(first, text.get(from..)?)?)?;
-        if text.get(at..)?.starts_with(literal) {
+        let at = from.checked_add(find_byte(text.get(from..)?, first)?)?;
+        if starts_with(text.get(at..)?, literal) {
             return Some(at);
         }
         from = at.checked_add(1)?;
@@ -251,7 +257,7 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], captures: &mut Captures<'a
         Field::Pid => captures.message.pid = Some(whole(value)?),
         Field::Message => captures.message.text = value,
         Field::Word => {
-            if value.is_empty() || memchr(b' ', value).is_some() {
+            if value.is_empty() || find_byte(value, b' ').is_some() {
                 return None;
             }
         }
@@ -267,7 +273,7 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], captures: &mut Captures<'a
 /// A name with a port (`www.example.com:443`) is a virtual host, not a client: a colon belongs to IPv6, to an
 /// address with a port, or to nginx's `unix:`.
 fn may_be_address(value: &[u8]) -> bool {
-    memchr(b':', value).is_none()
+    find_byte(value, b':').is_none()
         || value == b"unix:"
         || value
             .iter()

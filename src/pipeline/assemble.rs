@@ -25,7 +25,7 @@ const MAX_SIGHTINGS: usize = 5_000;
 /// Seconds before an incident from which on its messages are gathered.
 const PRELUDE: i64 = 60;
 /// Seconds of healthy traffic to compare with, at most.
-const COMPARE: i64 = 3_600;
+const COMPARE: i64 = 1_800;
 
 /// A source with all that is known of it.
 struct Known<'a> {
@@ -191,7 +191,7 @@ fn range(options: &Options, zone: &DisplayZone, all: Option<(Timestamp, Timestam
     (since <= until).then_some((since, until))
 }
 
-/// The window of a finding, and up to an hour of health before it to compare with (after it where there is none).
+/// The window of a finding, and up to half an hour of health before it to compare with (after it where there is none).
 fn closer_window(finding: &crate::detect::Finding, series: &Series) -> Window {
     let width = i64::from(series.slot_seconds.max(1));
     let at = Timestamp::from_seconds;

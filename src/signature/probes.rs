@@ -24,8 +24,8 @@ pub struct Probes {
     agents: AhoCorasick,
     /// Sorted.
     paths: Vec<Vec<u8>>,
-    /// For each length of a path, which last bytes (as bits of `byte & 63`) occur: rules out nearly all at once.
-    shapes: [u64; 64],
+    /// Which pairs of bytes follow the first, by their low six bits: rules out nearly all paths at once.
+    pairs: [u64; 64],
 }
 
 /// Agents already judged. Holds no more than [`CACHE_SLOTS`]; a verdict depends on the agent alone.
@@ -55,13 +55,15 @@ impl Probes {
             .map_err(|e| wrong(e.to_string()))?;
         let mut paths: Vec<Vec<u8>> = file.paths.into_iter().map(String::into_bytes).collect();
         paths.sort();
-        let mut shapes = [0u64; 64];
+        let mut pairs = [0u64; 64];
         for path in &paths {
-            if let (Some(slot), Some(last)) = (shapes.get_mut(path.len()), path.last()) {
-                *slot |= 1 << (last & 63);
+            if let [_, a, b, ..] = path.as_slice()
+                && let Some(slot) = pairs.get_mut(usize::from(a & 63))
+            {
+                *slot |= 1 << (b & 63);
             }
         }
-        Ok(Self { agents, paths, shapes })
+        Ok(Self { agents, paths, pairs })
     }
 
     /// Whether a machine that watches the site sent this request.
@@ -71,13 +73,16 @@ impl Probes {
             || request.user_agent.is_some_and(|agent| self.is_probe_agent(agent, cache))
     }
 
+    #[inline]
     fn is_probe_path(&self, path: &[u8]) -> bool {
-        let path = match path.get(..path.len().min(64)).and_then(|head| memchr::memchr(b'?', head)) {
-            Some(at) => path.get(..at).unwrap_or(path),
-            None => path,
-        };
-        let (Some(shape), Some(last)) = (self.shapes.get(path.len()), path.last()) else { return false };
-        shape >> (last & 63) & 1 == 1 && self.paths.binary_search_by(|p| p.as_slice().cmp(path)).is_ok()
+        let &[_, a, b, ..] = path else { return false };
+        let likely = self.pairs.get(usize::from(a & 63)).is_some_and(|slot| slot >> (b & 63) & 1 == 1);
+        likely && self.is_listed(path)
+    }
+
+    fn is_listed(&self, path: &[u8]) -> bool {
+        let path = path.split(|&b| b == b'?').next().unwrap_or(path);
+        self.paths.binary_search_by(|p| p.as_slice().cmp(path)).is_ok()
     }
 
     fn is_probe_agent(&self, agent: &[u8], cache: &mut AgentCache) -> bool {

@@ -1,0 +1,100 @@
+//! Logs as a busy site writes them, from a seed: the same bytes on any machine.
+
+use std::fmt::Write as _;
+
+/// The formats that can be generated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// nginx combined.
+    Combined,
+    /// nginx with `escape=json`.
+    Json,
+}
+
+/// A site-day of traffic, line by line.
+pub struct Corpus {
+    kind: Kind,
+    state: u64,
+    /// Milliseconds since the start of the day.
+    now_ms: u64,
+    /// Milliseconds between requests, on average.
+    gap_ms: u64,
+}
+
+const AGENTS: &[&str] = &[
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1",
+    "Mozilla/5.0 (X11; Linux x86_64; rv:125.0) Gecko/20100101 Firefox/125.0",
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    "curl/8.5.0",
+    "ELB-HealthChecker/2.0",
+];
+const PATHS: &[&str] = &["/", "/products/", "/orders/", "/cart", "/static/app.css", "/static/app.js", "/api/v1/items/", "/search?q="];
+const REFERRERS: &[&str] = &["-", "https://shop.example.com/", "https://www.google.com/"];
+
+impl Corpus {
+    /// A corpus with a request every `gap_ms` on average.
+    pub fn new(kind: Kind, seed: u64, gap_ms: u64) -> Self {
+        Self { kind, state: seed | 1, now_ms: 0, gap_ms: gap_ms.max(1) }
+    }
+
+    /// xorshift64*.
+    fn next(&mut self, below: u64) -> u64 {
+        self.state ^= self.state >> 12;
+        self.state ^= self.state << 25;
+        self.state ^= self.state >> 27;
+        (self.state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % below.max(1)
+    }
+
+    fn pick(&mut self, list: &'static [&'static str]) -> &'static str {
+        let at = usize::try_from(self.next(list.len() as u64)).unwrap_or(0);
+        list.get(at).copied().unwrap_or("-")
+    }
+
+    /// Appends a line.
+    pub fn line(&mut self, out: &mut String) {
+        self.now_ms += self.next(self.gap_ms * 2);
+        let second = self.now_ms / 1000;
+        let (day, hour, minute, second) = (second / 86_400, second / 3600 % 24, second / 60 % 60, second % 60);
+        let client = (self.next(223) + 1, self.next(256), self.next(16), self.next(254));
+        let mut path = self.pick(PATHS).to_owned();
+        if path.ends_with(['/', '=']) && path.len() > 1 {
+            let _ = write!(path, "{}", self.next(100_000));
+        }
+        // an outage of ten minutes at noon, and a thin background of failures
+        let outage = hour == 12 && minute < 10;
+        let status = match self.next(1000) {
+            0..990 if outage => 502,
+            0..3 => 500,
+            3..30 => 404,
+            30..60 => 304,
+            _ => 200,
+        };
+        let bytes = self.next(60_000);
+        let agent = self.pick(AGENTS);
+        let referrer = self.pick(REFERRERS);
+        let latency = self.next(900);
+        let (a, b, c, d) = client;
+        let _ = match self.kind {
+            Kind::Combined => writeln!(
+                out,
+                "{a}.{b}.{c}.{d} - - [{:02}/May/2023:{hour:02}:{minute:02}:{second:02} +0100] \"GET {path} HTTP/1.1\" {status} {bytes} \"{referrer}\" \"{agent}\"",
+                14 + day % 14
+            ),
+            Kind::Json => writeln!(
+                out,
+                "{{\"time\":\"2023-05-{:02}T{hour:02}:{minute:02}:{second:02}+01:00\",\"remote_addr\":\"{a}.{b}.{c}.{d}\",\"request\":\"GET {path} HTTP/1.1\",\"status\":\"{status}\",\"body_bytes_sent\":{bytes},\"request_time\":\"0.{latency:03}\",\"http_referer\":\"{referrer}\",\"http_user_agent\":\"{agent}\"}}",
+                14 + day % 14
+            ),
+        };
+    }
+
+    /// About `bytes` of whole lines.
+    pub fn text(&mut self, bytes: usize) -> String {
+        let mut out = String::with_capacity(bytes + 512);
+        while out.len() < bytes {
+            self.line(&mut out);
+        }
+        out
+    }
+}

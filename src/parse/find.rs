@@ -1,0 +1,54 @@
+//! Bytes in short fields: a call to memchr costs more than most fields are long.
+
+/// Bytes that are looked at here before memchr is called.
+const NEAR: usize = 16;
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// Where `byte` first stands.
+#[inline]
+pub(super) fn byte(text: &[u8], byte: u8) -> Option<usize> {
+    let Some(near) = text.first_chunk::<NEAR>() else {
+        return text.iter().position(|&b| b == byte);
+    };
+    let (low, high) = near.split_at(8);
+    let pattern = ONES.wrapping_mul(u64::from(byte));
+    for (half, base) in [(low, 0), (high, 8)] {
+        let Some(word) = half.first_chunk::<8>() else { continue };
+        // the lowest high bit set marks the first equal byte (Mycroft 1987)
+        let x = u64::from_le_bytes(*word) ^ pattern;
+        let hits = x.wrapping_sub(ONES) & !x & HIGHS;
+        if hits != 0 {
+            return usize::try_from(hits.trailing_zeros() / 8).ok().map(|n| n + base);
+        }
+    }
+    memchr::memchr(byte, text.get(NEAR..)?).map(|n| n + NEAR)
+}
+
+/// Whether `text` begins with a literal, which is short nearly always.
+#[inline]
+pub(super) fn starts_with(text: &[u8], literal: &[u8]) -> bool {
+    match *literal {
+        [a] => matches!(*text, [x, ..] if x == a),
+        [a, b] => matches!(*text, [x, y, ..] if x == a && y == b),
+        [a, b, c] => matches!(*text, [x, y, z, ..] if x == a && y == b && z == c),
+        _ => text.starts_with(literal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_byte_is_found_where_memchr_finds_it(text in prop::collection::vec(0u8..4, 0..60), wanted in 0u8..5) {
+            prop_assert_eq!(super::byte(&text, wanted), memchr::memchr(wanted, &text));
+        }
+
+        #[test]
+        fn a_prefix_is_a_prefix(text in prop::collection::vec(0u8..2, 0..6), literal in prop::collection::vec(0u8..2, 0..6)) {
+            prop_assert_eq!(super::starts_with(&text, &literal), text.starts_with(&literal));
+        }
+    }
+}
