@@ -106,7 +106,7 @@ fn document(report: &Report, style: &Style) -> Document {
         calm: calm(report),
         timeline: report.timeline.iter().take(MAX_ROWS).map(|row| timeline_row(report, row)).collect(),
         method: method(report),
-        coverage: coverage::sentence(report),
+        coverage: coverage::sentence(report, None),
         inputs: report.inputs.iter().take(MAX_INPUTS).map(input_row).collect(),
         inputs_cut: cut_note(report.inputs.len(), MAX_INPUTS, "inputs"),
         warnings,

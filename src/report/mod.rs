@@ -5,6 +5,7 @@
 mod chart;
 mod coverage;
 pub mod escape;
+mod figures;
 mod json;
 mod markdown;
 mod page;

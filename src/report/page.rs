@@ -112,7 +112,8 @@ impl Page {
     pub(super) fn wrapped(&mut self, first: Line, indent: usize, tone: Tone, text: &str) {
         let mut line = first;
         let mut fresh = true;
-        for word in text.split(' ') {
+        for word in glued(text) {
+            let word = word.as_str();
             let needed = columns(word) + usize::from(!fresh);
             if !fresh && line.width() + needed > self.columns {
                 self.lines.push(std::mem::replace(&mut line, Line::plain(" ".repeat(indent))));
@@ -143,6 +144,25 @@ impl Page {
         }
         Ok(())
     }
+}
+
+/// The words of a text, with a number, its groups of digits and its unit as one word.
+fn glued(text: &str) -> Vec<String> {
+    const UNITS: [&str; 11] = ["%", "s", "ms", "min", "h", "d", "B", "kB", "MB", "GB", "×"];
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let bare = word.trim_end_matches([',', ';', '.', ':', ')']);
+        let unit = UNITS.contains(&bare);
+        let group = bare.len() == 3 && bare.bytes().all(|b| b.is_ascii_digit());
+        match words.last_mut() {
+            Some(last) if (unit || group) && last.ends_with(|c: char| c.is_ascii_digit()) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 /// Columns of a text on a terminal: East Asian wide characters and emoji take two.
