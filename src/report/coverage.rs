@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use crate::explain::facts::{Input, InputStatus, Report, ZoneSource};
 use crate::model::Untrusted;
 
-use super::page::{Line, Page, Tone, cut};
+use super::page::{Line, Page, Tone, cut, cut_start};
 use super::text::View;
 use super::{escape, time, wording};
 
@@ -87,15 +87,13 @@ pub(super) fn table(view: &View<'_>, columns: usize, verbose: u8, out: &mut dyn 
     writeln!(out)?;
     if !rows.is_empty() {
         let mut table = Table::new();
-        table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(u16::try_from(columns).unwrap_or(u16::MAX));
-        table.set_header([
-            "input", "status", "format", "role", "zone", "lines", "records", "joined", "skipped",
-        ]);
+        // Cells stay on one line; the least telling columns stand at the right, where a narrow terminal cuts.
+        table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header(["input", "status", "lines", "records", "joined", "format", "role", "zone"]);
         for input in &rows {
-            table.add_row(row(view, input));
+            table.add_row(row(view, input, columns / 2));
         }
-        for column in 5..8 {
+        for column in 2..5 {
             if let Some(column) = table.column_mut(column) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
@@ -105,10 +103,9 @@ pub(super) fn table(view: &View<'_>, columns: usize, verbose: u8, out: &mut dyn 
         }
     }
     for input in &rows {
-        if let Some((number, line)) = &input.example {
-            let place = escape::for_terminal(&below(view, &input.path));
-            let text = format!(" skipped, for example {place}:{number}: {}", escape::for_terminal(line));
-            writeln!(out, "{}", cut(&text, columns))?;
+        if let Some(note) = note(input) {
+            let name = escape::for_terminal(&below(view, &input.path));
+            writeln!(out, "{}", cut(&format!(" {name}: {note}"), columns))?;
         }
     }
     let hidden = inputs.len() - rows.len();
@@ -125,25 +122,33 @@ fn below(view: &View<'_>, name: &Untrusted) -> Untrusted {
     shared.and_then(|shared| name.raw().strip_prefix(shared)).map_or_else(|| name.clone(), Untrusted::new)
 }
 
-fn row(view: &View<'_>, input: &Input) -> [String; 9] {
+fn row(view: &View<'_>, input: &Input, room: usize) -> [String; 8] {
     let none = || "–".to_owned();
     let zone = match (&input.time_zone, input.time_zone_source) {
         (Some(zone), None | Some(ZoneSource::Written)) => own(zone),
         (Some(zone), Some(source)) => format!("{} {}", own(zone), wording::zone_source(source)),
         _ => none(),
     };
-    let mut skipped: Vec<String> =
-        input.skipped.iter().map(|(reason, n)| format!("{} {}", time::count(*n), own(reason))).collect();
-    skipped.extend(input.detail.as_deref().map(own));
     [
-        escape::for_terminal(&below(view, &input.path)),
+        cut_start(&escape::for_terminal(&below(view, &input.path)), room),
         wording::input_status(input.status).to_owned(),
-        input.format.as_deref().map_or_else(none, own),
-        input.role.map_or_else(none, |role| wording::role(role).to_owned()),
-        zone,
         time::count(input.lines),
         time::count(input.records),
         time::count(input.continuation_lines),
-        if skipped.is_empty() { none() } else { skipped.join(", ") },
+        input.format.as_deref().map_or_else(none, own),
+        input.role.map_or_else(none, |role| wording::role(role).to_owned()),
+        zone,
     ]
+}
+
+/// What happened to the lines that are no records: `145 skipped (no-match); line 77: …`.
+fn note(input: &Input) -> Option<String> {
+    let mut notes: Vec<String> = input.detail.as_deref().map(own).into_iter().collect();
+    notes.extend(
+        input.skipped.iter().map(|(reason, n)| format!("{} skipped ({})", time::count(*n), own(reason))),
+    );
+    notes.extend(
+        input.example.as_ref().map(|(line, text)| format!("line {line}: {}", escape::for_terminal(text))),
+    );
+    (!notes.is_empty()).then(|| notes.join("; "))
 }

@@ -209,6 +209,7 @@ fn summary(report: &Report, i: &Incident) -> String {
     let interval = i
         .impact
         .percent_interval
+        .filter(|(low, high)| low.is_finite() && high.is_finite())
         .map(|(low, high)| format!(" (95 % interval {}–{})", time::percent_number(low), time::percent(high)))
         .unwrap_or_default();
     let what = match i.signal {
@@ -216,7 +217,7 @@ fn summary(report: &Report, i: &Incident) -> String {
         Signal::Latency => "of user requests were slower than the baseline explains",
         Signal::Traffic => "of the expected requests did not come",
     };
-    let share = i.impact.percent.map_or_else(
+    let share = i.impact.percent.filter(|p| p.is_finite()).map_or_else(
         || "The share of affected requests is unknown.".to_owned(),
         |percent| format!("{} {what}{interval}.", time::percent(percent)),
     );

@@ -205,8 +205,8 @@ pub(super) fn cut(text: &str, room: usize) -> String {
     out
 }
 
-/// The end of a text.
-fn cut_start(text: &str, room: usize) -> String {
+/// The end of a text, with `…` where its beginning is missing.
+pub(super) fn cut_start(text: &str, room: usize) -> String {
     if columns(text) <= room {
         return text.to_owned();
     }
