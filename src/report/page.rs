@@ -54,7 +54,11 @@ impl Line {
     /// Adds a piece.
     #[must_use]
     pub(super) fn add(mut self, tone: Tone, text: impl Into<String>) -> Self {
-        self.pieces.push((tone, text.into()));
+        let text = text.into();
+        match self.pieces.last_mut() {
+            Some((last, before)) if *last == tone => before.push_str(&text),
+            _ => self.pieces.push((tone, text)),
+        }
         self
     }
 
@@ -134,7 +138,7 @@ impl Page {
             }
             for (tone, text) in line.pieces {
                 let style = tone.style();
-                if colour && tone != Tone::Plain && !text.is_empty() {
+                if colour && tone != Tone::Plain && !text.trim().is_empty() {
                     write!(out, "{style}{text}{style:#}")?;
                 } else {
                     out.write_all(text.as_bytes())?;
