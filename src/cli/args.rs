@@ -114,7 +114,7 @@ pub(crate) struct Analyse {
     /// Exit with status 10 if there is an incident
     #[arg(long)]
     pub(crate) fail_on_incident: bool,
-    /// Colours in the text report; auto: on a terminal without NO_COLOR
+    /// Colours in the text report; auto: on a terminal, unless `NO_COLOR` is set
     #[arg(long, alias = "colour", value_name = "WHEN", value_enum, default_value_t)]
     pub(crate) color: Choice,
     /// More: all rows and a table of the inputs; twice: also those that are no logs

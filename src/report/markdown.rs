@@ -100,11 +100,13 @@ fn document(report: &Report, style: &Style) -> Document {
             warning.path.as_ref().map(|p| format!("{}: ", escape::for_markdown(p))).unwrap_or_default();
         format!("{path}{}", escape::for_markdown_text(&warning.text))
     }));
+    // With one incident, its own timeline has all rows.
+    let besides = report.timeline.iter().filter(|row| all != 1 && row.incident.is_none());
     Document {
         zone: time::zone_name(zone),
         incidents: (0..all.min(MAX_INCIDENTS)).filter_map(|at| section(report, at)).collect(),
         calm: calm(report),
-        timeline: report.timeline.iter().take(MAX_ROWS).map(|row| timeline_row(report, row)).collect(),
+        timeline: besides.take(MAX_ROWS).map(|row| timeline_row(report, row)).collect(),
         method: method(report),
         coverage: coverage::sentence(report, None),
         inputs: report.inputs.iter().take(MAX_INPUTS).map(input_row).collect(),

@@ -73,12 +73,14 @@ impl Line {
 pub(super) struct Page {
     lines: Vec<Line>,
     columns: usize,
+    /// Whether what is longer is cut. A pipe or a file has no edge: nothing may be lost to whoever searches it.
+    edge: bool,
 }
 
 impl Page {
-    /// An empty page of that many columns.
-    pub(super) fn new(columns: usize) -> Self {
-        Self { lines: Vec::new(), columns }
+    /// An empty page of that many columns, at which lines are cut if there is an `edge`.
+    pub(super) fn new(columns: usize, edge: bool) -> Self {
+        Self { lines: Vec::new(), columns, edge }
     }
 
     /// Columns of the page.
@@ -102,6 +104,9 @@ impl Page {
     pub(super) fn line_with_right(&mut self, left: Line, right: &str, tone: Tone) {
         if right.is_empty() {
             return self.line(left);
+        }
+        if !self.edge && left.width() + columns(right) + 2 > self.columns {
+            return self.line(left.add(Tone::Plain, "  ").add(tone, right));
         }
         // A long path may take half of the line; what is cut of it is its beginning.
         let right = cut_start(right, self.columns / 2);
@@ -132,7 +137,7 @@ impl Page {
     /// Writes it, without trailing spaces.
     pub(super) fn write(self, colour: bool, out: &mut dyn io::Write) -> io::Result<()> {
         for line in self.lines {
-            let mut line = cut_line(line, self.columns);
+            let mut line = if self.edge { cut_line(line, self.columns) } else { line };
             if let Some((_, last)) = line.pieces.last_mut() {
                 last.truncate(last.trim_end().len());
             }

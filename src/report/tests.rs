@@ -33,11 +33,15 @@ fn text_looks_like_this() {
     }
     let narrow = Style { width: Some(80), verbose: 2, ..style() };
     insta::assert_snapshot!("text_narrow_verbose", rendered(&bad_gateway(), Format::Text, &narrow));
+    let piped = rendered(&bad_gateway(), Format::Text, &Style { width: None, ..style() });
+    assert!(piped.contains("curl/7.88.1") && piped.contains("(X11; Linux x86_64)"), "a pipe has no edge");
+    assert!(piped.contains("could not bind to address 0.0.0.0:80  syslog:708"));
     let mut two = bad_gateway();
     let mut second = one_of_two().incidents.remove(0);
     (second.start.at, second.end.at) = (at("13:10:00"), at("13:31:30"));
     two.incidents.push(second);
     insta::assert_snapshot!("text_two_incidents", rendered(&two, Format::Text, &style()));
+    insta::assert_snapshot!("markdown_two_incidents", rendered(&two, Format::Markdown, &style()));
 }
 
 #[test]
@@ -322,4 +326,49 @@ fn wall_clocks_that_are_skipped_or_doubled() {
     assert_eq!(wall("2023-05-14 12:00"), "2023-05-14T12:00:00+02:00");
     assert_eq!(wall("2023-03-26 02:30"), "2023-03-26T03:30:00+02:00");
     assert_eq!(wall("2023-10-29 02:30"), "2023-10-29T02:30:00+02:00");
+}
+
+#[test]
+fn extreme_values_are_rendered() {
+    let (first, last) = (Timestamp::from_micros(i64::MIN), Timestamp::from_micros(i64::MAX));
+    for float in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, -1.0] {
+        let mut report = bad_gateway();
+        report.window = Some((first, last));
+        report.totals = Totals {
+            requests: u64::MAX,
+            failed_requests: u64::MAX,
+            probe_requests: u64::MAX,
+            lines: u64::MAX,
+            bytes: u64::MAX,
+            inputs: u64::MAX,
+        };
+        report.overview =
+            Overview { start: first, slice_seconds: i64::MAX, slices: vec![(u64::MAX, u64::MAX); 3] };
+        report.source_names.truncate(1);
+        for input in &mut report.inputs {
+            input.skipped = [("a".to_owned(), u64::MAX), ("b".to_owned(), u64::MAX)].into();
+        }
+        let incident = &mut report.incidents[0];
+        (incident.start.at, incident.end.at) = (first, last);
+        (incident.start.range, incident.end.range) = ((first, last), (last, first));
+        incident.statuses = [(502, u64::MAX), (0, u64::MAX)].into();
+        incident.impact.percent = Some(float);
+        incident.impact.peak_percent = Some(float);
+        incident.impact.expected_requests = Some(float);
+        incident.impact.total_clients = Some(0);
+        incident.baseline.latency_p95_seconds = Some(float);
+        incident.baseline.requests_per_minute = Some(float);
+        incident.change_to_recovery_seconds = Some(float);
+        incident.phases = vec![Phase { start: last, end: first, percent: float, statuses: [].into() }; 9];
+        incident.suspects[0].lead_seconds = float;
+        report.timeline[0].incident = Some(usize::MAX);
+        for signal in
+            [crate::detect::Signal::Errors, crate::detect::Signal::Latency, crate::detect::Signal::Traffic]
+        {
+            report.incidents[0].signal = signal;
+            rendered(&report, Format::Text, &Style { width: Some(0), verbose: 9, ..style() });
+            rendered(&report, Format::Markdown, &style());
+            json(&report);
+        }
+    }
 }

@@ -77,7 +77,7 @@ fn shared_directory(names: &[Untrusted]) -> usize {
 /// Writes the report.
 pub(super) fn render(report: &Report, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
     let columns = usize::from(style.width.unwrap_or(DEFAULT_COLUMNS).clamp(60, 200));
-    let mut page = Page::new(columns);
+    let mut page = Page::new(columns, style.width.is_some());
     let view = View::new(report, style.verbose > 0);
     if report.incidents.is_empty() {
         no_incident(report, &mut page);
@@ -90,7 +90,8 @@ pub(super) fn render(report: &Report, style: &Style, out: &mut dyn io::Write) ->
     page.gap();
     coverage::summary(report, view.shared().as_deref(), &mut page, view.verbose);
     page.write(style.colour, out)?;
-    if view.verbose { coverage::table(&view, columns, style.verbose, out) } else { Ok(()) }
+    let edge = if style.width.is_some() { columns } else { usize::MAX };
+    if view.verbose { coverage::table(&view, edge, style.verbose, out) } else { Ok(()) }
 }
 
 fn no_incident(report: &Report, page: &mut Page) {

@@ -110,6 +110,8 @@ fn headline_place(incident: &Incident) -> (Option<&ScopeItem>, Option<f64>) {
         item.dimension != Dimension::Error
             && item.affected_share >= HEADLINE_SHARE
             && item.affected_percent.is_finite()
+            // A place that fares like all the rest explains nothing.
+            && overall.is_none_or(|p| item.affected_percent > p + 1.0)
     });
     place.map_or((None, overall), |item| (Some(item), Some(item.affected_percent)))
 }
