@@ -16,7 +16,7 @@ Examples:
   logtopsy                                  all of /var/log
   logtopsy --since -3h /var/log/nginx       the last three hours of nginx
   logtopsy --format markdown -o report.md   a post-mortem to finish by hand
-  zcat access.log.*.gz | logtopsy -         standard input
+  ssh web-01 cat /var/log/nginx/access.log | logtopsy -
 
 Exit status:
   0 done, whatever was found   1 nothing could be analysed   2 wrong usage
@@ -62,7 +62,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Read {
     /// Files and directories; `-` for standard input
-    #[arg(value_name = "PATH", default_value = "/var/log")]
+    #[arg(value_name = "PATH", default_value = "/var/log", help_heading = "Arguments")]
     pub(crate) paths: Vec<PathBuf>,
     /// Format of all inputs: a name of `logtopsy formats`, or an nginx or Apache format string
     #[arg(long, value_name = "FORMAT")]
@@ -82,7 +82,7 @@ pub(crate) struct Read {
     /// Threads; else one per core
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub(crate) jobs: Option<usize>,
-    /// Progress on standard error
+    /// Progress on standard error; auto: on a terminal
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     pub(crate) progress: Choice,
     /// Say nothing on standard error but why there is no report
@@ -93,9 +93,7 @@ pub(crate) struct Read {
 /// A report.
 #[derive(Debug, Args)]
 pub(crate) struct Analyse {
-    #[command(flatten)]
-    pub(crate) read: Read,
-    /// What to print
+    /// For a terminal, a post-mortem to finish by hand, or for other tools
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) format: OutputFormat,
     /// Write the report there instead of to standard output
@@ -116,23 +114,23 @@ pub(crate) struct Analyse {
     /// Exit with status 10 if there is an incident
     #[arg(long)]
     pub(crate) fail_on_incident: bool,
-    /// Colours in the text report
+    /// Colours in the text report; auto: on a terminal, unless `NO_COLOR` is set
     #[arg(long, alias = "colour", value_name = "WHEN", value_enum, default_value_t)]
     pub(crate) color: Choice,
     /// More: all rows and a table of the inputs; twice: also those that are no logs
-    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
+    #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+    #[command(flatten, next_help_heading = "Reading")]
+    pub(crate) read: Read,
 }
 
+// No comments on the values: they would make `--help` twice as long for words that speak for themselves.
 /// `--format`.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 pub(crate) enum OutputFormat {
-    /// For a terminal
     #[default]
     Text,
-    /// A post-mortem to finish by hand
     Markdown,
-    /// For other tools
     Json,
 }
 
@@ -149,7 +147,6 @@ impl From<OutputFormat> for Format {
 /// When to show what only some terminals want.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Choice {
-    /// On a terminal
     #[default]
     Auto,
     Always,

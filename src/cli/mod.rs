@@ -8,7 +8,7 @@ mod progress;
 mod time;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use chrono::{TimeZone as _, Utc};
 use clap::{CommandFactory as _, Parser as _};
@@ -88,7 +88,9 @@ fn analyse(args: &Analyse) -> Result<Exit, Error> {
 }
 
 fn records(read: &Read, rejects: bool) -> Result<Exit, Error> {
-    let progress = progress::bar(read.progress, read.quiet);
+    // Records on the same terminal would run through the bar.
+    let quiet = read.quiet || (std::io::stdout().is_terminal() && read.progress == Choice::Auto);
+    let progress = progress::bar(read.progress, quiet);
     let mut out = output::Stdout::new();
     let written = pipeline::records(&read.options(), rejects, &mut out, progress.as_ref());
     progress.finish();
@@ -154,8 +156,7 @@ fn terminal_width() -> u16 {
     let help =
         clap::Command::new("x").max_term_width(240).help_template("{about}").about(words).render_help();
     let longest = help.to_string().lines().map(str::len).max().unwrap_or(0);
-    // A line ends in a letter, so an even terminal leaves its last column free.
-    u16::try_from(longest + 1).unwrap_or(100).clamp(40, 240)
+    u16::try_from(longest).unwrap_or(100).clamp(40, 240)
 }
 
 /// Names each input that is missing in part: exit status 3 alone would not say which.

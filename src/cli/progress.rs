@@ -10,6 +10,11 @@ use logtopsy::pipeline::{Progress, Silent};
 
 use super::args::Choice;
 
+/// A bar where the length is known; it fits 80 columns.
+const KNOWN: &str = "{msg:<14} {bar:24} {decimal_bytes:>9} of {decimal_total_bytes} · {eta} left";
+/// Where it is not.
+const UNKNOWN: &str = "{msg:<14} {spinner} {decimal_bytes:>9} · {decimal_bytes_per_sec}";
+
 /// The bar on the screen, for the signal handler to clear.
 static SHOWN: OnceLock<ProgressBar> = OnceLock::new();
 
@@ -38,20 +43,16 @@ struct Bar(ProgressBar);
 
 impl Progress for Bar {
     fn begin(&self, stage: &'static str, bytes: Option<u64>) {
-        let template = if bytes.is_some() {
-            "{msg:<15} {bar:30} {bytes:>10} of {total_bytes} · {bytes_per_sec} · {eta} left"
-        } else {
-            "{msg:<15} {spinner} {bytes:>10} · {bytes_per_sec}"
-        };
+        let template = if bytes.is_some() { KNOWN } else { UNKNOWN };
         // A template that indicatif doesn't take would show as its plain bar; a test holds that it does.
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        self.0.reset();
         self.0.set_style(style.progress_chars("━╸ "));
+        self.0.set_message(stage);
         match bytes {
             Some(bytes) => self.0.set_length(bytes),
             None => self.0.unset_length(),
         }
-        self.0.set_message(stage);
+        self.0.reset();
         self.0.enable_steady_tick(Duration::from_millis(200));
     }
 
@@ -90,4 +91,15 @@ impl Progress for Lines {
     }
 
     fn finish(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_are_sound() {
+        assert!(ProgressStyle::with_template(KNOWN).is_ok());
+        assert!(ProgressStyle::with_template(UNKNOWN).is_ok());
+    }
 }

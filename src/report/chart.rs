@@ -100,15 +100,14 @@ fn bars(cells: &[(u64, u64)], marks: &[(usize, usize)], failing: bool, label: &s
     line.add(run_tone, run)
 }
 
-/// A bar for a share: blank without requests, the lowest only for exactly nothing, the highest only for all of it.
+/// A bar for a share: blank without requests, the lowest only for nothing at all.
 fn bar(part: u64, whole: u64) -> char {
     if whole == 0 {
         return ' ';
     }
     let level = match part {
         0 => 0,
-        part if part >= whole => 7,
-        part => 1 + u128::from(part) * 6 / u128::from(whole),
+        part => (u128::from(part) * 7).div_ceil(u128::from(whole)),
     };
     usize::try_from(level).ok().and_then(|level| BARS.get(level)).copied().unwrap_or('█')
 }

@@ -49,15 +49,25 @@ pub fn for_markdown_cell(text: &Untrusted) -> String {
 
 /// For running Markdown text that this program words itself but whose parts may quote a name: punctuation is escaped.
 pub fn for_markdown_text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in for_terminal(&Untrusted::from(text)).chars() {
+    let shown = for_terminal(&Untrusted::from(text));
+    let mut out = String::with_capacity(shown.len());
+    let mut rest = shown.chars();
+    while let Some(c) = rest.next() {
+        // What GitHub turns into a link by itself: a scheme, `www.` and whatever has an `@`.
+        let link = match c {
+            ':' => rest.as_str().starts_with('/'),
+            'w' | 'W' => rest.as_str().to_ascii_lowercase().starts_with("ww."),
+            c => c == '@',
+        };
         match c {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
             '|' => out.push_str("&#124;"),
-            // The last two because a scheme or an address would become a link by itself.
-            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '!' | '$' | ':' | '@' => {
+            c if link => {
+                let _ = write!(out, "&#{};", u32::from(c));
+            }
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '!' | '$' => {
                 out.push('\\');
                 out.push(c);
             }
@@ -145,7 +155,11 @@ mod tests {
 
     #[test]
     fn our_own_text_keeps_its_meaning() {
-        assert_eq!(for_markdown_text("a_b <c> | http://d"), r"a\_b &lt;c&gt; &#124; http\://d");
+        assert_eq!(
+            for_markdown_text("a_b <c> | at 12:00: http://d"),
+            r"a\_b &lt;c&gt; &#124; at 12:00: http&#58;//d"
+        );
+        assert_eq!(for_markdown_text("www.e x@y"), "&#119;ww.e x&#64;y");
     }
 
     proptest! {

@@ -34,7 +34,9 @@ const FIRST_LIMITS: Limits = Limits { rows: 20_000, nested: 1000, text: 16_384 }
 
 /// The JSON Schema of the report, from the types that are serialised.
 pub fn schema() -> String {
-    let schema = schemars::schema_for!(Report);
+    // Of what is written, not of what could be read: there every field is required.
+    let settings = schemars::generate::SchemaSettings::default().for_serialize();
+    let schema = settings.into_generator().into_root_schema_for::<Report>();
     // A schema is plain JSON: serialising it cannot fail.
     let mut text = serde_json::to_string_pretty(schema.as_value()).unwrap_or_default();
     text.push('\n');

@@ -100,13 +100,15 @@ fn document(report: &Report, style: &Style) -> Document {
             warning.path.as_ref().map(|p| format!("{}: ", escape::for_markdown(p))).unwrap_or_default();
         format!("{path}{}", escape::for_markdown_text(&warning.text))
     }));
+    // With one incident, its own timeline has all rows.
+    let besides = report.timeline.iter().filter(|row| all != 1 && row.incident.is_none());
     Document {
         zone: time::zone_name(zone),
         incidents: (0..all.min(MAX_INCIDENTS)).filter_map(|at| section(report, at)).collect(),
         calm: calm(report),
-        timeline: report.timeline.iter().take(MAX_ROWS).map(|row| timeline_row(report, row)).collect(),
+        timeline: besides.take(MAX_ROWS).map(|row| timeline_row(report, row)).collect(),
         method: method(report),
-        coverage: coverage::sentence(report),
+        coverage: coverage::sentence(report, None),
         inputs: report.inputs.iter().take(MAX_INPUTS).map(input_row).collect(),
         inputs_cut: cut_note(report.inputs.len(), MAX_INPUTS, "inputs"),
         warnings,
@@ -209,6 +211,7 @@ fn summary(report: &Report, i: &Incident) -> String {
     let interval = i
         .impact
         .percent_interval
+        .filter(|(low, high)| low.is_finite() && high.is_finite())
         .map(|(low, high)| format!(" (95 % interval {}–{})", time::percent_number(low), time::percent(high)))
         .unwrap_or_default();
     let what = match i.signal {
@@ -216,7 +219,7 @@ fn summary(report: &Report, i: &Incident) -> String {
         Signal::Latency => "of user requests were slower than the baseline explains",
         Signal::Traffic => "of the expected requests did not come",
     };
-    let share = i.impact.percent.map_or_else(
+    let share = i.impact.percent.filter(|p| p.is_finite()).map_or_else(
         || "The share of affected requests is unknown.".to_owned(),
         |percent| format!("{} {what}{interval}.", time::percent(percent)),
     );

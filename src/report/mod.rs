@@ -5,6 +5,7 @@
 mod chart;
 mod coverage;
 pub mod escape;
+mod figures;
 mod json;
 mod markdown;
 mod page;
@@ -45,7 +46,7 @@ pub struct Style {
     pub generated_at: Timestamp,
     /// Whether the text report may use colour codes.
     pub colour: bool,
-    /// Columns of the terminal; `None` where there is none (100 columns then).
+    /// Columns of the terminal. `None` where there is none: laid out for 100, and no line is cut.
     pub width: Option<u16>,
     /// 0, or how many times more was asked for.
     pub verbose: u8,

@@ -54,7 +54,11 @@ impl Line {
     /// Adds a piece.
     #[must_use]
     pub(super) fn add(mut self, tone: Tone, text: impl Into<String>) -> Self {
-        self.pieces.push((tone, text.into()));
+        let text = text.into();
+        match self.pieces.last_mut() {
+            Some((last, before)) if *last == tone => before.push_str(&text),
+            _ => self.pieces.push((tone, text)),
+        }
         self
     }
 
@@ -69,12 +73,14 @@ impl Line {
 pub(super) struct Page {
     lines: Vec<Line>,
     columns: usize,
+    /// Whether what is longer is cut. A pipe or a file has no edge: nothing may be lost to whoever searches it.
+    edge: bool,
 }
 
 impl Page {
-    /// An empty page of that many columns.
-    pub(super) fn new(columns: usize) -> Self {
-        Self { lines: Vec::new(), columns }
+    /// An empty page of that many columns, at which lines are cut if there is an `edge`.
+    pub(super) fn new(columns: usize, edge: bool) -> Self {
+        Self { lines: Vec::new(), columns, edge }
     }
 
     /// Columns of the page.
@@ -99,6 +105,9 @@ impl Page {
         if right.is_empty() {
             return self.line(left);
         }
+        if !self.edge && left.width() + columns(right) + 2 > self.columns {
+            return self.line(left.add(Tone::Plain, "  ").add(tone, right));
+        }
         // A long path may take half of the line; what is cut of it is its beginning.
         let right = cut_start(right, self.columns / 2);
         let room = self.columns.saturating_sub(columns(&right) + 2);
@@ -112,7 +121,8 @@ impl Page {
     pub(super) fn wrapped(&mut self, first: Line, indent: usize, tone: Tone, text: &str) {
         let mut line = first;
         let mut fresh = true;
-        for word in text.split(' ') {
+        for word in glued(text) {
+            let word = word.as_str();
             let needed = columns(word) + usize::from(!fresh);
             if !fresh && line.width() + needed > self.columns {
                 self.lines.push(std::mem::replace(&mut line, Line::plain(" ".repeat(indent))));
@@ -127,13 +137,13 @@ impl Page {
     /// Writes it, without trailing spaces.
     pub(super) fn write(self, colour: bool, out: &mut dyn io::Write) -> io::Result<()> {
         for line in self.lines {
-            let mut line = cut_line(line, self.columns);
+            let mut line = if self.edge { cut_line(line, self.columns) } else { line };
             if let Some((_, last)) = line.pieces.last_mut() {
                 last.truncate(last.trim_end().len());
             }
             for (tone, text) in line.pieces {
                 let style = tone.style();
-                if colour && tone != Tone::Plain && !text.is_empty() {
+                if colour && tone != Tone::Plain && !text.trim().is_empty() {
                     write!(out, "{style}{text}{style:#}")?;
                 } else {
                     out.write_all(text.as_bytes())?;
@@ -143,6 +153,25 @@ impl Page {
         }
         Ok(())
     }
+}
+
+/// The words of a text, with a number, its groups of digits and its unit as one word.
+fn glued(text: &str) -> Vec<String> {
+    const UNITS: [&str; 11] = ["%", "s", "ms", "min", "h", "d", "B", "kB", "MB", "GB", "×"];
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let bare = word.trim_end_matches([',', ';', '.', ':', ')']);
+        let unit = UNITS.contains(&bare);
+        let group = bare.len() == 3 && bare.bytes().all(|b| b.is_ascii_digit());
+        match words.last_mut() {
+            Some(last) if (unit || group) && last.ends_with(|c: char| c.is_ascii_digit()) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 /// Columns of a text on a terminal: East Asian wide characters and emoji take two.
@@ -185,8 +214,8 @@ pub(super) fn cut(text: &str, room: usize) -> String {
     out
 }
 
-/// The end of a text.
-fn cut_start(text: &str, room: usize) -> String {
+/// The end of a text, with `…` where its beginning is missing.
+pub(super) fn cut_start(text: &str, room: usize) -> String {
     if columns(text) <= room {
         return text.to_owned();
     }

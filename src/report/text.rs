@@ -2,103 +2,158 @@
 
 use std::io;
 
-use crate::detect::Signal;
-use crate::explain::facts::{EntryKind, Incident, Report, Severity, TimelineEntry};
-use crate::model::{Location, Timestamp, Untrusted};
+use crate::explain::facts::{EntryKind, Incident, QuoteRole, Report, Severity, TimelineEntry};
+use crate::model::{Location, Untrusted};
 
-use super::page::{Line, Page, Tone};
-use super::{Style, chart, coverage, escape, time, wording};
+use super::page::{Line, Page, Tone, columns, cut};
+use super::{Style, chart, coverage, escape, figures, time, wording};
 
 /// Columns where the terminal's are not known.
 const DEFAULT_COLUMNS: u16 = 100;
 /// Columns before a fact, for its label.
-const INDENT: usize = 12;
+pub(super) const INDENT: usize = 12;
 /// Incidents told in full; `-v` tells all.
 const MAX_INCIDENTS: usize = 4;
 /// Headlines of incidents.
 const MAX_HEADLINES: usize = 20;
 /// Timeline rows of one incident; `-v` shows all.
-const MAX_ROWS: usize = 10;
-/// Rows of scope, suspects and evidence.
-const MAX_LIST: usize = 3;
+const MAX_ROWS: usize = 9;
+/// Suspects; `-v` shows all.
+const MAX_SUSPECTS: usize = 3;
+/// Columns of a name inside a headline.
+const MAX_NAME: usize = 48;
+
+/// A report and how it is looked at.
+pub(super) struct View<'a> {
+    pub(super) report: &'a Report,
+    pub(super) verbose: bool,
+    /// Bytes of the directory that all sources share: it is said once.
+    pub(super) root: usize,
+}
+
+impl<'a> View<'a> {
+    fn new(report: &'a Report, verbose: bool) -> Self {
+        Self { report, verbose, root: shared_directory(&report.source_names) }
+    }
+
+    fn name(&self, location: Location) -> Option<&'a Untrusted> {
+        usize::try_from(location.source.0).ok().and_then(|at| self.report.source_names.get(at))
+    }
+
+    /// `nginx/access.log:1203`, below the shared directory.
+    fn place(&self, location: Option<Location>) -> String {
+        let Some(location) = location else { return String::new() };
+        let name = self.name(location).and_then(|name| name.raw().get(self.root..));
+        name.map_or_else(String::new, |name| {
+            format!("{}:{}", escape::for_terminal(&Untrusted::new(name)), location.line)
+        })
+    }
+
+    /// `/var/log/nginx/access.log:1203`, to be copied.
+    fn full_place(&self, location: Location) -> String {
+        self.name(location)
+            .map_or_else(String::new, |name| format!("{}:{}", escape::for_terminal(name), location.line))
+    }
+
+    /// ` in /var/log`, if the places above are below it.
+    fn shared(&self) -> Option<String> {
+        let name = self.report.source_names.first()?.raw().get(..self.root)?;
+        let name = if name.len() > 1 { name.strip_suffix(b"/").unwrap_or(name) } else { name };
+        (!name.is_empty()).then(|| cut(&escape::for_terminal(&Untrusted::new(name)), MAX_NAME))
+    }
+}
+
+/// Bytes of the longest prefix of all names that ends in `/`.
+fn shared_directory(names: &[Untrusted]) -> usize {
+    let Some(first) = names.first() else { return 0 };
+    let common = names.iter().skip(1).fold(first.raw().len(), |length, name| {
+        let same = first.raw().iter().zip(name.raw()).take_while(|(a, b)| a == b).count();
+        length.min(same)
+    });
+    let prefix = first.raw().get(..common).unwrap_or_default();
+    prefix.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1)
+}
 
 /// Writes the report.
 pub(super) fn render(report: &Report, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
     let columns = usize::from(style.width.unwrap_or(DEFAULT_COLUMNS).clamp(60, 200));
-    let mut page = Page::new(columns);
-    let verbose = style.verbose > 0;
+    let mut page = Page::new(columns, style.width.is_some());
+    let view = View::new(report, style.verbose > 0);
     if report.incidents.is_empty() {
         no_incident(report, &mut page);
         page.gap();
         chart::draw(report, &mut page);
-        page.gap();
-        timeline(report, &mut page, None, verbose);
+        timeline(&view, &mut page, None);
     } else {
-        incidents(report, &mut page, verbose);
+        incidents(&view, &mut page);
     }
     page.gap();
-    coverage::summary(report, &mut page, verbose);
+    coverage::summary(report, view.shared().as_deref(), &mut page, view.verbose);
     page.write(style.colour, out)?;
-    if verbose { coverage::table(report, columns, style.verbose, out) } else { Ok(()) }
+    let edge = if style.width.is_some() { columns } else { usize::MAX };
+    if view.verbose { coverage::table(&view, edge, style.verbose, out) } else { Ok(()) }
 }
 
 fn no_incident(report: &Report, page: &mut Page) {
     let totals = &report.totals;
-    let looked_at = if totals.requests > 0 {
-        wording::plural(totals.requests, "request", "requests")
-    } else {
-        format!("{} without a single request", wording::plural(totals.lines, "line", "lines"))
-    };
+    if totals.requests == 0 {
+        page.line(Line::default().add(Tone::Caution, "No requests found").add(
+            Tone::Plain,
+            format!(" in {}: whether any failed is unknown.", wording::plural(totals.lines, "line", "lines")),
+        ));
+        return page.line(Line::plain("An access log would tell. -v shows what was looked at."));
+    }
     let when = report.window.map_or_else(
-        || ": no line has a time".to_owned(),
+        || ", none with a time".to_owned(),
         |(start, end)| format!(", {}", time::span(&report.zone, start, end, time::Open::default())),
     );
+    let requests = wording::plural(totals.requests, "request", "requests");
     page.line(
         Line::default()
             .add(Tone::Good, "No incident found")
-            .add(Tone::Plain, format!(" in {looked_at}{when}")),
+            .add(Tone::Plain, format!(" in {requests}{when}")),
     );
-    if totals.requests == 0 {
-        page.line(Line::plain("Nothing can be said about failed requests without an access log."));
-    } else if totals.failed_requests > 0 {
+    let text = if totals.failed_requests > 0 {
         let share = totals.failed_requests as f64 / totals.requests as f64 * 100.0;
-        page.line(Line::plain(format!(
-            "{} of all requests failed ({} with a 5xx status), spread as chance and the normal level explain.",
+        format!(
+            "{} of them failed: {} with a 5xx status, no more than chance and the normal level explain.",
             time::percent(share),
             time::count(totals.failed_requests),
-        )));
+        )
     } else {
-        page.line(Line::plain("No request failed with a 5xx status."));
-    }
+        "None of them failed with a 5xx status.".to_owned()
+    };
+    page.wrapped(Line::default(), 0, Tone::Plain, &text);
 }
 
-fn incidents(report: &Report, page: &mut Page, verbose: bool) {
+fn incidents(view: &View<'_>, page: &mut Page) {
+    let report = view.report;
     let count = report.incidents.len();
     if let [only] = report.incidents.as_slice() {
-        page.line(headline(only));
+        headline(Line::default(), only, page);
     } else {
         page.line(Line::default().add(Tone::Strong, format!("{count} incidents")));
         for (index, incident) in report.incidents.iter().enumerate().take(MAX_HEADLINES) {
             let day = time::date(&report.zone, incident.start.at);
             let clock = time::clock(&report.zone, incident.start.at);
-            page.line(headline_with(Line::plain(format!("{:>3}  {day} {clock}  ", index + 1)), incident));
+            headline(Line::plain(format!("{:>3}  {day} {clock}  ", index + 1)), incident, page);
         }
         more(page, count.saturating_sub(MAX_HEADLINES), "incidents");
     }
     page.gap();
     chart::draw(report, page);
 
-    let told = told_in_full(report, verbose);
+    let told = told_in_full(view);
     for &index in &told {
         let Some(incident) = report.incidents.get(index) else { continue };
         page.gap();
         if count > 1 {
-            page.line(headline_with(Line::plain(format!("{:>3}  ", index + 1)), incident));
+            headline(Line::plain(format!("{:>3}  ", index + 1)), incident, page);
         }
-        facts(report, incident, page);
-        suspects(report, incident, page);
-        timeline(report, page, Some(index), verbose);
-        evidence(report, incident, page);
+        figures::draw(view, incident, page);
+        suspects(view, incident, page);
+        timeline(view, page, Some(index));
+        evidence(view, incident, page);
     }
     if told.len() < count {
         page.gap();
@@ -108,14 +163,14 @@ fn incidents(report: &Report, page: &mut Page, verbose: bool) {
         ));
     }
     if count > 1 {
-        timeline(report, page, None, verbose);
+        timeline(view, page, None);
     }
 }
 
 /// The gravest incidents, in order of time.
-fn told_in_full(report: &Report, verbose: bool) -> Vec<usize> {
-    let mut order: Vec<(usize, &Incident)> = report.incidents.iter().enumerate().collect();
-    if !verbose {
+fn told_in_full(view: &View<'_>) -> Vec<usize> {
+    let mut order: Vec<(usize, &Incident)> = view.report.incidents.iter().enumerate().collect();
+    if !view.verbose {
         order.sort_by_key(|&(at, incident)| (std::cmp::Reverse(incident.severity), at));
         order.truncate(MAX_INCIDENTS);
     }
@@ -124,193 +179,52 @@ fn told_in_full(report: &Report, verbose: bool) -> Vec<usize> {
     told
 }
 
-fn headline(incident: &Incident) -> Line {
-    headline_with(Line::default(), incident)
-}
-
-fn headline_with(line: Line, incident: &Incident) -> Line {
+fn headline(before: Line, incident: &Incident, page: &mut Page) {
     let tone = match incident.severity {
         Severity::Critical | Severity::Major => Tone::Critical,
         Severity::Minor => Tone::Caution,
     };
-    line.add(tone, wording::severity(incident.severity).to_uppercase())
-        .add(Tone::Strong, format!("  {}", plain(&wording::title(incident))))
+    let line = before.add(tone, wording::severity(incident.severity).to_uppercase()).add(Tone::Strong, "  ");
+    let indent = line.width();
+    page.wrapped(line, indent, Tone::Strong, &plain(&wording::title(incident), MAX_NAME));
 }
 
-fn plain(sentence: &wording::Sentence) -> String {
-    // Our own words may quote a name as well (a warning): they are escaped like the rest.
-    sentence.render(|own| escape::for_terminal(&Untrusted::from(own)), escape::for_terminal)
+/// A sentence for a terminal, each piece of a log cut to `room` columns.
+pub(super) fn plain(sentence: &wording::Sentence, room: usize) -> String {
+    // Our own words may quote a name as well: they are escaped like the rest.
+    sentence.render(
+        |own| escape::for_terminal(&Untrusted::from(own)),
+        |log| cut(&escape::for_terminal(log), room),
+    )
 }
 
-fn label(name: &str) -> Line {
+/// The beginning of a line of facts.
+pub(super) fn label(name: &str) -> Line {
     Line::default().add(Tone::Faint, format!("  {name:<width$}", width = INDENT - 2))
 }
 
-fn fact(page: &mut Page, name: &str, text: &str) {
-    page.wrapped(label(name), INDENT, Tone::Plain, text);
-}
-
-fn facts(report: &Report, i: &Incident, page: &mut Page) {
-    when(report, i, page);
-    impact(report, i, page);
-    if let Some(total) = i.impact.total_clients {
-        let affected = i.impact.affected_clients.map_or_else(|| "unknown".to_owned(), time::count);
-        let share = super::json::clients_percent(&i.impact)
-            .map(|p| format!(" ({})", time::percent(p)))
-            .unwrap_or_default();
-        fact(page, "Clients", &format!("{affected} of {} addresses affected{share}", time::count(total)));
-    }
-    if !i.statuses.is_empty() {
-        fact(page, "Statuses", &wording::statuses(&i.statuses));
-    }
-    vitals(i, page);
-    if i.phases.len() > 1 {
-        let phases: Vec<String> = i
-            .phases
-            .iter()
-            .take(8)
-            .map(|p| {
-                format!(
-                    "from {} {}",
-                    time::clock_near(&report.zone, i.start.at, p.start),
-                    time::percent(p.percent)
-                )
-            })
-            .collect();
-        fact(page, "Phases", &phases.join(", "));
-    }
-    if i.scope.is_empty() {
-        fact(page, "Scope", "nothing narrower than everything explains it");
-    }
-    for (at, item) in i.scope.iter().take(MAX_LIST).enumerate() {
-        fact(page, if at == 0 { "Scope" } else { "" }, &plain(&wording::scope(item)));
-    }
-    for &caveat in &i.caveats {
-        page.wrapped(label("But"), INDENT, Tone::Caution, wording::caveat(caveat));
-    }
-}
-
-fn when(report: &Report, i: &Incident, page: &mut Page) {
-    let zone = &report.zone;
-    let open = time::Open { start: i.start.open, end: i.end.open };
-    let span = time::span_with_day(zone, i.start.at, i.end.at, open);
-    let least = if open.start || open.end { "≥ " } else { "" };
-    let line = label("When")
-        .add(Tone::Strong, span)
-        .add(Tone::Plain, format!(", {least}{}", time::duration(i.duration_seconds())));
-    page.line(line);
-    let mut notes = Vec::new();
-    let edge = |name: &str, range: (Timestamp, Timestamp)| {
-        let seconds = range.1.second().saturating_sub(range.0.second());
-        // An interval of a second or two is what a log's resolution gives.
-        (seconds > 2).then(|| {
-            format!(
-                "{name} between {} and {} (95 %)",
-                time::clock_near(zone, i.start.at, range.0),
-                time::clock_near(zone, i.start.at, range.1)
-            )
-        })
-    };
-    notes.extend(edge("start", i.start.range).filter(|_| !open.start));
-    notes.extend(edge("end", i.end.range).filter(|_| !open.end));
-    if let Some(at) = i.first_arrival.filter(|at| at.second() < i.start.at.second()) {
-        notes.push(format!(
-            "the first affected request arrived at {}",
-            time::clock_near(zone, i.start.at, at)
-        ));
-    }
-    if let Some(seconds) = i.change_to_recovery_seconds {
-        notes.push(format!(
-            "{} from the likeliest change to recovery, not the outage itself",
-            time::duration(seconds)
-        ));
-    }
-    if !notes.is_empty() {
-        fact(page, "", &notes.join("; "));
-    }
-}
-
-fn impact(report: &Report, i: &Incident, page: &mut Page) {
-    let m = &i.impact;
-    let Some(percent) = m.percent else {
-        return fact(page, "Impact", "share unknown: there are no requests to count");
-    };
-    let what = match i.signal {
-        Signal::Errors => "of user requests failed",
-        Signal::Latency => "of user requests slower than the baseline explains",
-        Signal::Traffic => "of the expected requests missing",
-    };
-    let counted = match (i.signal, m.affected_requests, m.total_requests, m.expected_requests) {
-        (Signal::Traffic, _, Some(total), Some(expected)) => {
-            format!(": {} came, about {} were to be expected", time::count(total), time::rate(expected))
-        }
-        (_, Some(affected), Some(total), _) => {
-            format!(": {} of {}", time::count(affected), time::count(total))
-        }
-        _ => String::new(),
-    };
-    let line = label("Impact")
-        .add(Tone::Strong, time::percent(percent))
-        .add(Tone::Plain, format!(" {what}{counted}{}", interval(m.percent_interval)));
-    page.line(line);
-    let mut notes = Vec::new();
-    if let Some(peak) = m.peak_percent {
-        let at = m.peak_at.map(|at| format!(" at {}", time::minute(&report.zone, at))).unwrap_or_default();
-        notes.push(format!("worst minute {}{at}", time::percent(peak)));
-    }
-    if let Some(all) = m.percent_all_requests.filter(|all| (all - percent).abs() >= 0.005) {
-        notes.push(format!("{} with health checks counted", time::percent(all)));
-    }
-    if !notes.is_empty() {
-        fact(page, "", &notes.join("; "));
-    }
-}
-
-fn interval(interval: Option<(f64, f64)>) -> String {
-    interval.map_or_else(String::new, |(low, high)| {
-        format!(" (95 % interval {}–{})", time::percent_number(low), time::percent(high))
-    })
-}
-
-fn vitals(i: &Incident, page: &mut Page) {
-    let (b, d) = (&i.baseline, &i.during);
-    let change = |before: Option<f64>, during: Option<f64>, show: fn(f64) -> String| {
-        let word = |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), show);
-        (before.is_some() || during.is_some()).then(|| format!("{} → {}", word(before), word(during)))
-    };
-    let mut parts = Vec::new();
-    parts.extend(change(b.error_percent, d.error_percent, time::percent).map(|t| format!("errors {t}")));
-    parts.extend(
-        change(b.requests_per_minute, d.requests_per_minute, time::rate).map(|t| format!("requests/min {t}")),
-    );
-    parts.extend(
-        change(b.latency_p50_seconds, d.latency_p50_seconds, time::latency).map(|t| format!("median {t}")),
-    );
-    match change(b.latency_p95_seconds, d.latency_p95_seconds, time::latency) {
-        Some(text) => parts.push(format!("p95 {text}")),
-        None => parts.push("latency is not logged".to_owned()),
-    }
-    fact(page, "Before→now", &parts.join(", "));
-}
-
-fn suspects(report: &Report, i: &Incident, page: &mut Page) {
+fn suspects(view: &View<'_>, i: &Incident, page: &mut Page) {
     page.gap();
     if i.suspects.is_empty() {
-        return fact(page, "Suspects", "nothing in these logs explains it");
+        return page.line(label("Suspects").add(Tone::Plain, "nothing in these logs explains it"));
     }
-    page.line(label("Suspects").add(Tone::Faint, "near in time, nothing proven"));
-    for suspect in i.suspects.iter().take(MAX_LIST) {
-        let line = Line::plain("    ")
-            .add(Tone::Suspicion, time::clock_near(&report.zone, i.start.at, suspect.time))
-            .add(Tone::Strong, format!("  {}", wording::lead(suspect.lead_seconds)))
-            .add(Tone::Plain, format!("  {}", plain(&wording::suspect(suspect))));
-        page.line_with_right(line, &place(report, Some(suspect.location)), Tone::Faint);
+    page.line(label("Suspects").add(Tone::Faint, "near the onset in time; nothing is proven"));
+    let limit = if view.verbose { usize::MAX } else { MAX_SUSPECTS };
+    let shown: Vec<_> = i.suspects.iter().take(limit).map(|s| (s, wording::lead(s.lead_seconds))).collect();
+    let width = shown.iter().map(|(_, lead)| columns(lead)).max().unwrap_or(0);
+    for (suspect, lead) in shown {
+        let line = Line::plain(" ".repeat(INDENT))
+            .add(Tone::Plain, time::clock_near(&view.report.zone, i.start.at, suspect.time))
+            .add(Tone::Suspicion, format!("  {lead:<width$}"))
+            .add(Tone::Plain, format!("  {}", plain(&wording::suspect(suspect), usize::MAX)));
+        page.line_with_right(line, &view.place(Some(suspect.location)), Tone::Faint);
     }
-    more(page, i.suspects.len().saturating_sub(MAX_LIST), "suspects");
+    more(page, i.suspects.len().saturating_sub(limit), "(-v)");
 }
 
 /// Rows of one incident, or those that belong to none.
-fn timeline(report: &Report, page: &mut Page, incident: Option<usize>, verbose: bool) {
+fn timeline(view: &View<'_>, page: &mut Page, incident: Option<usize>) {
+    let report = view.report;
     let only = report.incidents.len() == 1;
     let rows: Vec<&TimelineEntry> = report
         .timeline
@@ -321,13 +235,11 @@ fn timeline(report: &Report, page: &mut Page, incident: Option<usize>, verbose: 
         return;
     }
     page.gap();
-    let limit = if verbose { rows.len() } else { MAX_ROWS };
-    let shown = telling(&rows, limit);
+    let shown = telling(&rows, if view.verbose { rows.len() } else { MAX_ROWS });
     let title = if incident.is_none() && !report.incidents.is_empty() { "Besides" } else { "Timeline" };
-    page.line(label(title));
     let owner = incident.and_then(|at| report.incidents.get(at));
     let reference = owner.map_or_else(|| report.window.map(|w| w.0).unwrap_or_default(), |i| i.start.at);
-    for row in &shown {
+    for (at, row) in shown.iter().enumerate() {
         let tone = match row.kind {
             EntryKind::IncidentStart | EntryKind::IncidentPeak => Tone::Critical,
             EntryKind::IncidentEnd => Tone::Good,
@@ -338,12 +250,13 @@ fn timeline(report: &Report, page: &mut Page, incident: Option<usize>, verbose: 
             EntryKind::LogGap | EntryKind::Note => Tone::Faint,
         };
         let signal = row.incident.and_then(|at| report.incidents.get(at)).map(|i| i.signal);
-        let line = Line::plain(format!("    {}  ", time::clock_near(&report.zone, reference, row.time)))
+        let line = label(if at == 0 { title } else { "" })
+            .add(Tone::Plain, format!("{}  ", time::clock_near(&report.zone, reference, row.time)))
             .add(tone, format!("{:<8}", wording::entry_kind(row.kind)))
-            .add(Tone::Plain, format!("  {}", plain(&wording::fact_of(signal, &row.fact))));
-        page.line_with_right(line, &place(report, row.location), Tone::Faint);
+            .add(Tone::Plain, format!("  {}", plain(&wording::fact_of(signal, &row.fact), usize::MAX)));
+        page.line_with_right(line, &view.place(row.location), Tone::Faint);
     }
-    more(page, rows.len() - shown.len(), "rows (-v)");
+    more(page, rows.len() - shown.len(), "(-v)");
 }
 
 /// The most telling rows, in order of time.
@@ -361,32 +274,23 @@ fn telling<'a>(rows: &[&'a TimelineEntry], limit: usize) -> Vec<&'a TimelineEntr
     order.into_iter().map(|(_, row)| row).collect()
 }
 
-fn evidence(report: &Report, i: &Incident, page: &mut Page) {
-    if i.evidence.is_empty() {
-        return;
-    }
+/// The first and the last affected request; with `-v` the messages as well, which the timeline has already.
+fn evidence(view: &View<'_>, i: &Incident, page: &mut Page) {
+    let quotes = i.evidence.iter().filter(|quote| view.verbose || quote.role != QuoteRole::Message);
     page.gap();
-    page.line(label("Evidence"));
-    for quote in i.evidence.iter().take(MAX_LIST + 1) {
-        let line = Line::plain("    ").add(Tone::Plain, escape::for_terminal(&quote.text));
-        let head = Line::plain("    ")
-            .add(Tone::Faint, format!("{} ", wording::quote_role(quote.role)))
-            .add(Tone::Faint, place(report, Some(quote.location)));
+    for (at, quote) in quotes.enumerate() {
+        let head = label(if at == 0 { "Evidence" } else { "" }).add(
+            Tone::Faint,
+            format!("{}: {}", wording::quote_role(quote.role), view.full_place(quote.location)),
+        );
         page.line(head);
-        page.line(line);
+        page.line(Line::plain(" ".repeat(INDENT)).add(Tone::Plain, escape::for_terminal(&quote.text)));
     }
-    more(page, i.evidence.len().saturating_sub(MAX_LIST + 1), "lines");
 }
 
 fn more(page: &mut Page, count: usize, what: &str) {
     if count > 0 {
-        page.line(Line::default().add(Tone::Faint, format!("    … and {count} more {what}")));
+        let text = format!("… {} more {what}", time::count(u64::try_from(count).unwrap_or(u64::MAX)));
+        page.line(Line::plain(" ".repeat(INDENT)).add(Tone::Faint, text));
     }
-}
-
-/// `access.log:1203`.
-pub(super) fn place(report: &Report, location: Option<Location>) -> String {
-    let Some(location) = location else { return String::new() };
-    let name = usize::try_from(location.source.0).ok().and_then(|at| report.source_names.get(at));
-    name.map_or_else(String::new, |name| format!("{}:{}", escape::for_terminal(name), location.line))
 }

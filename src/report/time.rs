@@ -13,8 +13,7 @@ const LATEST: i64 = 253_402_214_400;
 /// The wall clock at an instant, with its offset in whole minutes (RFC 3339 has no seconds there).
 fn local(zone: &DisplayZone, at: Timestamp) -> DateTime<FixedOffset> {
     let second = at.second().clamp(EARLIEST, LATEST);
-    let nanos = u32::try_from(at.micros().rem_euclid(MICROS)).unwrap_or(0).saturating_mul(1000);
-    let utc = DateTime::<Utc>::from_timestamp(second, nanos).unwrap_or_default();
+    let utc = DateTime::<Utc>::from_timestamp(second, nanos(at)).unwrap_or_default();
     let seconds = match zone {
         DisplayZone::Fixed(offset) => offset.0,
         DisplayZone::Named(tz) => tz.offset_from_utc_datetime(&utc.naive_utc()).fix().local_minus_utc(),
@@ -22,6 +21,11 @@ fn local(zone: &DisplayZone, at: Timestamp) -> DateTime<FixedOffset> {
     let minutes = (seconds.clamp(-86_340, 86_340) + 30).div_euclid(60);
     FixedOffset::east_opt(minutes * 60)
         .map_or_else(|| utc.fixed_offset(), |offset| utc.with_timezone(&offset))
+}
+
+/// Nanoseconds within the second.
+fn nanos(at: Timestamp) -> u32 {
+    u32::try_from(at.micros().rem_euclid(MICROS)).unwrap_or(0).saturating_mul(1000)
 }
 
 /// `2023-05-14T12:00:03+01:00`, with a fraction only where there is one.
@@ -249,7 +253,9 @@ pub fn instant(zone: &DisplayZone, wall: Timestamp) -> Timestamp {
         DisplayZone::Fixed(offset) => wall.plus_seconds(-i64::from(offset.0)),
         DisplayZone::Named(tz) => {
             let naive: NaiveDateTime =
-                DateTime::<Utc>::from_timestamp_micros(wall.micros()).unwrap_or_default().naive_utc();
+                DateTime::<Utc>::from_timestamp(wall.second().clamp(EARLIEST, LATEST), nanos(wall))
+                    .unwrap_or_default()
+                    .naive_utc();
             let found = tz.from_local_datetime(&naive).earliest().or_else(|| {
                 // Clocks jump by an hour or less where a reading is skipped.
                 tz.from_local_datetime(&(naive + chrono::TimeDelta::hours(1))).earliest()

@@ -10,7 +10,7 @@ use crate::explain::facts::{
     Dimension, EntryKind, Fact, Incident, InputStatus, QuoteRole, Role, ScopeItem, Severity, Suspect,
     ZoneSource,
 };
-use crate::model::Untrusted;
+use crate::model::{Level, Untrusted};
 
 use super::time;
 
@@ -110,6 +110,8 @@ fn headline_place(incident: &Incident) -> (Option<&ScopeItem>, Option<f64>) {
         item.dimension != Dimension::Error
             && item.affected_share >= HEADLINE_SHARE
             && item.affected_percent.is_finite()
+            // A place that fares like all the rest explains nothing.
+            && overall.is_none_or(|p| item.affected_percent > p + 1.0)
     });
     place.map_or((None, overall), |item| (Some(item), Some(item.affected_percent)))
 }
@@ -227,13 +229,18 @@ pub fn fact(fact: &Fact) -> Sentence {
             time::duration((*duration_seconds).max(1) as f64),
             status.map(|s| format!(" ({})", status_name(s))).unwrap_or_default(),
         )),
-        Fact::Signature { meaning, text, count } => {
-            let sentence = Sentence::new(format!("{meaning}: ")).log(text);
-            times(sentence, *count)
+        Fact::Signature { meaning, text, count } if *count > 1 => {
+            Sentence::new(format!("{meaning} (× {}): ", time::count(*count))).log(text)
         }
+        Fact::Signature { meaning, text, .. } => Sentence::new(format!("{meaning}: ")).log(text),
         Fact::FirstError { level, text, count } => {
-            let level = level.map_or("error", crate::model::Level::name);
-            times(Sentence::new(format!("first {level}: ")).log(text), *count)
+            let name = level.unwrap_or(Level::Error).name();
+            let many = if name == "error" { "errors".to_owned() } else { format!("{name} messages") };
+            let first = match count {
+                0 | 1 => format!("first {name}: "),
+                n => format!("first of {} {many}: ", time::count(*n)),
+            };
+            Sentence::new(first).log(text)
         }
         Fact::Gap { duration_seconds } => {
             Sentence::new(format!("nothing is logged for {}", time::duration(*duration_seconds as f64)))
@@ -252,10 +259,6 @@ pub fn fact_of(signal: Option<Signal>, told: &Fact) -> Sentence {
         }
         _ => fact(told),
     }
-}
-
-fn times(sentence: Sentence, count: u64) -> Sentence {
-    if count > 1 { sentence.text(format!(" (× {})", time::count(count))) } else { sentence }
 }
 
 /// What happened near the onset: the rule's meaning, then the line.
@@ -284,7 +287,7 @@ pub fn scope(item: &ScopeItem) -> Sentence {
         return sentence.text(format!(": {share} of the failures"));
     }
     sentence.text(format!(
-        ": {share} of the affected requests; {} of its requests affected, {} before",
+        ": {share} of the affected; {} of its requests hit, {} before",
         time::percent(item.affected_percent),
         time::percent(item.baseline_percent),
     ))
