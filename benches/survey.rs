@@ -19,7 +19,8 @@ use corpus::{Corpus, Kind};
 const BYTES: usize = 16 << 20;
 
 fn survey(c: &mut Criterion) {
-    let (Ok(catalog), Ok(probes), Ok(rules)) = (Catalog::built_in(), Probes::built_in(), Rules::built_in()) else {
+    let (Ok(catalog), Ok(probes), Ok(rules)) = (Catalog::built_in(), Probes::built_in(), Rules::built_in())
+    else {
         return;
     };
     let formats = Formats::new(&catalog);

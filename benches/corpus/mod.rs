@@ -29,7 +29,16 @@ const AGENTS: &[&str] = &[
     "curl/8.5.0",
     "ELB-HealthChecker/2.0",
 ];
-const PATHS: &[&str] = &["/", "/products/", "/orders/", "/cart", "/static/app.css", "/static/app.js", "/api/v1/items/", "/search?q="];
+const PATHS: &[&str] = &[
+    "/",
+    "/products/",
+    "/orders/",
+    "/cart",
+    "/static/app.css",
+    "/static/app.js",
+    "/api/v1/items/",
+    "/search?q=",
+];
 const REFERRERS: &[&str] = &["-", "https://shop.example.com/", "https://www.google.com/"];
 
 impl Corpus {
@@ -55,7 +64,8 @@ impl Corpus {
     pub fn line(&mut self, out: &mut String) {
         self.now_ms += self.next(self.gap_ms * 2);
         let second = self.now_ms / 1000;
-        let (day, hour, minute, second) = (second / 86_400, second / 3600 % 24, second / 60 % 60, second % 60);
+        let (day, hour, minute, second) =
+            (second / 86_400, second / 3600 % 24, second / 60 % 60, second % 60);
         let client = (self.next(223) + 1, self.next(256), self.next(16), self.next(254));
         let mut path = self.pick(PATHS).to_owned();
         if path.ends_with(['/', '=']) && path.len() > 1 {

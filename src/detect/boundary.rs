@@ -69,7 +69,12 @@ pub(super) struct Edge {
 ///
 /// Posterior over τ ∝ exp(Σ LLR/φ), the sum over the slots from τ inwards, a flat prior over seconds.
 /// `None` if no slot in reach has an affected request.
-pub(super) fn locate(of: Affected<'_>, (first, last): (usize, usize), side: Side, limit: usize) -> Option<Edge> {
+pub(super) fn locate(
+    of: Affected<'_>,
+    (first, last): (usize, usize),
+    side: Side,
+    limit: usize,
+) -> Option<Edge> {
     let mut anchor = match side {
         Side::Start => first,
         Side::End => last,
@@ -104,7 +109,14 @@ fn fit(of: Affected<'_>, anchor: usize, (first, last): (usize, usize), side: Sid
     (sums.share().clamp(LEVEL_RANGE.0, LEVEL_RANGE.1), inner)
 }
 
-fn search(of: Affected<'_>, anchor: usize, inner: usize, limit: usize, level: f64, side: Side) -> Option<Edge> {
+fn search(
+    of: Affected<'_>,
+    anchor: usize,
+    inner: usize,
+    limit: usize,
+    level: f64,
+    side: Side,
+) -> Option<Edge> {
     let outward: Box<dyn Iterator<Item = usize>> = match side {
         Side::Start => Box::new((limit.min(anchor)..=inner.max(anchor)).rev()),
         Side::End => Box::new(inner.min(anchor)..=limit.max(anchor)),

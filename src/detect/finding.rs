@@ -103,7 +103,9 @@ impl<'a> Context<'a> {
             _ => {
                 let after = self.healthy(last + 1..stream.len(), stream.last_second(last));
                 match (before, after) {
-                    (Some(before), Some(after)) => Some(if after.1 > 3.0 * before.1 { after } else { before }),
+                    (Some(before), Some(after)) => {
+                        Some(if after.1 > 3.0 * before.1 { after } else { before })
+                    }
                     (before, after) => before.or(after),
                 }
             }
@@ -229,7 +231,10 @@ fn confidence(scale: Scale<'_>, candidate: &Candidate, excess: Sums) -> f64 {
     let strength = (candidate.strength / scale.penalty).max(1e-3).ln();
     let contrast = candidate.chains.iter().map(|chain| chain.contrast).fold(0.0, f64::max);
     let clients = if candidate.clients_unknown { 3.0 } else { candidate.client_buckets.min(8) as f64 };
-    let logit = 0.8 + 2.0 * strength + 0.05 * contrast.min(40.0) + 0.25 * (clients - 3.0)
+    let logit = 0.8
+        + 2.0 * strength
+        + 0.05 * contrast.min(40.0)
+        + 0.25 * (clients - 3.0)
         + 0.3 * (excess.excess() / 10.0).clamp(0.1, 10.0).ln();
     (1.0 / (1.0 + (-logit).exp())).clamp(0.0, 0.999)
 }

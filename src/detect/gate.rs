@@ -92,7 +92,12 @@ fn admit(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Option<Candi
         return None;
     }
     let client_buckets = buckets.iter().filter(|&&count| count > 0).count();
-    Some(Candidate { chains, strength, client_buckets, clients_unknown: proxied != Proxied::No || client_buckets == 0 })
+    Some(Candidate {
+        chains,
+        strength,
+        client_buckets,
+        clients_unknown: proxied != Proxied::No || client_buckets == 0,
+    })
 }
 
 /// Whether one client can be told from all of them.
@@ -175,7 +180,8 @@ fn is_one_client(
         return false;
     }
     let buckets = buckets_of(scale, chains);
-    let Some((top, _)) = buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))
+    let Some((top, _)) =
+        buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))
     else {
         return false;
     };

@@ -11,10 +11,14 @@ const MESSAGES: usize = 4;
 pub(super) fn evidence(case: &Case<'_>, closeup: &Closeup) -> Vec<Quote> {
     let mut out = Vec::new();
     out.extend(closeup.affected.first.as_ref().map(|l| quote(l, QuoteRole::FirstAffected)));
-    let mut kinds: Vec<_> = closeup.messages.iter().filter(|(kind, _)| {
-        use crate::signature::RuleKind::{Failure, Symptom};
-        matches!(case.rule_kind(**kind), None | Some(Failure | Symptom))
-    }).collect();
+    let mut kinds: Vec<_> = closeup
+        .messages
+        .iter()
+        .filter(|(kind, _)| {
+            use crate::signature::RuleKind::{Failure, Symptom};
+            matches!(case.rule_kind(**kind), None | Some(Failure | Symptom))
+        })
+        .collect();
     kinds.sort_by(|a, b| b.1.count.cmp(&a.1.count).then(a.0.cmp(b.0)));
     let firsts = kinds.iter().take(MESSAGES).filter_map(|(_, m)| m.first.as_ref());
     out.extend(firsts.map(|(line, _)| quote(line, QuoteRole::Message)));

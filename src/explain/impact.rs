@@ -59,7 +59,8 @@ pub(super) fn impact(finding: &Finding, closeup: &Closeup, start: Timestamp, end
         percent_interval: wilson(users, finding.dispersion),
         affected_requests: Some(users.affected),
         total_requests: Some(users.requests),
-        expected_requests: Some(finding.baseline.requests_per_second * seconds).filter(|n| n.is_finite() && *n > 0.0),
+        expected_requests: Some(finding.baseline.requests_per_second * seconds)
+            .filter(|n| n.is_finite() && *n > 0.0),
         peak_percent: peak.map(|p| p.1),
         peak_at: peak.map(|p| p.0),
         affected_clients: clients.map(|c| c.0),
@@ -68,7 +69,12 @@ pub(super) fn impact(finding: &Finding, closeup: &Closeup, start: Timestamp, end
 }
 
 /// What normal was, and the same figures inside.
-pub(super) fn vitals(finding: &Finding, closeup: &Closeup, start: Timestamp, end: Timestamp) -> (Vitals, Vitals) {
+pub(super) fn vitals(
+    finding: &Finding,
+    closeup: &Closeup,
+    start: Timestamp,
+    end: Timestamp,
+) -> (Vitals, Vitals) {
     let users = users(closeup);
     let minutes = seconds_between(start, end) / 60.0;
     let seconds = |us: Option<f64>| us.map(|v| v / MICROS as f64);
@@ -132,7 +138,11 @@ fn seconds_between(start: Timestamp, end: Timestamp) -> f64 {
     (end.micros().saturating_sub(start.micros()) as f64 / MICROS as f64).max(1.0)
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts: never negative, far below 2^53")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts: never negative, far below 2^53"
+)]
 fn round(value: f64) -> u64 {
     value.round() as u64
 }

@@ -82,7 +82,8 @@ fn id(start: Timestamp, signal: Signal, scope: Option<&[u8]>) -> String {
     match scope {
         None => format!("{time}-{signal}"),
         Some(value) => {
-            let hash = value.iter().fold(0x811c_9dc5u32, |h, &b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+            let hash =
+                value.iter().fold(0x811c_9dc5u32, |h, &b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
             format!("{time}-{signal}-{hash:08x}")
         }
     }

@@ -9,7 +9,9 @@ const SLICES: i64 = 60;
 
 /// The site's requests in equal slices.
 pub fn overview(series: &Series, window: Option<(Timestamp, Timestamp)>) -> Overview {
-    let Some((first, last)) = window.map(|(a, b)| (a.second(), b.second())) else { return Overview::default() };
+    let Some((first, last)) = window.map(|(a, b)| (a.second(), b.second())) else {
+        return Overview::default();
+    };
     let span = last.saturating_sub(first).saturating_add(1).max(1);
     let slice_seconds = span.saturating_add(SLICES - 1) / SLICES;
     let count = usize::try_from(span.saturating_add(slice_seconds - 1) / slice_seconds).unwrap_or(0);

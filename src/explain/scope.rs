@@ -38,7 +38,13 @@ pub(super) fn scope(finding: &Finding, closeup: &Closeup) -> Vec<ScopeItem> {
     found.into_iter().take(MOST).map(|(_, item)| item).collect()
 }
 
-fn judge(finding: &Finding, site: Part, dimension: Dimension, tone: &Tone, candidates: usize) -> Option<(f64, ScopeItem)> {
+fn judge(
+    finding: &Finding,
+    site: Part,
+    dimension: Dimension,
+    tone: &Tone,
+    candidates: usize,
+) -> Option<(f64, ScopeItem)> {
     let usual = usual_rate(finding, tone.outside);
     let with = tone.inside;
     let without = Part {
@@ -56,7 +62,8 @@ fn judge(finding: &Finding, site: Part, dimension: Dimension, tone: &Tone, candi
         return None;
     }
     let all = Part { requests: with.requests + without.requests, affected: with.affected + without.affected };
-    let gain = (log_likelihood(with) + log_likelihood(without) - log_likelihood(all)) / finding.dispersion.max(1.0);
+    let gain =
+        (log_likelihood(with) + log_likelihood(without) - log_likelihood(all)) / finding.dispersion.max(1.0);
     let price = 0.5 * (all.requests.max(2) as f64).ln() + (candidates as f64).ln() + 3.0;
     (gain > price).then(|| {
         let item = ScopeItem {

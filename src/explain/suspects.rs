@@ -40,7 +40,9 @@ pub(super) fn suspects(case: &Case<'_>, onset: Timestamp) -> Vec<Suspect> {
             })
         })
         .collect();
-    out.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.time.cmp(&b.time)).then(a.location.cmp(&b.location)));
+    out.sort_by(|a, b| {
+        b.score.total_cmp(&a.score).then(a.time.cmp(&b.time)).then(a.location.cmp(&b.location))
+    });
     // of near-duplicates the likeliest speaks for all
     let mut told: Vec<String> = Vec::new();
     out.retain(|s| {

@@ -21,7 +21,8 @@ pub(super) fn timeline(case: &Case<'_>, incidents: &[Incident], alone: &[Finding
     for (index, incident) in incidents.iter().enumerate() {
         rows.extend(boundaries(index, incident));
         let closeup = case.findings.incidents.iter().zip(case.closeups).find(|(_, c)| {
-            c.affected.first.as_ref().map(|l| Location { source: l.source, line: l.number }) == incident.start.location
+            c.affected.first.as_ref().map(|l| Location { source: l.source, line: l.number })
+                == incident.start.location
         });
         if let Some((_, closeup)) = closeup {
             rows.extend(first_errors(case, index, closeup));
@@ -45,8 +46,13 @@ pub(super) fn timeline(case: &Case<'_>, incidents: &[Incident], alone: &[Finding
 }
 
 fn boundaries(index: usize, incident: &Incident) -> Vec<TimelineEntry> {
-    let status = incident.statuses.iter().max_by_key(|(status, n)| (**n, std::cmp::Reverse(**status))).map(|(s, _)| *s);
-    let row = |time, kind, fact, location| TimelineEntry { time, kind, fact, location, incident: Some(index) };
+    let status = incident
+        .statuses
+        .iter()
+        .max_by_key(|(status, n)| (**n, std::cmp::Reverse(**status)))
+        .map(|(s, _)| *s);
+    let row =
+        |time, kind, fact, location| TimelineEntry { time, kind, fact, location, incident: Some(index) };
     let mut rows = vec![row(
         incident.start.at,
         EntryKind::IncidentStart,
@@ -87,7 +93,13 @@ fn first_errors(case: &Case<'_>, index: usize, closeup: &Closeup) -> Vec<Timelin
     rows
 }
 
-fn failure(case: &Case<'_>, kind: RareKind, level: Option<crate::model::Level>, text: &[u8], count: u64) -> Fact {
+fn failure(
+    case: &Case<'_>,
+    kind: RareKind,
+    level: Option<crate::model::Level>,
+    text: &[u8],
+    count: u64,
+) -> Fact {
     let text = crate::model::Untrusted::new(text);
     match case.meaning(kind) {
         Some(meaning) => Fact::Signature { meaning: meaning.to_owned(), text, count },

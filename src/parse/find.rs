@@ -8,27 +8,44 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 /// Where `byte` first stands.
 #[inline]
 pub(super) fn byte(text: &[u8], byte: u8) -> Option<usize> {
+    let pattern = ONES.wrapping_mul(u64::from(byte));
     let Some(near) = text.first_chunk::<NEAR>() else {
-        return text.iter().position(|&b| b == byte);
+        return short(text, byte, pattern);
     };
     let (low, high) = near.split_at(8);
-    let pattern = ONES.wrapping_mul(u64::from(byte));
-    for (half, base) in [(low, 0), (high, 8)] {
-        let Some(word) = half.first_chunk::<8>() else { continue };
-        // the lowest high bit set marks the first equal byte (Mycroft 1987)
-        let x = u64::from_le_bytes(*word) ^ pattern;
-        let hits = x.wrapping_sub(ONES) & !x & HIGHS;
-        if hits != 0 {
-            return usize::try_from(hits.trailing_zeros() / 8).ok().map(|n| n + base);
-        }
+    if let Some(at) = low.first_chunk().and_then(|word| in_word(*word, pattern)) {
+        return Some(at);
+    }
+    if let Some(at) = high.first_chunk().and_then(|word| in_word(*word, pattern)) {
+        return Some(at + 8);
     }
     memchr::memchr(byte, text.get(NEAR..)?).map(|n| n + NEAR)
+}
+
+/// Where `byte` first stands in fewer than sixteen bytes: two words that overlap, or one by one.
+#[inline]
+fn short(text: &[u8], byte: u8, pattern: u64) -> Option<usize> {
+    match (text.first_chunk(), text.last_chunk()) {
+        (Some(first), Some(last)) => {
+            in_word(*first, pattern).or_else(|| in_word(*last, pattern).map(|at| at + text.len() - 8))
+        }
+        _ => text.iter().position(|&b| b == byte),
+    }
+}
+
+/// The lowest high bit set marks the first equal byte (Mycroft 1987).
+#[inline]
+fn in_word(word: [u8; 8], pattern: u64) -> Option<usize> {
+    let x = u64::from_le_bytes(word) ^ pattern;
+    let hits = x.wrapping_sub(ONES) & !x & HIGHS;
+    if hits == 0 { None } else { usize::try_from(hits.trailing_zeros() / 8).ok() }
 }
 
 /// Whether `text` begins with a literal, which is short nearly always.
 #[inline]
 pub(super) fn starts_with(text: &[u8], literal: &[u8]) -> bool {
     match *literal {
+        [] => true,
         [a] => matches!(*text, [x, ..] if x == a),
         [a, b] => matches!(*text, [x, y, ..] if x == a && y == b),
         [a, b, c] => matches!(*text, [x, y, z, ..] if x == a && y == b && z == c),

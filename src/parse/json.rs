@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use memchr::memchr2;
 
-use super::{Captures, Reject, Scratch, plan, time};
+use super::{Fields, Projection, Reject, Scratch, plan, time};
 use crate::format::Field;
 
 /// Deeper nesting makes the line a reject: nothing legitimate needs it.
@@ -38,7 +38,9 @@ struct Walk<'a, 's> {
 }
 
 impl Keys {
-    pub(super) fn new(keys: &[(String, Field)], required: &[Vec<String>]) -> Self {
+    pub(super) fn new(keys: &[(String, Field)], required: &[Vec<String>], projection: Projection) -> Self {
+        let keys: Vec<(&str, Field)> =
+            keys.iter().filter(|k| projection.wants(k.1)).map(|(k, f)| (k.as_str(), *f)).collect();
         let places: HashMap<Box<[u8]>, usize> =
             keys.iter().enumerate().map(|(i, (key, _))| (key.as_bytes().into(), i)).collect();
         let required = required
@@ -52,7 +54,7 @@ impl Keys {
     pub(super) fn run<'a>(
         &self,
         line: &'a [u8],
-        captures: &mut Captures<'a>,
+        captures: &mut Fields<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Reject> {
         let mut walk = Walk {
@@ -80,7 +82,7 @@ impl Keys {
     fn object<'a>(
         &self,
         walk: &mut Walk<'a, '_>,
-        captures: &mut Captures<'a>,
+        captures: &mut Fields<'a>,
         depth: usize,
     ) -> Result<(), Reject> {
         if depth > MAX_DEPTH {
@@ -142,7 +144,7 @@ impl Keys {
         place
     }
 
-    fn keep<'a>(&self, place: usize, value: &'a [u8], walk: &mut Walk<'a, '_>, captures: &mut Captures<'a>) {
+    fn keep<'a>(&self, place: usize, value: &'a [u8], walk: &mut Walk<'a, '_>, captures: &mut Fields<'a>) {
         let Some(&field) = self.fields.get(place) else { return };
         let kept = if let Field::Time(notation) = field {
             match time::read(value, notation, walk.time) {

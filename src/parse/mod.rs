@@ -13,7 +13,7 @@ mod unescape;
 
 pub use unescape::{unescape, unescape_into};
 
-use crate::format::{Class, Definition, Layout};
+use crate::format::{Class, Definition, Field, Layout};
 use crate::model::{Escape, Event, Kind, Message, Request, Stamp};
 
 /// Why a line is no record of a format.
@@ -32,12 +32,37 @@ pub struct Scratch {
     keys: json::KeyCache,
 }
 
+/// Which values a pass asks for; the others are passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Projection {
+    /// Everything.
+    All,
+    /// What the survey counts: time, status, latency, client, method, path, agent, and messages whole.
+    Counts,
+}
+
+impl Projection {
+    fn wants(self, field: Field) -> bool {
+        let spare = matches!(
+            field,
+            Field::User
+                | Field::Bytes
+                | Field::Referrer
+                | Field::Protocol
+                | Field::Vhost
+                | Field::Upstream
+                | Field::UpstreamStatus
+        );
+        self == Self::All || !spare
+    }
+}
+
 /// A compiled definition.
 #[derive(Debug)]
 pub struct LineParser {
     class: Class,
     escape: Escape,
-    tail: Vec<(Vec<u8>, crate::format::Field)>,
+    tail: Vec<(Vec<u8>, Field)>,
     engine: Engine,
 }
 
@@ -47,24 +72,81 @@ enum Engine {
     Json(json::Keys),
 }
 
-/// The values of a line while it is taken apart.
+/// The values of a line: a request's if the format is one of requests, else a message's.
 #[derive(Debug, Default)]
-struct Captures<'a> {
-    stamp: Option<Stamp>,
-    request: Request<'a>,
-    message: Message<'a>,
+pub struct Fields<'a> {
+    /// When, as written.
+    pub stamp: Option<Stamp>,
+    /// The request's values.
+    pub request: Request<'a>,
+    /// The message's values.
+    pub message: Message<'a>,
 }
 
 impl LineParser {
-    /// Compiles a definition.
+    /// Compiles a definition, for all of its values.
     pub fn new(definition: &Definition) -> Self {
+        Self::projected(definition, Projection::All)
+    }
+
+    /// Compiles a definition for the values that a pass asks for.
+    pub fn projected(definition: &Definition, projection: Projection) -> Self {
         let engine = match &definition.layout {
-            Layout::Patterns(patterns) => Engine::Plans(patterns.iter().map(|p| plan::compile(p)).collect()),
-            Layout::Json { keys, required } => Engine::Json(json::Keys::new(keys, required)),
+            Layout::Patterns(patterns) => {
+                Engine::Plans(patterns.iter().map(|p| plan::compile(p, projection)).collect())
+            }
+            Layout::Json { keys, required } => Engine::Json(json::Keys::new(keys, required, projection)),
         };
-        let tail =
-            definition.tail.iter().map(|(key, field)| (format!(", {key}: ").into_bytes(), *field)).collect();
+        let tail = match projection {
+            Projection::All => definition.tail.as_slice(),
+            Projection::Counts => &[],
+        };
+        let tail = tail.iter().map(|(key, field)| (format!(", {key}: ").into_bytes(), *field)).collect();
         Self { class: definition.class, escape: definition.escape, tail, engine }
+    }
+
+    /// Whether its lines are requests.
+    #[inline]
+    pub fn is_access(&self) -> bool {
+        self.class == Class::Access
+    }
+
+    /// Reads one line, without its line end, into `fields`, whose old values are gone.
+    ///
+    /// # Errors
+    /// Why the line is no record of this format; `fields` is of no use then.
+    #[inline]
+    pub fn fill<'a>(
+        &self,
+        line: &'a [u8],
+        fields: &mut Fields<'a>,
+        scratch: &mut Scratch,
+    ) -> Result<(), Reject> {
+        fields.stamp = None;
+        if self.is_access() {
+            fields.request = Request::default();
+        } else {
+            fields.message = Message::default();
+        }
+        match &self.engine {
+            Engine::Plans(plans) => {
+                let mut plans = plans.iter();
+                let first = plans.next().is_some_and(|plan| plan.run(line, fields, &mut scratch.time));
+                let fits = first
+                    || plans.any(|plan| {
+                        *fields = Fields::default();
+                        plan.run(line, fields, &mut scratch.time)
+                    });
+                if !fits {
+                    return Err(Reject::Mismatch);
+                }
+            }
+            Engine::Json(keys) => keys.run(line, fields, scratch)?,
+        }
+        if !self.tail.is_empty() {
+            tail::read(&self.tail, &mut fields.message);
+        }
+        Ok(())
     }
 
     /// Reads one line, without its line end.
@@ -72,30 +154,11 @@ impl LineParser {
     /// # Errors
     /// Why the line is no record of this format.
     pub fn parse<'a>(&self, line: &'a [u8], scratch: &mut Scratch) -> Result<Event<'a>, Reject> {
-        let mut captures = Captures::default();
-        match &self.engine {
-            Engine::Plans(plans) => {
-                let mut taken = false;
-                for plan in plans {
-                    if plan.run(line, &mut captures, &mut scratch.time) {
-                        taken = true;
-                        break;
-                    }
-                    captures = Captures::default();
-                }
-                if !taken {
-                    return Err(Reject::Mismatch);
-                }
-            }
-            Engine::Json(keys) => keys.run(line, &mut captures, scratch)?,
-        }
-        let kind = if self.class == Class::Access {
-            Kind::Request(captures.request)
-        } else {
-            tail::read(&self.tail, &mut captures.message);
-            Kind::Message(captures.message)
-        };
-        Ok(Event { stamp: captures.stamp, escape: self.escape, kind })
+        let mut fields = Fields::default();
+        self.fill(line, &mut fields, scratch)?;
+        let kind =
+            if self.is_access() { Kind::Request(fields.request) } else { Kind::Message(fields.message) };
+        Ok(Event { stamp: fields.stamp, escape: self.escape, kind })
     }
 }
 

@@ -4,7 +4,7 @@ use memchr::memchr2;
 
 use super::find::{byte as find_byte, starts_with};
 use super::number::{digits, scaled, two, whole};
-use super::{Captures, time};
+use super::{Fields, Projection, time};
 use crate::format::{Field, TimeNotation, Token};
 use crate::model::{Level, Status};
 
@@ -18,15 +18,28 @@ pub(super) struct Plan {
 enum Step {
     Literal(Box<[u8]>),
     Space,
-    Value { field: Field, until: Until, list: bool },
+    Time {
+        notation: TimeNotation,
+        then: Box<[u8]>,
+    },
+    Number {
+        field: Field,
+        then: Box<[u8]>,
+    },
+    /// A value and the literal behind it, at which it ends: `skip` bytes of that literal are known to be there.
+    Value {
+        field: Field,
+        until: Until,
+        list: bool,
+        then: Box<[u8]>,
+        skip: usize,
+    },
     Optional(Vec<Step>),
 }
 
 /// Where a value ends.
 #[derive(Debug, Clone, PartialEq)]
 enum Until {
-    /// Its own grammar says.
-    Grammar,
     /// At this byte.
     Byte(u8),
     /// At a `"` that no backslash escapes.
@@ -40,35 +53,67 @@ enum Until {
 }
 
 /// Compiles tokens to steps.
-pub(super) fn compile(tokens: &[Token]) -> Plan {
-    Plan { steps: steps(tokens, None) }
+pub(super) fn compile(tokens: &[Token], projection: Projection) -> Plan {
+    Plan { steps: steps(tokens, None, projection) }
 }
 
-fn steps(tokens: &[Token], after: Option<&Token>) -> Vec<Step> {
+fn steps(tokens: &[Token], after: Option<&Token>, projection: Projection) -> Vec<Step> {
     let mut out = Vec::with_capacity(tokens.len());
     let mut quoted = false;
-    for (i, token) in tokens.iter().enumerate() {
-        let next = tokens.get(i.saturating_add(1)).or(after);
-        out.push(match token {
+    let mut rest = tokens.iter().peekable();
+    while let Some(token) = rest.next() {
+        let next = rest.peek().copied().or(after);
+        let inside = rest.peek().is_some();
+        match token {
             Token::Literal(bytes) => {
                 quoted = bytes.last() == Some(&b'"');
-                Step::Literal(bytes.as_slice().into())
+                out.push(Step::Literal(bytes.as_slice().into()));
             }
-            Token::Space => Step::Space,
-            Token::Optional(inner) => Step::Optional(steps(inner, next)),
+            Token::Space => out.push(Step::Space),
+            Token::Optional(inner) => out.push(Step::Optional(steps(inner, next, projection))),
             Token::Value { field, list } => {
-                let until = until(*field, quoted, next);
-                Step::Value { field: *field, until, list: *list }
+                // the literal behind belongs to the same step, unless it is the caller's
+                let then: Box<[u8]> = match next {
+                    Some(Token::Literal(l)) if inside => l.as_slice().into(),
+                    _ => Box::default(),
+                };
+                out.push(value(*field, *list, quoted, next, then.clone(), projection));
+                if !then.is_empty() {
+                    quoted = then.last() == Some(&b'"');
+                    rest.next();
+                }
             }
-        });
+        }
     }
     out
 }
 
+fn value(
+    field: Field,
+    list: bool,
+    quoted: bool,
+    next: Option<&Token>,
+    then: Box<[u8]>,
+    projection: Projection,
+) -> Step {
+    match field {
+        Field::Time(notation) => return Step::Time { notation, then },
+        Field::Status | Field::Bytes | Field::Pid | Field::Number => return Step::Number { field, then },
+        _ => {}
+    }
+    let until = until(field, quoted, next);
+    let known = match &until {
+        Until::Byte(_) | Until::Quote => 1,
+        Until::Literal(l) => l.len(),
+        Until::Blank | Until::LineEnd => 0,
+    };
+    let skip = known.min(then.len());
+    let field = if projection.wants(field) { field } else { Field::Ignored };
+    Step::Value { field, until, list, then: then.get(skip..).unwrap_or_default().into(), skip }
+}
+
 fn until(field: Field, quoted: bool, next: Option<&Token>) -> Until {
     match (field, next) {
-        (Field::Time(_) | Field::Status | Field::Bytes | Field::Pid | Field::Number, _) => Until::Grammar,
-        (Field::Message, None) => Until::LineEnd,
         (_, Some(Token::Literal(l))) if quoted && l.first() == Some(&b'"') => Until::Quote,
         (_, Some(Token::Literal(l))) => match l.as_slice() {
             [one] => Until::Byte(*one),
@@ -81,14 +126,10 @@ fn until(field: Field, quoted: bool, next: Option<&Token>) -> Until {
 }
 
 impl Plan {
-    /// Whether the whole line fits; fills `captures`, with rubbish where it does not.
-    pub(super) fn run<'a>(
-        &self,
-        line: &'a [u8],
-        captures: &mut Captures<'a>,
-        cache: &mut time::Cache,
-    ) -> bool {
-        run(&self.steps, line, captures, cache).is_some_and(<[u8]>::is_empty)
+    /// Whether the whole line fits; fills `fields`, with rubbish where it does not.
+    #[inline]
+    pub(super) fn run<'a>(&self, line: &'a [u8], fields: &mut Fields<'a>, cache: &mut time::Cache) -> bool {
+        run(&self.steps, line, fields, cache).is_some_and(<[u8]>::is_empty)
     }
 }
 
@@ -96,16 +137,25 @@ impl Plan {
 fn run<'a>(
     steps: &[Step],
     mut rest: &'a [u8],
-    captures: &mut Captures<'a>,
+    fields: &mut Fields<'a>,
     cache: &mut time::Cache,
 ) -> Option<&'a [u8]> {
     for step in steps {
         rest = match step {
-            Step::Literal(bytes) => {
-                if !starts_with(rest, bytes) {
-                    return None;
+            Step::Value { field, until, list, then, skip } => {
+                let end = find_end(rest, until, *list)?;
+                let (value, after) = rest.split_at_checked(end)?;
+                if *field != Field::Ignored {
+                    keep(*field, value, fields)?;
                 }
-                rest.get(bytes.len()..)?
+                expect(after.get(*skip..)?, then)?
+            }
+            Step::Literal(bytes) => expect(rest, bytes)?,
+            Step::Number { field, then } => expect(take_number(*field, rest, fields)?, then)?,
+            Step::Time { notation, then } => {
+                let (stamp, n) = time::read(rest, *notation, cache)?;
+                fields.stamp = Some(stamp);
+                expect(rest.get(n..)?, then)?
             }
             Step::Space => {
                 let n = rest.iter().position(|b| !matches!(b, b' ' | b'\t')).unwrap_or(rest.len());
@@ -114,20 +164,19 @@ fn run<'a>(
                 }
                 rest.get(n..)?
             }
-            Step::Optional(inner) => run(inner, rest, captures, cache).unwrap_or(rest),
-            Step::Value { field: Field::Time(notation), .. } => take_time(*notation, rest, captures, cache)?,
-            Step::Value { field, until: Until::Grammar, .. } => take_number(*field, rest, captures)?,
-            Step::Value { field, until, list } => {
-                let end = find_end(rest, until, *list)?;
-                let (value, after) = rest.split_at_checked(end)?;
-                keep(*field, value, captures)?;
-                after
-            }
+            Step::Optional(inner) => run(inner, rest, fields, cache).unwrap_or(rest),
         };
     }
     Some(rest)
 }
 
+/// What follows a literal.
+#[inline]
+fn expect<'a>(rest: &'a [u8], literal: &[u8]) -> Option<&'a [u8]> {
+    if starts_with(rest, literal) { rest.get(literal.len()..) } else { None }
+}
+
+#[inline]
 fn find_end(rest: &[u8], until: &Until, list: bool) -> Option<usize> {
     match until {
         Until::Byte(b) if list => list_end(rest, &[*b]),
@@ -136,23 +185,26 @@ fn find_end(rest: &[u8], until: &Until, list: bool) -> Option<usize> {
         Until::Quote => closing_quote(rest),
         Until::Literal(l) => find_literal(rest, l),
         Until::Blank => Some(memchr2(b' ', b'\t', rest).unwrap_or(rest.len())),
-        Until::LineEnd | Until::Grammar => Some(rest.len()),
+        Until::LineEnd => Some(rest.len()),
     }
 }
 
 /// The first `"` with an even number of backslashes before it.
+#[inline]
 fn closing_quote(text: &[u8]) -> Option<usize> {
     let mut from = 0usize;
     loop {
         let at = from.checked_add(find_byte(text.get(from..)?, b'"')?)?;
         let before = text.get(..at)?;
-        if before.last() != Some(&b'\\') || before.iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 0 {
+        if before.last() != Some(&b'\\') || before.iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 0
+        {
             return Some(at);
         }
         from = at.checked_add(1)?;
     }
 }
 
+#[inline]
 fn find_literal(text: &[u8], literal: &[u8]) -> Option<usize> {
     let first = *literal.first()?;
     let mut from = 0usize;
@@ -182,26 +234,16 @@ fn list_end(text: &[u8], delimiter: &[u8]) -> Option<usize> {
     }
 }
 
-fn take_time<'a>(
-    notation: TimeNotation,
-    rest: &'a [u8],
-    captures: &mut Captures<'a>,
-    cache: &mut time::Cache,
-) -> Option<&'a [u8]> {
-    let (stamp, n) = time::read(rest, notation, cache)?;
-    captures.stamp = Some(stamp);
-    rest.get(n..)
-}
-
 /// Takes a number, or `-` for none.
-fn take_number<'a>(field: Field, rest: &'a [u8], captures: &mut Captures<'a>) -> Option<&'a [u8]> {
+#[inline]
+fn take_number<'a>(field: Field, rest: &'a [u8], fields: &mut Fields<'a>) -> Option<&'a [u8]> {
     // a status is three digits nearly always: worth a way of its own
     if let (Field::Status, &[h, t, o, ref after @ ..]) = (field, rest)
         && !after.first().is_some_and(u8::is_ascii_digit)
         && let (Some(high), Some(low)) = (two(h, t), two(b'0', o))
     {
         let code = u16::try_from(high * 10 + low).ok()?;
-        captures.request.status = Some(Status::new(code)?);
+        fields.request.status = Some(Status::new(code)?);
         return Some(after);
     }
     if let [b'-', after @ ..] = rest {
@@ -211,18 +253,19 @@ fn take_number<'a>(field: Field, rest: &'a [u8], captures: &mut Captures<'a>) ->
     let (number, after) = rest.split_at_checked(n)?;
     let number = whole(number)?;
     match field {
-        Field::Status => captures.request.status = Status::new(u16::try_from(number).ok()?),
-        Field::Bytes => captures.request.bytes = Some(number),
-        Field::Pid => captures.message.pid = Some(number),
+        Field::Status => fields.request.status = Status::new(u16::try_from(number).ok()?),
+        Field::Bytes => fields.request.bytes = Some(number),
+        Field::Pid => fields.message.pid = Some(number),
         _ => {}
     }
     Some(after)
 }
 
 /// Stores a value; `None` where it cannot be what the field says.
-pub(super) fn keep<'a>(field: Field, value: &'a [u8], captures: &mut Captures<'a>) -> Option<()> {
+#[inline]
+pub(super) fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>) -> Option<()> {
     let present = (value != b"-" && !value.is_empty()).then_some(value);
-    let request = &mut captures.request;
+    let request = &mut fields.request;
     match field {
         Field::Client => {
             if !may_be_address(value) {
@@ -231,7 +274,7 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], captures: &mut Captures<'a
             request.client = present;
         }
         Field::User => request.user = present,
-        Field::RequestLine => request_line(value, captures),
+        Field::RequestLine => request_line(value, fields),
         Field::Method => request.method = present,
         Field::Path => request.path = present,
         Field::Protocol => request.protocol = present,
@@ -247,15 +290,15 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], captures: &mut Captures<'a
         Field::UpstreamStatus => request.upstream_status = present,
         Field::Referrer => request.referrer = present,
         Field::UserAgent => request.user_agent = present,
-        Field::Level => captures.message.level = Some(level(value)?),
+        Field::Level => fields.message.level = Some(level(value)?),
         Field::Component => {
             if value.is_empty() || memchr2(b' ', b'"', value).is_some() {
                 return None;
             }
-            captures.message.component = Some(value);
+            fields.message.component = Some(value);
         }
-        Field::Pid => captures.message.pid = Some(whole(value)?),
-        Field::Message => captures.message.text = value,
+        Field::Pid => fields.message.pid = Some(whole(value)?),
+        Field::Message => fields.message.text = value,
         Field::Word => {
             if value.is_empty() || find_byte(value, b' ').is_some() {
                 return None;
@@ -265,7 +308,7 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], captures: &mut Captures<'a
     }
     // a message's client stands where a request's would
     if field == Field::Client {
-        captures.message.client = present;
+        fields.message.client = present;
     }
     Some(())
 }
@@ -284,13 +327,16 @@ fn first_of_list(value: &[u8]) -> &[u8] {
     value.split(|b| matches!(b, b',' | b' ')).next().unwrap_or(value)
 }
 
+/// No method is longer (WebDAV's `VERSION-CONTROL` has 15 letters).
+const MAX_METHOD: usize = 24;
+
 /// `GET /path HTTP/1.1` into its parts. A request line that is no HTTP keeps neither method nor path.
-fn request_line<'a>(line: &'a [u8], captures: &mut Captures<'a>) {
-    let request = &mut captures.request;
-    let method =
-        line.iter().take(24).position(|b| !b.is_ascii_uppercase() && !matches!(b, b'-' | b'_')).unwrap_or(0);
-    let Some((method, [b' ', rest @ ..])) = line.split_at_checked(method).filter(|(m, _)| !m.is_empty())
-    else {
+fn request_line<'a>(line: &'a [u8], fields: &mut Fields<'a>) {
+    let request = &mut fields.request;
+    let end = find_byte(line.get(..MAX_METHOD).unwrap_or(line), b' ').unwrap_or(0);
+    let is_method =
+        |m: &[u8]| !m.is_empty() && m.iter().all(|b| b.is_ascii_uppercase() || matches!(b, b'-' | b'_'));
+    let Some((method, [b' ', rest @ ..])) = line.split_at_checked(end).filter(|(m, _)| is_method(m)) else {
         request.malformed = Some(line);
         return;
     };

@@ -56,7 +56,8 @@ pub(super) fn assemble(
     let known = know(options, tools, discovery, &readings, &twins);
     refuse_nothing(discovery, &readings, &known)?;
 
-    let counted: Vec<(&Tally, Zone)> = known.iter().filter(|k| k.counts()).map(|k| (&k.reading.tally, k.zone)).collect();
+    let counted: Vec<(&Tally, Zone)> =
+        known.iter().filter(|k| k.counts()).map(|k| (&k.reading.tally, k.zone)).collect();
     let zone = options.display_zone.clone().unwrap_or_else(|| DisplayZone::Fixed(display_offset(&known)));
     let (all, outside) = window::window(&counted);
     let range = range(options, &zone, all);
@@ -127,7 +128,13 @@ fn know<'a>(
     read.into_iter()
         .zip(zones)
         .zip(roles)
-        .map(|(((source, reading, duplicate_of), zone), role)| Known { source, reading, zone, role, duplicate_of })
+        .map(|(((source, reading, duplicate_of), zone), role)| Known {
+            source,
+            reading,
+            zone,
+            role,
+            duplicate_of,
+        })
         .collect()
 }
 
@@ -154,7 +161,8 @@ fn refuse_nothing(
     let unreadable = readings.iter().filter_map(|r| r.as_ref().err()).map(ToString::to_string).next();
     let name = |n: &Untrusted| String::from_utf8_lossy(n.raw()).into_owned();
     let why = if let Some(source) = discovery.sources.first() {
-        let reason = unreadable.unwrap_or_else(|| "no known format fits its lines; name one with --log-format".into());
+        let reason =
+            unreadable.unwrap_or_else(|| "no known format fits its lines; name one with --log-format".into());
         let others = discovery.sources.len().saturating_sub(1);
         let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
         format!("{}{more}: {reason}", name(&source.name))
@@ -175,14 +183,20 @@ fn display_offset(known: &[Known<'_>]) -> Offset {
         commonest(chosen.flat_map(|k| k.reading.tally.offsets.iter().map(|(o, n)| (*o, *n))))
     };
     of(Some(Role::Edge)).or_else(|| of(None)).unwrap_or_else(|| {
-        let any = known.iter().find_map(|k| k.reading.tally.naive.days.iter().next().map(|(day, _)| (k.zone.clock, day)));
+        let any = known
+            .iter()
+            .find_map(|k| k.reading.tally.naive.days.iter().next().map(|(day, _)| (k.zone.clock, day)));
         let seconds = any.map_or(0, |(clock, day)| clock.offset_at(day.saturating_mul(86_400)));
         Offset(i32::try_from(seconds).unwrap_or(0))
     })
 }
 
 /// What is analysed: the logs' own time within the asked-for range.
-fn range(options: &Options, zone: &DisplayZone, all: Option<(Timestamp, Timestamp)>) -> Option<(Timestamp, Timestamp)> {
+fn range(
+    options: &Options,
+    zone: &DisplayZone,
+    all: Option<(Timestamp, Timestamp)>,
+) -> Option<(Timestamp, Timestamp)> {
     let (first, last) = all?;
     let since = options.since.map(|b| instant(b, zone)).map_or(first, |s| s.max(first));
     // `until` itself is excluded
@@ -425,7 +439,13 @@ fn status(discovery: &Discovery, known: &Known<'_>) -> (InputStatus, Option<Stri
     }
 }
 
-fn warnings(inputs: &[Input], findings: &Findings, found: &Found, discovery: &Discovery, outside: u64) -> Vec<Warning> {
+fn warnings(
+    inputs: &[Input],
+    findings: &Findings,
+    found: &Found,
+    discovery: &Discovery,
+    outside: u64,
+) -> Vec<Warning> {
     let mut out = Vec::new();
     let general = |text: String| Warning { path: None, text };
     for input in inputs {
@@ -449,12 +469,16 @@ fn warnings(inputs: &[Input], findings: &Findings, found: &Found, discovery: &Di
         )));
     }
     if outside > 0 {
-        out.push(general(format!("{outside} lines have times far from all others (a clock gone wrong): they are left out")));
+        out.push(general(format!(
+            "{outside} lines have times far from all others (a clock gone wrong): they are left out"
+        )));
     }
     for caveat in &findings.caveats {
         out.push(general(
             match caveat {
-                Caveat::NoHealthyPeriod => "no healthy period seen: the logs begin and end broken, so nothing tells what normal was",
+                Caveat::NoHealthyPeriod => {
+                    "no healthy period seen: the logs begin and end broken, so nothing tells what normal was"
+                }
                 Caveat::Overdispersed => "failures come in clumps: the intervals are wider than they look",
                 Caveat::TooFewRequests => "too few requests to find anything but a total outage",
             }

@@ -50,14 +50,28 @@ impl Found {
 }
 
 /// Looks closer.
-pub(super) fn look(candidates: &[Candidate<'_>], windows: &[Window], tools: &Tools, buffer: usize, progress: &dyn Progress) -> Found {
+pub(super) fn look(
+    candidates: &[Candidate<'_>],
+    windows: &[Window],
+    tools: &Tools,
+    buffer: usize,
+    progress: &dyn Progress,
+) -> Found {
     let visits: Vec<(usize, Vec<Visit>)> = candidates
         .iter()
         .enumerate()
         .map(|(i, c)| (i, visits(c, windows)))
         .filter(|(_, v)| !v.is_empty())
         .collect();
-    let bytes: u64 = visits.iter().flat_map(|(_, v)| v.iter().map(|v| { let r = read_range(&v.blocks); r.end - r.start })).sum();
+    let bytes: u64 = visits
+        .iter()
+        .flat_map(|(_, v)| {
+            v.iter().map(|v| {
+                let r = read_range(&v.blocks);
+                r.end - r.start
+            })
+        })
+        .sum();
     progress.begin("looking closer", Some(bytes));
     let mut found = visits
         .par_iter()
@@ -75,7 +89,9 @@ fn visits(candidate: &Candidate<'_>, windows: &[Window]) -> Vec<Visit> {
     let tally: &Tally = &candidate.reading.tally;
     let requests = match candidate.role {
         Some(Role::Edge) => true,
-        Some(Role::Backend) | None => return plan(candidate.source.id, tally, candidate.clock, true, &[], &candidate.offsets),
+        Some(Role::Backend) | None => {
+            return plan(candidate.source.id, tally, candidate.clock, true, &[], &candidate.offsets);
+        }
         Some(Role::Error | Role::System | Role::Application) => false,
     };
     plan(candidate.source.id, tally, candidate.clock, requests, windows, &candidate.offsets)
@@ -98,7 +114,12 @@ fn look_at(
                 reopened = opened;
                 &reopened
             }
-            Err(why) => return Found { failed: [(candidate.source.id.0, why.to_string())].into(), ..Found::default() },
+            Err(why) => {
+                return Found {
+                    failed: [(candidate.source.id.0, why.to_string())].into(),
+                    ..Found::default()
+                };
+            }
         }
     };
     let kit = Kit { formats: &tools.formats, probes: &tools.probes, rules: &tools.rules };
@@ -125,7 +146,10 @@ fn look_at(
                 ControlFlow::Continue(())
             });
             let (closeups, numbers) = inspector.finish();
-            let locations = numbers.into_iter().map(|(offset, line)| ((id.0, offset), Location { source: id, line })).collect();
+            let locations = numbers
+                .into_iter()
+                .map(|(offset, line)| ((id.0, offset), Location { source: id, line }))
+                .collect();
             Found { closeups, locations, failed: BTreeMap::new() }
         },
     );

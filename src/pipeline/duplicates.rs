@@ -10,7 +10,11 @@ use crate::input::{End, Opened, Piece, Reader};
 /// For each source the earlier one with the same content, if there is one.
 ///
 /// Only sources whose counts are equal in every respect are read again and hashed.
-pub(super) fn duplicates(sources: &[Source], readings: &[Result<Reading, std::io::Error>], buffer: usize) -> Vec<Option<usize>> {
+pub(super) fn duplicates(
+    sources: &[Source],
+    readings: &[Result<Reading, std::io::Error>],
+    buffer: usize,
+) -> Vec<Option<usize>> {
     let mut out: Vec<Option<usize>> = vec![None; sources.len()];
     let mut by_size: std::collections::BTreeMap<(u64, u64), Vec<usize>> = std::collections::BTreeMap::new();
     for (i, reading) in readings.iter().enumerate() {
@@ -25,7 +29,9 @@ pub(super) fn duplicates(sources: &[Source], readings: &[Result<Reading, std::io
         let mut originals: Vec<(usize, Option<u64>)> = Vec::new();
         for i in same {
             let twin = originals.iter_mut().find_map(|(original, hash)| {
-                let (Some(Ok(a)), Some(Ok(b))) = (readings.get(*original), readings.get(i)) else { return None };
+                let (Some(Ok(a)), Some(Ok(b))) = (readings.get(*original), readings.get(i)) else {
+                    return None;
+                };
                 if a.tally != b.tally {
                     return None;
                 }
@@ -58,7 +64,10 @@ fn content(source: &Source, reading: &Reading, buffer: usize) -> Option<u64> {
 /// A hash of all lines; of bytes one by one where pieces end, so that it does not depend on where they do.
 fn hash(opened: &Opened, buffer: usize) -> Option<u64> {
     // SipHash with fixed keys: the sizes are equal already and no one gains by a collision
-    #[allow(deprecated, reason = "its write() takes a stream: how it is cut does not matter, as SipHash defines it")]
+    #[allow(
+        deprecated,
+        reason = "its write() takes a stream: how it is cut does not matter, as SipHash defines it"
+    )]
     let mut hasher = std::hash::SipHasher::new();
     let outcome = Reader::new(buffer).read(opened, 0..u64::MAX, &mut |_| {}, &mut |piece| {
         match piece {

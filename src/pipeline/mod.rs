@@ -84,7 +84,7 @@ impl Tools {
     fn new(log_format: Option<&str>) -> Result<Self> {
         let catalog = Catalog::built_in()?;
         let formats = match log_format {
-            Some(value) => Formats::only(from_option(value, &catalog)?),
+            Some(value) => Formats::only(&from_option(value, &catalog)?),
             None => Formats::new(&catalog),
         };
         Ok(Self { formats, probes: Probes::built_in()?, rules: Rules::built_in()? })

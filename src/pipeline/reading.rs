@@ -48,7 +48,8 @@ fn read(
     let pieces = opened.units().into_par_iter().map_init(
         || Reader::new(buffer),
         |reader, range| {
-            let mut surveyor = Surveyor::new(&tools.formats, &sniffed.order, &tools.probes, &tools.rules, limits);
+            let mut surveyor =
+                Surveyor::new(&tools.formats, &sniffed.order, &tools.probes, &tools.rules, limits);
             let read = catch_unwind(AssertUnwindSafe(|| {
                 reader.read(&opened, range, &mut |n| progress.advance(n), &mut |piece| {
                     match piece {
@@ -61,7 +62,10 @@ fn read(
             match read {
                 Ok(outcome) => (surveyor.finish(), outcome.end),
                 // what was counted up to there may be half a line: none of the piece is used
-                Err(_) => (Tally::new(limits), End::Damaged("a part of it made the reader fail; that part is missing".into())),
+                Err(_) => (
+                    Tally::new(limits),
+                    End::Damaged("a part of it made the reader fail; that part is missing".into()),
+                ),
             }
         },
     );

@@ -24,7 +24,12 @@ const MAX_CONTINUATION_BYTES: usize = 1 << 20;
 ///
 /// # Errors
 /// As [`super::analyse`]; `Closed` and `Output` for what `out` returns.
-pub fn records(options: &Options, rejects: bool, out: &mut dyn Write, progress: &dyn Progress) -> Result<Vec<Input>> {
+pub fn records(
+    options: &Options,
+    rejects: bool,
+    out: &mut dyn Write,
+    progress: &dyn Progress,
+) -> Result<Vec<Input>> {
     let tools = Tools::new(options.log_format.as_deref())?;
     let discovery = discover(&options.query)?;
     let buffer = options.buffer.unwrap_or(input::BUFFER);
@@ -42,19 +47,20 @@ pub fn records(options: &Options, rejects: bool, out: &mut dyn Write, progress: 
         let sniffed = tools.formats.sniff(&head(&opened, buffer));
         let mut writer = Writer::new(&tools, &sniffed.order, zone, &source.name, rejects, out);
         let mut failed = None;
-        let outcome = Reader::new(buffer).read(&opened, 0..u64::MAX, &mut |n| progress.advance(n), &mut |piece| {
-            let written = match piece {
-                Piece::Lines { bytes, .. } => writer.lines(bytes),
-                Piece::OverLong { .. } => writer.over_long(),
-            };
-            match written {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(e) => {
-                    failed = Some(e);
-                    ControlFlow::Break(())
+        let outcome =
+            Reader::new(buffer).read(&opened, 0..u64::MAX, &mut |n| progress.advance(n), &mut |piece| {
+                let written = match piece {
+                    Piece::Lines { bytes, .. } => writer.lines(bytes),
+                    Piece::OverLong { .. } => writer.over_long(),
+                };
+                match written {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(e) => {
+                        failed = Some(e);
+                        ControlFlow::Break(())
+                    }
                 }
-            }
-        });
+            });
         if failed.is_none() {
             failed = writer.flush().err();
         }
@@ -81,7 +87,9 @@ pub fn records(options: &Options, rejects: bool, out: &mut dyn Write, progress: 
     if !rows.iter().any(|r| r.status != InputStatus::Unreadable && r.status != InputStatus::Skipped) {
         let why = rows.first().map_or_else(
             || "there is no file in the given paths".to_owned(),
-            |r| format!("{}: {}", String::from_utf8_lossy(r.path.raw()), r.detail.clone().unwrap_or_default()),
+            |r| {
+                format!("{}: {}", String::from_utf8_lossy(r.path.raw()), r.detail.clone().unwrap_or_default())
+            },
         );
         return Err(super::nothing(&why));
     }
@@ -119,7 +127,7 @@ impl<'a> Writer<'a> {
         tools: &'a Tools,
         order: &'a [crate::sniff::FormatId],
         zone: Clock,
-            name: &'a Untrusted,
+        name: &'a Untrusted,
         rejects: bool,
         out: &'a mut dyn Write,
     ) -> Self {

@@ -36,8 +36,11 @@ pub(super) fn roles(members: &[Member<'_>]) -> Vec<Option<Role>> {
         windows.absorb(shift(member.clock.offset_at(wall).saturating_neg()));
         *requests = requests.saturating_add(member.tally.statuses.values().sum());
     }
-    let backends: Vec<&Untrusted> =
-        sets.iter().filter(|(name, set)| sets.iter().any(|(other, theirs)| repeats((name, set), (other, theirs)))).map(|(n, _)| *n).collect();
+    let backends: Vec<&Untrusted> = sets
+        .iter()
+        .filter(|(name, set)| sets.iter().any(|(other, theirs)| repeats((name, set), (other, theirs))))
+        .map(|(n, _)| *n)
+        .collect();
     members
         .iter()
         .map(|member| {

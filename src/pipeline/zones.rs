@@ -28,11 +28,8 @@ pub(super) fn zones(tallies: &[&Tally], assume: Option<Clock>) -> Vec<Zone> {
                 (None, Some(offset)) => (Clock::Fixed(offset), ZoneSource::Inferred),
                 (None, None) => (Clock::Machine, ZoneSource::Assumed),
             };
-            let source = if tally.naive_records > 0 {
-                Some(source)
-            } else {
-                written.map(|_| ZoneSource::Written)
-            };
+            let source =
+                if tally.naive_records > 0 { Some(source) } else { written.map(|_| ZoneSource::Written) };
             Zone { clock, source, written }
         })
         .collect()

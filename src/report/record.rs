@@ -145,7 +145,12 @@ impl Record {
 impl Rejected {
     /// A line and why it is no record.
     pub fn new(source: &Untrusted, line: u64, reason: &str, raw: &[u8]) -> Self {
-        Self { source: for_json(source), line, reject: reason.to_owned(), raw: for_json(&Untrusted::new(raw)) }
+        Self {
+            source: for_json(source),
+            line,
+            reject: reason.to_owned(),
+            raw: for_json(&Untrusted::new(raw)),
+        }
     }
 
     /// Writes it as one line of JSON.

@@ -24,8 +24,8 @@ pub struct Probes {
     agents: AhoCorasick,
     /// Sorted.
     paths: Vec<Vec<u8>>,
-    /// Which pairs of bytes follow the first, by their low six bits: rules out nearly all paths at once.
-    pairs: [u64; 64],
+    /// Hashes of the first eight bytes of each path, a bit each: rules out nearly all others at once.
+    heads: [u64; 64],
 }
 
 /// Agents already judged. Holds no more than [`CACHE_SLOTS`]; a verdict depends on the agent alone.
@@ -55,15 +55,14 @@ impl Probes {
             .map_err(|e| wrong(e.to_string()))?;
         let mut paths: Vec<Vec<u8>> = file.paths.into_iter().map(String::into_bytes).collect();
         paths.sort();
-        let mut pairs = [0u64; 64];
+        let mut heads = [0u64; 64];
         for path in &paths {
-            if let [_, a, b, ..] = path.as_slice()
-                && let Some(slot) = pairs.get_mut(usize::from(a & 63))
-            {
-                *slot |= 1 << (b & 63);
+            let (word, bit) = head_of(path);
+            if let Some(slot) = heads.get_mut(word) {
+                *slot |= 1 << bit;
             }
         }
-        Ok(Self { agents, paths, pairs })
+        Ok(Self { agents, paths, heads })
     }
 
     /// Whether a machine that watches the site sent this request.
@@ -75,9 +74,8 @@ impl Probes {
 
     #[inline]
     fn is_probe_path(&self, path: &[u8]) -> bool {
-        let &[_, a, b, ..] = path else { return false };
-        let likely = self.pairs.get(usize::from(a & 63)).is_some_and(|slot| slot >> (b & 63) & 1 == 1);
-        likely && self.is_listed(path)
+        let (word, bit) = head_of(path);
+        self.heads.get(word).is_some_and(|slot| slot >> bit & 1 == 1) && self.is_listed(path)
     }
 
     fn is_listed(&self, path: &[u8]) -> bool {
@@ -94,6 +92,21 @@ impl Probes {
         }
         slot.1
     }
+}
+
+/// Which bit of the table the first eight bytes of a path without its query stand for.
+#[inline]
+fn head_of(path: &[u8]) -> (usize, u32) {
+    let word = match path.first_chunk::<8>() {
+        Some(chunk) => u64::from_le_bytes(*chunk),
+        None => path.iter().rev().fold(0, |word, &b| word << 8 | u64::from(b)),
+    };
+    // a query within the first eight bytes is cut off
+    let marks = word ^ 0x3F3F_3F3F_3F3F_3F3F;
+    let hits = marks.wrapping_sub(0x0101_0101_0101_0101) & !marks & 0x8080_8080_8080_8080;
+    let kept = if hits == 0 { word } else { word & !(u64::MAX << (hits.trailing_zeros() & !7)) };
+    let hash = kept.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 52;
+    (usize::try_from(hash >> 6).unwrap_or(0), u32::try_from(hash & 63).unwrap_or(0))
 }
 
 /// A cheap hash over length, head, middle and tail: a collision costs a search, nothing else.

@@ -5,7 +5,7 @@
 
 use crate::format::{Catalog, Definition};
 use crate::model::Event;
-use crate::parse::{LineParser, Reject, Scratch};
+use crate::parse::{Fields, LineParser, Projection, Reject, Scratch};
 
 /// Lines that are tried at the head of a file.
 pub const HEAD_LINES: usize = 200;
@@ -19,7 +19,26 @@ pub struct FormatId(pub u16);
 /// All formats, compiled once.
 #[derive(Debug)]
 pub struct Formats {
-    entries: Vec<(Definition, LineParser)>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    definition: Definition,
+    /// For all values.
+    full: LineParser,
+    /// For what the survey counts.
+    counting: LineParser,
+}
+
+impl Entry {
+    fn new(definition: &Definition) -> Self {
+        Self {
+            definition: definition.clone(),
+            full: LineParser::new(definition),
+            counting: LineParser::projected(definition, Projection::Counts),
+        }
+    }
 }
 
 /// What the head of a file looks like.
@@ -36,18 +55,17 @@ pub struct Sniffed {
 impl Formats {
     /// Compiles a catalog.
     pub fn new(catalog: &Catalog) -> Self {
-        Self { entries: catalog.iter().map(|d| (d.clone(), LineParser::new(d))).collect() }
+        Self { entries: catalog.iter().map(Entry::new).collect() }
     }
 
     /// One format only, as the user named it.
-    pub fn only(definition: Definition) -> Self {
-        let parser = LineParser::new(&definition);
-        Self { entries: vec![(definition, parser)] }
+    pub fn only(definition: &Definition) -> Self {
+        Self { entries: vec![Entry::new(definition)] }
     }
 
     /// The definition behind an id.
     pub fn definition(&self, id: FormatId) -> Option<&Definition> {
-        self.entries.get(usize::from(id.0)).map(|(d, _)| d)
+        self.entries.get(usize::from(id.0)).map(|e| &e.definition)
     }
 
     fn ids(&self) -> impl Iterator<Item = FormatId> {
@@ -75,7 +93,7 @@ impl Formats {
 
     fn parse_as<'a>(&self, id: FormatId, line: &'a [u8], scratch: &mut Scratch) -> Result<Event<'a>, Reject> {
         match self.entries.get(usize::from(id.0)) {
-            Some((_, parser)) => parser.parse(line, scratch),
+            Some(entry) => entry.full.parse(line, scratch),
             None => Err(Reject::Mismatch),
         }
     }
@@ -94,6 +112,31 @@ impl Formats {
         for &id in order {
             match self.parse_as(id, line, scratch) {
                 Ok(event) => return Ok((id, event)),
+                Err(Reject::TooDeep) => reason = Reject::TooDeep,
+                Err(Reject::Mismatch) => {}
+            }
+        }
+        Err(reason)
+    }
+
+    /// [`Self::parse`] for the survey: only what is counted, into `fields`; says which format and whether it is one of
+    /// requests.
+    ///
+    /// # Errors
+    /// Why no format accepts the line.
+    #[inline]
+    pub fn count<'a>(
+        &self,
+        order: &[FormatId],
+        line: &'a [u8],
+        fields: &mut Fields<'a>,
+        scratch: &mut Scratch,
+    ) -> Result<(FormatId, bool), Reject> {
+        let mut reason = Reject::Mismatch;
+        for &id in order {
+            let Some(entry) = self.entries.get(usize::from(id.0)) else { continue };
+            match entry.counting.fill(line, fields, scratch) {
+                Ok(()) => return Ok((id, entry.counting.is_access())),
                 Err(Reject::TooDeep) => reason = Reject::TooDeep,
                 Err(Reject::Mismatch) => {}
             }

@@ -2,8 +2,8 @@
 
 use super::tally::{Day, Span};
 use super::{Cell, Example, Limits, Merge, Rare, RareKind, Reason, Seam, Tally, Timed, Windows, block_of};
-use crate::model::{Event, Kind, Level, MICROS, Message, Request, Stamp, Status, Timestamp};
-use crate::parse::{Reject, Scratch};
+use crate::model::{Level, MICROS, Message, Offset, Request, Stamp, Status, Timestamp};
+use crate::parse::{Fields, Reject, Scratch};
 use crate::signature::{AgentCache, Probes, Rules};
 use crate::sniff::{FormatId, Formats, trim};
 
@@ -30,6 +30,7 @@ pub struct Surveyor<'a> {
     statuses: [u32; 600],
     clients: [u32; 16],
     format: (FormatId, u64),
+    offset: (Option<Offset>, u64),
 }
 
 /// The block that the last line began in.
@@ -85,6 +86,7 @@ impl<'a> Surveyor<'a> {
             statuses: [0; 600],
             clients: [0; 16],
             format: (FormatId(0), 0),
+            offset: (None, 0),
         }
     }
 
@@ -94,10 +96,11 @@ impl<'a> Surveyor<'a> {
         self.tally.bytes = self.tally.bytes.saturating_add(bytes.len() as u64);
         let mut rest = bytes;
         let mut at = offset;
+        let mut fields = Fields::default();
         while !rest.is_empty() {
             let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |n| n + 1);
             let Some((line, after)) = rest.split_at_checked(end) else { break };
-            self.line(at, line);
+            self.line(at, line, &mut fields);
             at = at.saturating_add(end as u64);
             rest = after;
         }
@@ -113,12 +116,12 @@ impl<'a> Surveyor<'a> {
     }
 
     #[inline]
-    fn line(&mut self, offset: u64, raw: &[u8]) {
+    fn line<'l>(&mut self, offset: u64, raw: &'l [u8], fields: &mut Fields<'l>) {
         self.enter_block(offset);
         self.tally.lines = self.tally.lines.saturating_add(1);
         let line = trim(raw);
-        match self.formats.parse(self.order, line, &mut self.scratch) {
-            Ok((format, event)) => self.record(offset, format, &event),
+        match self.formats.count(self.order, line, fields, &mut self.scratch) {
+            Ok((format, is_request)) => self.record(offset, format, is_request, fields),
             Err(Reject::TooDeep) => self.skip(Reason::TooDeep, offset, line),
             Err(Reject::Mismatch) => {
                 let blank = line.iter().all(u8::is_ascii_whitespace);
@@ -154,29 +157,25 @@ impl<'a> Surveyor<'a> {
     }
 
     #[inline]
-    fn record(&mut self, offset: u64, format: FormatId, event: &Event<'_>) {
+    fn record(&mut self, offset: u64, format: FormatId, is_request: bool, fields: &Fields<'_>) {
         if format != self.format.0 {
             self.leave_format();
             self.format.0 = format;
         }
         self.format.1 += 1;
-        if let Some(stamp) = event.stamp {
+        if let Some(stamp) = fields.stamp {
             let span = if stamp.offset.is_some() { &mut self.block.zoned } else { &mut self.block.naive };
             span.see(stamp.at);
             self.day(stamp);
+            self.count_offset(stamp);
         }
-        match &event.kind {
-            Kind::Request(request) => {
-                self.seam.open = Some(false);
-                self.request(event.stamp, request);
-            }
-            Kind::Message(message) => {
-                self.count_offset(event.stamp, 1);
-                let continues = self.formats.definition(format).is_some_and(|d| d.continuation);
-                self.seam.open = Some(continues);
-                if let Some(stamp) = event.stamp {
-                    self.message(offset, stamp, message);
-                }
+        if is_request {
+            self.seam.open = Some(false);
+            self.request(fields.stamp, &fields.request);
+        } else {
+            self.seam.open = Some(self.formats.definition(format).is_some_and(|d| d.continuation));
+            if let Some(stamp) = fields.stamp {
+                self.message(offset, stamp, &fields.message);
             }
         }
     }
@@ -224,7 +223,6 @@ impl<'a> Surveyor<'a> {
             self.second =
                 Second { at: second, zoned, cell: Cell::default(), window: Windows::sampled(second) };
         }
-        self.count_offset(Some(stamp), 1);
         let failed = request.status.is_some_and(Status::is_server_error);
         if request.malformed.is_some() {
             self.second.cell.malformed += 1;
@@ -287,14 +285,24 @@ impl<'a> Surveyor<'a> {
         }
     }
 
-    fn count_offset(&mut self, stamp: Option<Stamp>, count: u64) {
-        match stamp {
-            Some(Stamp { offset: Some(offset), .. }) => {
+    /// Offsets rarely change from line to line.
+    #[inline]
+    fn count_offset(&mut self, stamp: Stamp) {
+        if stamp.offset != self.offset.0 {
+            self.leave_offset();
+            self.offset.0 = stamp.offset;
+        }
+        self.offset.1 += 1;
+    }
+
+    fn leave_offset(&mut self) {
+        let (offset, count) = std::mem::take(&mut self.offset);
+        match offset {
+            Some(offset) if count > 0 => {
                 let seen = self.tally.offsets.entry(offset).or_default();
                 *seen = seen.saturating_add(count);
             }
-            Some(_) => self.tally.naive_records = self.tally.naive_records.saturating_add(count),
-            None => {}
+            _ => self.tally.naive_records = self.tally.naive_records.saturating_add(count),
         }
     }
 
@@ -337,6 +345,7 @@ impl<'a> Surveyor<'a> {
         self.leave_second();
         self.leave_block();
         self.leave_format();
+        self.leave_offset();
         self.leave_day();
         self.leave_clients();
         for (code, &count) in (0u16..).zip(&self.statuses) {

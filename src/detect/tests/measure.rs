@@ -121,13 +121,22 @@ impl Score {
     }
     fn print(&mut self, name: &str) {
         self.errors.sort_unstable();
-        let at = |part: f64| self.errors.get((self.errors.len() as f64 * part) as usize).copied().unwrap_or(0);
+        let at =
+            |part: f64| self.errors.get((self.errors.len() as f64 * part) as usize).copied().unwrap_or(0);
         println!(
             "{name:<28} sites {:>4} | truths {:>4} F1 {:.3} | evident {:>4} F1 {:.3} recall {:.3} | false/day {:.3} (≤1 %: {:.3}) | boundary median {} p95 {} right {:.3} | impact {:.3}",
-            self.sites, self.truths[0], self.f1(0), self.truths[1], self.f1(1),
+            self.sites,
+            self.truths[0],
+            self.f1(0),
+            self.truths[1],
+            self.f1(1),
             self.found[1] as f64 / self.truths[1].max(1) as f64,
-            self.falsely as f64 / self.days, self.falsely_clean as f64 / self.clean_days.max(1e-9),
-            at(0.5), at(0.95), self.part(self.boundary_right), self.part(self.impact_right),
+            self.falsely as f64 / self.days,
+            self.falsely_clean as f64 / self.clean_days.max(1e-9),
+            at(0.5),
+            at(0.95),
+            self.part(self.boundary_right),
+            self.part(self.impact_right),
         );
     }
 }
@@ -141,11 +150,20 @@ fn describe(site: &Site) -> String {
         site.drift,
         site.clumps,
         site.blips,
-        site.truths.iter().map(|t| (t.start - super::sim::EPOCH, t.end - super::sim::EPOCH, t.share)).collect::<Vec<_>>()
+        site.truths
+            .iter()
+            .map(|t| (t.start - super::sim::EPOCH, t.end - super::sim::EPOCH, t.share))
+            .collect::<Vec<_>>()
     )
 }
 
-fn run(seeds: std::ops::Range<u64>, seconds: i64, rates: (f64, f64), background: f64, verbose: bool) -> Score {
+fn run(
+    seeds: std::ops::Range<u64>,
+    seconds: i64,
+    rates: (f64, f64),
+    background: f64,
+    verbose: bool,
+) -> Score {
     let mut score = Score::default();
     for seed in seeds {
         let mut rng = Rng::new(seed);
