@@ -11,6 +11,8 @@ const BEFORE: i64 = 2 * 3600;
 const AFTER: i64 = 10;
 /// The time constant of proximity.
 const NEAR_SECONDS: f64 = 20.0 * 60.0;
+/// The least score of a change from which on the span to recovery is counted: a change under 20 minutes before.
+const TRIGGER_SCORE: f64 = 0.3;
 /// Suspects named at most.
 const MOST: usize = 5;
 
@@ -54,7 +56,7 @@ pub(super) fn suspects(case: &Case<'_>, onset: Timestamp) -> Vec<Suspect> {
     out
 }
 
-/// The likeliest change that may have set it off.
+/// The likeliest change that may have set it off; `None` where none is near enough to build a figure on.
 pub(super) fn trigger(suspects: &[Suspect]) -> Option<&Suspect> {
-    suspects.iter().find(|s| s.kind != EntryKind::FirstError && s.lead_seconds >= 0.0)
+    suspects.iter().find(|s| s.kind != EntryKind::FirstError && s.lead_seconds >= 0.0 && s.score >= TRIGGER_SCORE)
 }
