@@ -5,14 +5,12 @@ use super::boundary::{Affected, Side, locate};
 use super::dispersion::{HIGHEST, dispersion};
 use super::emission::Errors;
 use super::finding::{Context, describe, whole_recording};
-use super::gate::{Candidate, Proxied, gate};
+use super::gate::{Candidate, JOIN_SECONDS, Proxied, gate};
 use super::segment::{Penalties, segment};
 use super::stream::Stream;
-use super::validate::{Chain, Scale, validate};
+use super::validate::{Chain, LEVEL_CHANGE_NATS, Scale, validate};
 use super::{Caveat, Finding, Findings, Sensitivity, Series};
 
-/// What a change of level costs, in nats: cheap ones chain unrelated clumps together.
-const LEVEL_CHANGE_NATS: f64 = 16.0;
 /// Segment, mask and estimate again so often; the baseline no longer moves after that.
 const ROUNDS: usize = 3;
 /// Seconds beside an incident that don't count as healthy.
@@ -59,10 +57,7 @@ pub fn find_errors(series: &Series, streams: usize, sensitivity: Sensitivity) ->
     let scale = model.scale(&stream, penalty);
     let candidates = gate(scale, model.chains(&stream, penalty), proxied);
     let context = Context::new(scale, &model.mask);
-    for (index, candidate) in candidates.iter().enumerate() {
-        let lower = if index == 0 { 0 } else { candidates.get(index - 1).map_or(0, |c| c.last() + 1) };
-        let upper = candidates.get(index + 1).map_or(stream.len(), Candidate::first);
-        let Some(finding) = locate_and_describe(&context, candidate, lower, upper) else { continue };
+    for finding in locate_all(&context, candidates) {
         if lasted_seconds(&finding) < BLIP_SECONDS {
             findings.blips.push(finding);
         } else {
@@ -161,6 +156,34 @@ fn credible(stream: &Stream<'_>, mask: &[bool]) -> bool {
     rate >= MAJORITY_SHARE
         && rate >= MAJORITY_RATIO * rest_rate
         && rest >= MAJORITY_REST.0.max(MAJORITY_REST.1 * stream.requests)
+}
+
+/// Exact edges for each candidate; those that turn out to lie within two minutes of each other become one.
+fn locate_all(context: &Context<'_>, mut candidates: Vec<Candidate>) -> Vec<Finding> {
+    let stream = context.scale.stream;
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut index = 0;
+    let mut lower = 0;
+    while let Some(candidate) = candidates.get(index) {
+        let upper = candidates.get(index + 1).map_or(stream.len(), Candidate::first);
+        let found = locate_and_describe(context, candidate, lower, upper);
+        let pause = match (findings.last(), &found) {
+            (Some(before), Some(found)) => found.start.second.saturating_sub(before.end.second),
+            _ => i64::MAX,
+        };
+        if pause <= JOIN_SECONDS && index > 0 && !stream.breaks_between(candidates[index - 1].last(), candidate.first()) {
+            let second = candidates.remove(index);
+            candidates[index - 1].join(second);
+            findings.pop();
+            index -= 1;
+            lower = if index == 0 { 0 } else { candidates[index - 1].last() + 1 };
+            continue;
+        }
+        lower = candidate.last() + 1;
+        findings.extend(found);
+        index += 1;
+    }
+    findings
 }
 
 fn locate_and_describe(

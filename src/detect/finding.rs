@@ -158,10 +158,7 @@ pub(super) fn describe(
     let runs = candidate.chains.iter().flat_map(|chain| chain.runs.iter().map(|run| (run.first, run.last)));
     let mut excess = Sums::default();
     for (first, last) in runs.clone() {
-        let sums = context.scale.sums(first..=last);
-        excess.requests += sums.requests;
-        excess.failures += sums.failures;
-        excess.expected += sums.expected;
+        excess = excess.plus(context.scale.sums(first..=last));
     }
     let dominant = context.dominant(runs, excess).map(|(status, _)| status);
     let (first_share, last_share) =

@@ -5,7 +5,7 @@ use super::validate::{Chain, Scale};
 use super::{ClientBuckets, Series};
 
 /// Two chains with a shorter pause between them are one flapping incident.
-const JOIN_SECONDS: i64 = 120;
+pub(super) const JOIN_SECONDS: i64 = 120;
 /// Failures beyond what the baseline expects.
 const LEAST_EXCESS: f64 = 4.0;
 /// Share of requests that fail beyond the baseline, 0.8 points.
@@ -47,6 +47,13 @@ impl Candidate {
     pub(super) fn first(&self) -> usize {
         self.chains.first().map_or(0, Chain::first)
     }
+    /// Takes up the candidate that follows.
+    pub(super) fn join(&mut self, next: Self) {
+        self.chains.extend(next.chains);
+        self.strength += next.strength;
+        self.client_buckets = self.client_buckets.max(next.client_buckets);
+        self.clients_unknown |= next.clients_unknown;
+    }
     pub(super) fn last(&self) -> usize {
         self.chains.last().map_or(0, Chain::last)
     }
@@ -76,9 +83,7 @@ fn admit(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Option<Candi
     for run in chains.iter().flat_map(|chain| &chain.runs) {
         let sums = scale.sums(run.first..=run.last);
         strength += sums.llr() / scale.dispersion;
-        total.requests += sums.requests;
-        total.failures += sums.failures;
-        total.expected += sums.expected;
+        total = total.plus(sums);
     }
     let large = total.excess() >= LEAST_EXCESS
         && total.share() >= LEAST_SHARE

@@ -29,6 +29,14 @@ impl Sums {
         self.expected += requests * rate;
     }
 
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            requests: self.requests + other.requests,
+            failures: self.failures + other.failures,
+            expected: self.expected + other.expected,
+        }
+    }
+
     pub(super) fn excess(&self) -> f64 {
         self.failures - self.expected
     }
@@ -141,6 +149,11 @@ impl<'a> Stream<'a> {
     /// The pause before this slot is too long for an incident to reach across it.
     pub(super) fn breaks_before(&self, slot: usize) -> bool {
         slot > 0 && self.second(slot).saturating_sub(self.second(slot - 1)) > self.break_seconds
+    }
+
+    /// Some slot after the first and up to the last comes after a long pause.
+    pub(super) fn breaks_between(&self, first: usize, last: usize) -> bool {
+        (first + 1..=last).any(|slot| self.breaks_before(slot))
     }
 
     /// The slots that begin in the half-open range of seconds.

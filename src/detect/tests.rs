@@ -1,5 +1,7 @@
 //! Tests of the errors detector.
 
+mod fuzz;
+mod incidents;
 mod measure;
 mod sim;
 mod viterbi;

@@ -4,6 +4,8 @@ use super::baseline::Curve;
 use super::segment::Run;
 use super::stream::{Stream, Sums};
 
+/// What a change of level costs, in nats: cheap ones chain unrelated clumps together.
+pub(super) const LEVEL_CHANGE_NATS: f64 = 16.0;
 /// A run carries at least this part of the penalty β.
 const LEAST_OF_PENALTY: f64 = 0.35;
 /// Nats by which inside and outside differ at an edge.
@@ -16,6 +18,9 @@ const WINDOWS_SECONDS: [i64; 6] = [30, 60, 180, 600, 1800, 7200];
 const SPARSE_REQUESTS: f64 = 60.0;
 /// However slow the stream, so many requests beside a run tell what is normal there.
 const ENOUGH_REQUESTS: f64 = 20.0;
+
+/// With fewer requests than this between a chain and the end of the data, the chain touches it.
+const EDGE_REQUESTS: f64 = 5.0;
 
 /// Runs without a normal second between them, with the contrast of their better edge.
 #[derive(Debug, Clone)]
@@ -61,21 +66,37 @@ impl Scale<'_> {
 
 /// Chains cut down to what the data carries: weak or drifting runs fall off either end; a chain of nothing else is gone.
 pub(super) fn validate(scale: Scale<'_>, runs: &[Run]) -> Vec<Chain> {
-    let chains = chains_of(scale.stream, runs);
+    let mut chains = chains_of(scale.stream, runs);
+    for chain in &mut chains {
+        merge_like_runs(scale, &mut chain.runs);
+    }
     let mut valid = Vec::new();
     for (index, chain) in chains.iter().enumerate() {
         let lower = if index == 0 { 0 } else { chains.get(index - 1).map_or(0, |chain| chain.last() + 1) };
         let upper = chains.get(index + 1).map_or(scale.stream.len(), Chain::first);
         let contrasts: Vec<Option<f64>> =
             chain.runs.iter().map(|&run| contrast_if_valid(scale, run, lower, upper)).collect();
-        let Some(first) = contrasts.iter().position(Option::is_some) else { continue };
-        let last = contrasts.iter().rposition(Option::is_some).unwrap_or(first);
+        let Some(mut first) = contrasts.iter().position(Option::is_some) else { continue };
+        let mut last = contrasts.iter().rposition(Option::is_some).unwrap_or(first);
+        // Where the data begins or ends inside a chain there is no outside to differ from: nothing speaks for drift.
+        if touches_data_edge(scale, lower, chain.first()) {
+            first = 0;
+        }
+        if touches_data_edge(scale, chain.last() + 1, upper) {
+            last = chain.runs.len().saturating_sub(1);
+        }
         valid.push(Chain {
             runs: chain.runs.iter().copied().take(last + 1).skip(first).collect(),
             contrast: contrasts.iter().flatten().copied().fold(0.0, f64::max),
         });
     }
     valid
+}
+
+/// Hardly any request lies between a chain and the limit of its session of data.
+fn touches_data_edge(scale: Scale<'_>, from: usize, until: usize) -> bool {
+    let at_limit = until <= from || from == 0 || until == scale.stream.len();
+    at_limit && (from..until).map(|slot| scale.stream.requests_at(slot)).sum::<f64>() < EDGE_REQUESTS
 }
 
 fn chains_of(stream: &Stream<'_>, runs: &[Run]) -> Vec<Chain> {
@@ -89,6 +110,31 @@ fn chains_of(stream: &Stream<'_>, runs: &[Run]) -> Vec<Chain> {
         }
     }
     chains
+}
+
+/// Neighbouring runs whose own rates differ by less than a change of level costs become one: the grid may lie to either
+/// side of a constant rate, and the path hops between its two nearest levels.
+fn merge_like_runs(scale: Scale<'_>, runs: &mut Vec<Run>) {
+    loop {
+        let before = runs.len();
+        let mut merged: Vec<(Run, Sums)> = Vec::with_capacity(before);
+        for &run in runs.iter() {
+            let sums = scale.sums(run.first..=run.last);
+            if let Some((last, of_last)) = merged.last_mut() {
+                let both = of_last.plus(sums);
+                if (of_last.llr() + sums.llr() - both.llr()) / scale.dispersion < LEVEL_CHANGE_NATS {
+                    *last = Run { last: run.last, ..*last };
+                    *of_last = both;
+                    continue;
+                }
+            }
+            merged.push((run, sums));
+        }
+        *runs = merged.into_iter().map(|(run, _)| run).collect();
+        if runs.len() == before {
+            return;
+        }
+    }
 }
 
 fn contrast_if_valid(scale: Scale<'_>, run: Run, lower: usize, upper: usize) -> Option<f64> {

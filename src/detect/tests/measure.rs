@@ -19,6 +19,9 @@ struct Score {
     matched: usize,
     boundary_right: usize,
     impact_right: usize,
+    /// Of steps with at least 200 requests inside.
+    large: usize,
+    large_right: usize,
     errors: Vec<i64>,
     /// (confidence, true)
     confidences: Vec<(f64, bool)>,
@@ -97,6 +100,10 @@ impl Score {
         let actual = truth.affected / truth.requests;
         let impact = (share - actual).abs() <= 0.015_f64.max(0.05 * actual);
         self.impact_right += usize::from(impact);
+        if truth.requests >= 200.0 && ramp == 0.0 {
+            self.large += 1;
+            self.large_right += usize::from(impact);
+        }
         if verbose && (!right || !impact) {
             println!(
                 "seed {seed}: {}{} start {:+} {:?} end {:+} {:?} allowed {allowed:.1} share {share:.3} actual {actual:.3} φ {:.1} p0 {p0:.5} {truth:?}\n   {}",
@@ -123,11 +130,11 @@ impl Score {
         self.errors.sort_unstable();
         let at = |part: f64| self.errors.get((self.errors.len() as f64 * part) as usize).copied().unwrap_or(0);
         println!(
-            "{name:<28} sites {:>4} | truths {:>4} F1 {:.3} | evident {:>4} F1 {:.3} recall {:.3} | false/day {:.3} (≤1 %: {:.3}) | boundary median {} p95 {} right {:.3} | impact {:.3}",
+            "{name:<28} sites {:>4} | truths {:>4} F1 {:.3} | evident {:>4} F1 {:.3} recall {:.3} | false/day {:.3} (≤1 %: {:.3}) | boundary median {} p95 {} right {:.3} | impact {:.3} (steps, ≥ 200 requests: {:.3})",
             self.sites, self.truths[0], self.f1(0), self.truths[1], self.f1(1),
             self.found[1] as f64 / self.truths[1].max(1) as f64,
             self.falsely as f64 / self.days, self.falsely_clean as f64 / self.clean_days.max(1e-9),
-            at(0.5), at(0.95), self.part(self.boundary_right), self.part(self.impact_right),
+            at(0.5), at(0.95), self.part(self.boundary_right), self.part(self.impact_right), self.large_right as f64 / self.large.max(1) as f64,
         );
     }
 }
