@@ -61,8 +61,8 @@ pub(super) enum Side {
 pub(super) struct Edge {
     /// The first (last) affected slot, the most likely one.
     pub(super) slot: usize,
-    /// 95 % of the posterior, ascending, both included.
-    pub(super) range: (usize, usize),
+    /// 95 % of the posterior, in seconds, ascending, both included.
+    pub(super) range: (i64, i64),
 }
 
 /// Finds the edge of a run of slots `first..=last` that lies on `side`, looking no further out than `limit` (included).
@@ -141,39 +141,50 @@ fn search(of: Affected<'_>, anchor: usize, inner: usize, limit: usize, level: f6
         }
     }
     let (slot, _) = mode?;
-    if side == Side::Start {
-        positions.reverse();
-    }
-    Some(Edge { slot, range: interval(of.stream, &positions, best, slot) })
+    let (low, high) = interval(of.stream, &positions, best, side);
+    let second = match side {
+        Side::Start => of.stream.second(slot),
+        Side::End => of.stream.last_second(slot),
+    };
+    Some(Edge { slot, range: (low.min(second), high.max(second)) })
 }
 
-/// The central 95 % of the positions (ascending), stretched to hold the mode.
-fn interval(stream: &Stream<'_>, positions: &[(usize, f64, bool)], best: f64, mode: usize) -> (usize, usize) {
-    let mut previous = None;
-    let weights: Vec<f64> = positions
+/// The central 95 % of the seconds in which the fault may have begun (ended).
+///
+/// With the first affected request in some slot the fault began after the request before that; with the last one there
+/// it ended before the next. `positions` lead outwards.
+fn interval(stream: &Stream<'_>, positions: &[(usize, f64, bool)], best: f64, side: Side) -> (i64, i64) {
+    let spans: Vec<(i64, i64, f64)> = positions
         .iter()
         .map(|&(slot, score, _)| {
-            let second = stream.second(slot);
-            // A position stands for all the seconds since the request before it.
-            let seconds = previous.map_or(1, |before| second.saturating_sub(before)).clamp(1, 3600) as f64;
-            previous = Some(second);
-            (score - best).exp() * seconds
+            let (from, until) = match side {
+                Side::Start => (stream.second(slot).saturating_sub(stream.pause_before(slot)), stream.second(slot)),
+                Side::End => {
+                    let last = stream.last_second(slot);
+                    (last, last.saturating_add(stream.pause_before(slot + 1)))
+                }
+            };
+            (from, until, (score - best).exp() * (until.saturating_sub(from).saturating_add(1)) as f64)
         })
         .collect();
-    let total: f64 = weights.iter().sum();
-    let mut sum = 0.0;
-    let (mut low, mut high) = (mode, mode);
-    let mut low_found = false;
-    for (&(slot, ..), weight) in positions.iter().zip(&weights) {
-        sum += weight;
-        if !low_found && sum >= TAIL * total {
-            low_found = true;
-            low = slot;
+    let total: f64 = spans.iter().map(|&(.., weight)| weight).sum();
+    // The second at which the mass of all positions nearer to the outside comes to `tail`.
+    let quantile = |tail: f64| {
+        let mut sum = 0.0;
+        for &(from, until, weight) in spans.iter().rev() {
+            if sum + weight >= tail * total {
+                let part = ((tail * total - sum) / weight.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
+                #[allow(clippy::cast_possible_truncation, reason = "a part of a pause of hours")]
+                let inwards = (part * until.saturating_sub(from) as f64).round() as i64;
+                return match side {
+                    Side::Start => from.saturating_add(inwards),
+                    Side::End => until.saturating_sub(inwards),
+                };
+            }
+            sum += weight;
         }
-        if sum >= (1.0 - TAIL) * total {
-            high = slot;
-            break;
-        }
-    }
-    (low.min(mode), high.max(mode))
+        spans.first().map_or(0, |&(from, ..)| from)
+    };
+    let (outer, inner) = (quantile(TAIL), quantile(1.0 - TAIL));
+    (outer.min(inner), outer.max(inner))
 }

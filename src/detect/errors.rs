@@ -2,7 +2,7 @@
 
 use super::baseline::{self, Curve};
 use super::boundary::{Affected, Side, locate};
-use super::dispersion::{HIGHEST, dispersion};
+use super::dispersion::{SUSPICIOUS, dispersion};
 use super::emission::Errors;
 use super::finding::{Context, describe, whole_recording};
 use super::gate::{Candidate, JOIN_SECONDS, Proxied, gate};
@@ -51,7 +51,7 @@ pub fn find_errors(series: &Series, streams: usize, sensitivity: Sensitivity) ->
         findings.incidents.extend(whole_recording(&stream, penalty));
         return findings;
     }
-    if model.dispersion >= HIGHEST {
+    if model.dispersion >= SUSPICIOUS {
         findings.caveats.push(Caveat::Overdispersed);
     }
     let scale = model.scale(&stream, penalty);
@@ -103,7 +103,8 @@ impl Model {
                 mask = model.suspected(stream, penalty);
             }
             model.curve = baseline::local_rates(stream, &mask);
-            model.dispersion = dispersion(stream, &model.curve, &mask);
+            let found = dispersion(stream, &model.curve, &mask);
+            model.dispersion = if round + 1 < ROUNDS { found.min(SUSPICIOUS) } else { found };
             model.mask = mask;
         }
         model

@@ -168,12 +168,12 @@ pub(super) fn describe(
         signal: Signal::Errors,
         start: Boundary {
             second: stream.second(start.slot),
-            range: (stream.second(start.range.0), stream.second(start.range.1)),
+            range: start.range,
             open: is_open(stream, (0..start.slot).rev(), first_share),
         },
         end: Boundary {
             second: stream.last_second(end.slot),
-            range: (stream.last_second(end.range.0), stream.last_second(end.range.1)),
+            range: end.range,
             open: is_open(stream, end.slot + 1..stream.len(), last_share),
         },
         baseline: Baseline { error_share: inside.base_rate(), requests_per_second, window },

@@ -151,6 +151,14 @@ impl<'a> Stream<'a> {
         slot > 0 && self.second(slot).saturating_sub(self.second(slot - 1)) > self.break_seconds
     }
 
+    /// Seconds without a request before this slot; 0 at the edge of the data or of a session of it.
+    pub(super) fn pause_before(&self, slot: usize) -> i64 {
+        if slot == 0 || slot >= self.len() || self.breaks_before(slot) {
+            return 0;
+        }
+        self.second(slot).saturating_sub(self.last_second(slot - 1)).saturating_sub(1).clamp(0, LONGEST_PAUSE_SECONDS)
+    }
+
     /// Some slot after the first and up to the last comes after a long pause.
     pub(super) fn breaks_between(&self, first: usize, last: usize) -> bool {
         (first + 1..=last).any(|slot| self.breaks_before(slot))

@@ -37,7 +37,7 @@ fn check(finding: &Finding) {
     ];
     assert!(numbers.iter().all(|number| number.is_finite()), "{finding:?}");
     assert!((0.0..=1.0).contains(&finding.confidence));
-    assert!((1.0..=8.0).contains(&finding.dispersion));
+    assert!((1.0..=256.0).contains(&finding.dispersion));
     assert!(finding.levels.iter().all(|level| (0.0..=1.0).contains(&level.share)));
     assert!(finding.failures <= finding.requests);
 }
