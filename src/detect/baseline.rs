@@ -128,14 +128,14 @@ pub(super) fn local_rates(stream: &Stream<'_>, mask: &[bool]) -> Curve {
     let width = CELL_SECONDS.max(stream.width);
     let mut cells = Vec::with_capacity(stream.len());
     let mut table: Vec<Cell> = Vec::new();
-    for slot in 0..stream.len() {
+    for (slot, &masked) in mask.iter().enumerate() {
         let number = stream.second(slot).div_euclid(width);
         if table.last().is_none_or(|cell| cell.number != number) {
             table.push(Cell { number, requests: 0.0, failures: 0.0, masked: 0.0 });
         }
         cells.push(u32::try_from(table.len() - 1).unwrap_or(u32::MAX));
         let Some(cell) = table.last_mut() else { continue };
-        if mask[slot] {
+        if masked {
             cell.masked += stream.requests_at(slot);
         } else {
             cell.requests += stream.requests_at(slot);

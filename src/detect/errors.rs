@@ -131,8 +131,8 @@ impl Model {
             for chain in &candidate.chains {
                 let from = stream.second(chain.first()).saturating_sub(MASK_MARGIN_SECONDS);
                 let until = stream.last_second(chain.last()).saturating_add(MASK_MARGIN_SECONDS + 1);
-                for masked in mask.get_mut(stream.slots_between(from, until)).into_iter().flatten() {
-                    *masked = true;
+                if let Some(masked) = mask.get_mut(stream.slots_between(from, until)) {
+                    masked.fill(true);
                 }
             }
         }
@@ -160,31 +160,28 @@ fn credible(stream: &Stream<'_>, mask: &[bool]) -> bool {
 }
 
 /// Exact edges for each candidate; those that turn out to lie within two minutes of each other become one.
-fn locate_all(context: &Context<'_>, mut candidates: Vec<Candidate>) -> Vec<Finding> {
+fn locate_all(context: &Context<'_>, candidates: Vec<Candidate>) -> Vec<Finding> {
     let stream = context.scale.stream;
-    let mut findings: Vec<Finding> = Vec::new();
-    let mut index = 0;
-    let mut lower = 0;
-    while let Some(candidate) = candidates.get(index) {
-        let upper = candidates.get(index + 1).map_or(stream.len(), Candidate::first);
-        let found = locate_and_describe(context, candidate, lower, upper);
-        let pause = match (findings.last(), &found) {
-            (Some(before), Some(found)) => found.start.second.saturating_sub(before.end.second),
-            _ => i64::MAX,
-        };
-        if pause <= JOIN_SECONDS && index > 0 && !stream.breaks_between(candidates[index - 1].last(), candidate.first()) {
-            let second = candidates.remove(index);
-            candidates[index - 1].join(second);
-            findings.pop();
-            index -= 1;
-            lower = if index == 0 { 0 } else { candidates[index - 1].last() + 1 };
-            continue;
+    let mut found: Vec<(Candidate, Finding)> = Vec::new();
+    let mut candidates = candidates.into_iter().peekable();
+    while let Some(mut candidate) = candidates.next() {
+        let upper = candidates.peek().map_or(stream.len(), Candidate::first);
+        loop {
+            let lower = found.last().map_or(0, |(before, _)| before.last() + 1);
+            let Some(finding) = locate_and_describe(context, &candidate, lower, upper) else { break };
+            let joins = |(before, earlier): &mut (Candidate, Finding)| {
+                finding.start.second.saturating_sub(earlier.end.second) <= JOIN_SECONDS
+                    && !stream.breaks_between(before.last(), candidate.first())
+            };
+            let Some((mut before, _)) = found.pop_if(joins) else {
+                found.push((candidate, finding));
+                break;
+            };
+            before.join(candidate);
+            candidate = before;
         }
-        lower = candidate.last() + 1;
-        findings.extend(found);
-        index += 1;
     }
-    findings
+    found.into_iter().map(|(_, finding)| finding).collect()
 }
 
 fn locate_and_describe(

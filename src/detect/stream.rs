@@ -37,6 +37,11 @@ impl Sums {
         }
     }
 
+    /// The same requests with no more failures than this rate makes.
+    pub(super) fn at_most(self, rate: f64) -> Self {
+        Self { failures: self.failures.min(rate * self.requests), ..self }
+    }
+
     pub(super) fn excess(&self) -> f64 {
         self.failures - self.expected
     }

@@ -10,6 +10,11 @@ pub(super) const LEVEL_CHANGE_NATS: f64 = 16.0;
 const LEAST_OF_PENALTY: f64 = 0.35;
 /// Nats by which inside and outside differ at an edge.
 const LEAST_CONTRAST: f64 = 6.0;
+/// The same for a run with less than [`WEAK_RATIO`] times the expected failures: what drift amounts to, and with a
+/// dozen windows to choose from chance makes 6 nats of it.
+const LEAST_WEAK_CONTRAST: f64 = 12.0;
+/// See [`LEAST_WEAK_CONTRAST`].
+const WEAK_RATIO: f64 = 2.5;
 /// Factor by which the rate inside exceeds the one outside at that edge.
 const LEAST_RATIO: f64 = 1.4;
 /// Lengths, to either side of an edge, over which the rates are compared.
@@ -142,20 +147,26 @@ fn contrast_if_valid(scale: Scale<'_>, run: Run, lower: usize, upper: usize) -> 
         return None;
     }
     let stream = scale.stream;
-    let at_start = contrast(scale, (run.first..=run.last, (lower..run.first).rev()), |slot| {
+    let of_run = scale.sums(run.first..=run.last);
+    let rate = of_run.failures / of_run.requests.max(1.0);
+    let at_start = contrast(scale, rate, (run.first..=run.last, (lower..run.first).rev()), |slot| {
         stream.second(slot).abs_diff(stream.second(run.first))
     });
-    let at_end = contrast(scale, ((run.first..=run.last).rev(), run.last + 1..upper), |slot| {
+    let at_end = contrast(scale, rate, ((run.first..=run.last).rev(), run.last + 1..upper), |slot| {
         stream.second(slot).abs_diff(stream.second(run.last))
     });
     let best = at_start.max(at_end);
-    (best >= LEAST_CONTRAST).then_some(best)
+    let weak = of_run.failures < WEAK_RATIO * of_run.expected;
+    (best >= if weak { LEAST_WEAK_CONTRAST } else { LEAST_CONTRAST }).then_some(best)
 }
 
 /// The largest two-sample likelihood ratio, divided by φ, of the slots (inside, outside) an edge over all windows in
 /// which the rate inside is the higher by [`LEAST_RATIO`]; 0 if there is none.
+///
+/// Inside counts for no more than the rate of the whole run: a blip at its edge makes no abrupt change of a drift.
 fn contrast(
     scale: Scale<'_>,
+    rate: f64,
     (inside, outside): (impl Iterator<Item = usize>, impl Iterator<Item = usize>),
     distance: impl Fn(usize) -> u64,
 ) -> f64 {
@@ -173,7 +184,7 @@ fn contrast(
         while let Some(slot) = outside.next_if(|&slot| distance(slot) <= reach) {
             beyond.add(scale.stream.requests_at(slot), scale.stream.failures_at(slot), 0.0);
         }
-        best = best.max(two_sample(within, beyond));
+        best = best.max(two_sample(within.at_most(rate), beyond));
     }
     for slot in outside {
         if beyond.requests >= ENOUGH_REQUESTS {
@@ -187,7 +198,7 @@ fn contrast(
         }
         within.add(scale.stream.requests_at(slot), scale.stream.failures_at(slot), 0.0);
     }
-    best.max(two_sample(within, beyond)) / scale.dispersion
+    best.max(two_sample(within.at_most(rate), beyond)) / scale.dispersion
 }
 
 /// 2 samples, one rate or two: Σ k·ln(k/n ÷ K/N) over failed and passed; 0 unless the first rate is the higher.
