@@ -1,5 +1,6 @@
 //! Which chains make an incident: joined over short pauses, large enough, and not the work of one client.
 
+use super::segment::Run;
 use super::stream::Sums;
 use super::validate::{Chain, Scale};
 use super::{ClientBuckets, Series};
@@ -28,7 +29,7 @@ const BACKGROUND_SECONDS: i64 = 600;
 const MISSING_EXPECTED: f64 = 10.0;
 /// See [`MISSING_EXPECTED`].
 const MISSING_PART: f64 = 0.3;
-/// A chain by itself must keep this part of β without its busiest client, or it is not joined to anything.
+/// A run must keep this part of β without its busiest client, or it is neither the end of a chain nor one by itself.
 const CHAIN_OF_PENALTY_WITHOUT_CLIENT: f64 = 0.2;
 
 /// Chains that form one incident.
@@ -62,8 +63,9 @@ impl Candidate {
 /// Joins chains over pauses of up to two minutes and keeps what is large enough.
 pub(super) fn gate(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Vec<Candidate> {
     let mut groups: Vec<Vec<Chain>> = Vec::new();
-    for chain in chains {
-        if is_one_client(scale, std::slice::from_ref(&chain), proxied, CHAIN_OF_PENALTY_WITHOUT_CLIENT, 1.0) {
+    for mut chain in chains {
+        trim_one_client(scale, &mut chain, proxied);
+        if chain.runs.is_empty() {
             continue;
         }
         let pause = groups.last().and_then(|group| group.last()).map(|before| {
@@ -75,6 +77,19 @@ pub(super) fn gate(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Ve
         }
     }
     groups.into_iter().filter_map(|chains| admit(scale, chains, proxied)).collect()
+}
+
+/// Takes runs that are one client's storm off either end of a chain: it may lead into an incident of everybody.
+fn trim_one_client(scale: Scale<'_>, chain: &mut Chain, proxied: Proxied) {
+    let stormy = |run: &Run| {
+        let alone = Chain { runs: vec![*run], contrast: 0.0 };
+        is_one_client(scale, &[alone], proxied, CHAIN_OF_PENALTY_WITHOUT_CLIENT, 1.0)
+    };
+    while chain.runs.last().is_some_and(stormy) {
+        chain.runs.pop();
+    }
+    let leading = chain.runs.iter().take_while(|run| stormy(run)).count();
+    chain.runs.drain(..leading);
 }
 
 fn admit(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Option<Candidate> {
