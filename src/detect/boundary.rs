@@ -5,6 +5,7 @@
 use super::baseline::Curve;
 use super::emission::nats;
 use super::stream::{Stream, Sums};
+use super::validate::Scale;
 
 /// The level is fitted on so many excess failures next to the edge: enough for a rate, few enough to follow a ramp.
 const FIT_FAILURES: f64 = 40.0;
@@ -21,7 +22,7 @@ const LEVEL_RANGE: (f64, f64) = (0.005, 0.999);
 /// The fit is repeated from the edge it found.
 const FITS: usize = 3;
 
-/// Failures that the boundary is about: all of them, or those of the dominant status.
+/// Failures that the boundary is about: all of them, those of the dominant status, or those of all clients but one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Affected<'a> {
     pub(super) stream: &'a Stream<'a>,
@@ -29,23 +30,38 @@ pub(super) struct Affected<'a> {
     pub(super) dispersion: f64,
     /// The status and its part of the baseline's failures.
     pub(super) status: Option<(u16, f64)>,
+    /// A client bucket to leave out: one client's storm leads into (out of) the incident.
+    pub(super) without: Option<usize>,
 }
 
-impl Affected<'_> {
-    pub(super) fn failures(&self, slot: usize) -> f64 {
-        let all = self.stream.failures_at(slot);
-        match self.status {
-            Some((status, _)) if all > 0.0 => self.stream.status_at(slot, status).min(all),
-            _ => all,
-        }
+impl<'a> Affected<'a> {
+    /// All failures.
+    pub(super) fn of(scale: Scale<'a>) -> Self {
+        let Scale { stream, curve, dispersion, .. } = scale;
+        Self { stream, curve, dispersion, status: None, without: None }
     }
 
-    pub(super) fn rate(&self, slot: usize) -> f64 {
+    /// Requests, and affected requests among them.
+    fn counts(&self, slot: usize) -> (f64, f64) {
+        let (requests, all) = (self.stream.requests_at(slot), self.stream.failures_at(slot));
+        if all <= 0.0 {
+            return (requests, 0.0);
+        }
+        if let Some((status, _)) = self.status {
+            return (requests, self.stream.status_at(slot, status).min(all));
+        }
+        let bucket = self.without.and_then(|bucket| self.stream.clients_at(slot)?.get(bucket));
+        let removed = f64::from(bucket.copied().unwrap_or(0)).min(all);
+        (requests - removed, all - removed)
+    }
+
+    fn rate(&self, slot: usize) -> f64 {
         self.curve.rate(slot) * self.status.map_or(1.0, |(_, part)| part)
     }
 
     fn add(&self, sums: &mut Sums, slot: usize) {
-        sums.add(self.stream.requests_at(slot), self.failures(slot), self.rate(slot));
+        let (requests, failures) = self.counts(slot);
+        sums.add(requests, failures, self.rate(slot));
     }
 }
 
@@ -121,8 +137,7 @@ fn search(of: Affected<'_>, anchor: usize, inner: usize, limit: usize, level: f6
             (up, down) = nats(level, rate, of.dispersion);
             cached = rate;
         }
-        let failures = of.failures(slot);
-        let requests = of.stream.requests_at(slot);
+        let (requests, failures) = of.counts(slot);
         score += failures * up + (requests - failures) * down;
         best = best.max(score);
         positions.push((slot, score, failures > 0.0));

@@ -1,11 +1,11 @@
 //! Stretches of failing requests: the order of the steps, from counts to findings.
 
 use super::baseline::{self, Curve};
-use super::boundary::{Affected, Side, locate};
+use super::boundary::{Affected, Edge, Side, locate};
 use super::dispersion::{SUSPICIOUS, dispersion};
 use super::emission::Errors;
 use super::finding::{Context, describe, whole_recording};
-use super::gate::{Candidate, JOIN_SECONDS, Proxied, gate};
+use super::gate::{Candidate, Proxied, gate, joins};
 use super::segment::{Penalties, segment};
 use super::stream::Stream;
 use super::validate::{Chain, LEVEL_CHANGE_NATS, Scale, validate};
@@ -28,6 +28,8 @@ const MAJORITY_REST: (f64, f64) = (30.0, 0.01);
 const BROKEN_RATE: f64 = 0.5;
 /// With fewer requests than this not even a total outage can be told from chance.
 const FEWEST_REQUESTS: f64 = 30.0;
+/// β is that much larger where φ is at its cap.
+const OVERDISPERSED_FACTOR: f64 = 1.5;
 /// What lasts less is a blip.
 const BLIP_SECONDS: i64 = 5;
 
@@ -54,6 +56,9 @@ pub fn find_errors(series: &Series, streams: usize, sensitivity: Sensitivity) ->
     if model.dispersion >= SUSPICIOUS {
         findings.caveats.push(Caveat::Overdispersed);
     }
+    // Failures that clump this much have heavier tails than φ tells.
+    let factor = if model.dispersion >= SUSPICIOUS { OVERDISPERSED_FACTOR } else { 1.0 };
+    let penalty = penalty * factor;
     let scale = model.scale(&stream, penalty);
     let candidates = gate(scale, model.chains(&stream, penalty), proxied);
     let context = Context::new(scale, &model.mask);
@@ -159,55 +164,54 @@ fn credible(stream: &Stream<'_>, mask: &[bool]) -> bool {
         && rest >= MAJORITY_REST.0.max(MAJORITY_REST.1 * stream.requests)
 }
 
-/// Exact edges for each candidate; those that turn out to lie within two minutes of each other become one.
+/// A candidate with its edges.
+struct Located {
+    candidate: Candidate,
+    start: Edge,
+    end: Edge,
+}
+
+/// Exact edges for each candidate; those that turn out to lie close to each other become one.
 fn locate_all(context: &Context<'_>, candidates: Vec<Candidate>) -> Vec<Finding> {
     let stream = context.scale.stream;
-    let mut found: Vec<(Candidate, Finding)> = Vec::new();
+    let mut found: Vec<Located> = Vec::new();
     let mut candidates = candidates.into_iter().peekable();
     while let Some(mut candidate) = candidates.next() {
         let upper = candidates.peek().map_or(stream.len(), Candidate::first);
         loop {
-            let lower = found.last().map_or(0, |(before, _)| before.last() + 1);
-            let Some(finding) = locate_and_describe(context, &candidate, lower, upper) else { break };
-            let joins = |(before, earlier): &mut (Candidate, Finding)| {
-                finding.start.second.saturating_sub(earlier.end.second) <= JOIN_SECONDS
-                    && !stream.breaks_between(before.last(), candidate.first())
+            let lower = found.last().map_or(0, |before| before.candidate.last() + 1);
+            let Some((start, end)) = edges(context, &candidate, lower, upper) else { break };
+            let close = |before: &mut Located| {
+                joins(stream, (before.start.slot, before.end.slot), (start.slot, end.slot))
             };
-            let Some((mut before, _)) = found.pop_if(joins) else {
-                found.push((candidate, finding));
+            let Some(mut before) = found.pop_if(close) else {
+                found.push(Located { candidate, start, end });
                 break;
             };
-            before.join(candidate);
-            candidate = before;
+            before.candidate.join(candidate);
+            candidate = before.candidate;
         }
     }
-    found.into_iter().map(|(_, finding)| finding).collect()
+    found.into_iter().map(|found| describe(context, &found.candidate, found.start, found.end)).collect()
 }
 
-fn locate_and_describe(
-    context: &Context<'_>,
-    candidate: &Candidate,
-    lower: usize,
-    upper: usize,
-) -> Option<Finding> {
+/// Both edges of a candidate, between its neighbours; `None` if they exclude each other.
+fn edges(context: &Context<'_>, candidate: &Candidate, lower: usize, upper: usize) -> Option<(Edge, Edge)> {
     let stream = context.scale.stream;
     let first = candidate.chains.first()?;
     let last = candidate.chains.last()?;
-    let affected = |status| Affected {
-        stream,
-        curve: context.scale.curve,
-        dispersion: context.scale.dispersion,
-        status,
-    };
     let edge = |chain: &Chain, side, limit| {
         let run = (chain.first(), chain.last());
-        let status = context.status_at_edge(run, side);
-        locate(affected(status), run, side, limit).or_else(|| locate(affected(None), run, side, limit))
+        let all = Affected::of(context.scale);
+        let without = context.storm_at_edge(run, side, candidate);
+        let status = if without.is_none() { context.status_at_edge(run, side) } else { None };
+        let affected = Affected { status, without, ..all };
+        locate(affected, run, side, limit).or_else(|| locate(all, run, side, limit))
     };
     // Neither edge is looked for beyond a break in the data.
     let lower = (lower..=first.first()).rev().find(|&slot| stream.breaks_before(slot)).unwrap_or(lower);
     let upper = (last.last() + 1..upper).find(|&slot| stream.breaks_before(slot)).unwrap_or(upper);
     let start = edge(first, Side::Start, lower)?;
     let end = edge(last, Side::End, upper.saturating_sub(1))?;
-    describe(context, candidate, start, end)
+    (start.slot <= end.slot).then_some((start, end))
 }

@@ -19,8 +19,8 @@ const WEAK_RATIO: f64 = 2.5;
 const LEAST_RATIO: f64 = 1.4;
 /// Lengths, to either side of an edge, over which the rates are compared.
 const WINDOWS_SECONDS: [i64; 6] = [30, 60, 180, 600, 1800, 7200];
-/// The last window, 2 h, is for streams with fewer requests than this in half an hour.
-const SPARSE_REQUESTS: f64 = 60.0;
+/// The last window, 2 h, is for runs with fewer failures than this in half an hour.
+const SPARSE_FAILURES: f64 = 12.0;
 /// However slow the stream, so many requests beside a run tell what is normal there.
 const ENOUGH_REQUESTS: f64 = 20.0;
 
@@ -174,7 +174,7 @@ fn contrast(
     let (mut within, mut beyond) = (Sums::default(), Sums::default());
     let mut best = 0.0_f64;
     for window in WINDOWS_SECONDS {
-        if window > 1800 && beyond.requests.min(within.requests) >= SPARSE_REQUESTS {
+        if window > 1800 && within.failures >= SPARSE_FAILURES {
             break;
         }
         let reach = window.unsigned_abs();
