@@ -85,7 +85,12 @@ pub(super) struct Edge {
 ///
 /// Posterior over τ ∝ exp(Σ LLR/φ), the sum over the slots from τ inwards, a flat prior over seconds.
 /// `None` if no slot in reach has an affected request.
-pub(super) fn locate(of: Affected<'_>, (first, last): (usize, usize), side: Side, limit: usize) -> Option<Edge> {
+pub(super) fn locate(
+    of: Affected<'_>,
+    (first, last): (usize, usize),
+    side: Side,
+    limit: usize,
+) -> Option<Edge> {
     let mut anchor = match side {
         Side::Start => first,
         Side::End => last,
@@ -120,7 +125,14 @@ fn fit(of: Affected<'_>, anchor: usize, (first, last): (usize, usize), side: Sid
     (sums.share().clamp(LEVEL_RANGE.0, LEVEL_RANGE.1), inner)
 }
 
-fn search(of: Affected<'_>, anchor: usize, inner: usize, limit: usize, level: f64, side: Side) -> Option<Edge> {
+fn search(
+    of: Affected<'_>,
+    anchor: usize,
+    inner: usize,
+    limit: usize,
+    level: f64,
+    side: Side,
+) -> Option<Edge> {
     let outward: Box<dyn Iterator<Item = usize>> = match side {
         Side::Start => Box::new((limit.min(anchor)..=inner.max(anchor)).rev()),
         Side::End => Box::new(inner.min(anchor)..=limit.max(anchor)),
@@ -173,7 +185,9 @@ fn interval(stream: &Stream<'_>, positions: &[(usize, f64, bool)], best: f64, si
         .iter()
         .map(|&(slot, score, _)| {
             let (from, until) = match side {
-                Side::Start => (stream.second(slot).saturating_sub(stream.pause_before(slot)), stream.second(slot)),
+                Side::Start => {
+                    (stream.second(slot).saturating_sub(stream.pause_before(slot)), stream.second(slot))
+                }
                 Side::End => {
                     let last = stream.last_second(slot);
                     (last, last.saturating_add(stream.pause_before(slot + 1)))

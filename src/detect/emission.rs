@@ -1,6 +1,9 @@
 //! What failing requests say for each level of excess: the error signal's [`Emission`].
 
-#![allow(clippy::indexing_slicing, reason = "one cell per slot and one rate per cell, by construction of the baseline")]
+#![allow(
+    clippy::indexing_slicing,
+    reason = "one cell per slot and one rate per cell, by construction of the baseline"
+)]
 
 use super::baseline::Curve;
 use super::segment::Emission;
@@ -35,7 +38,14 @@ pub(super) struct Errors<'a> {
 
 impl<'a> Errors<'a> {
     pub(super) fn new(stream: &'a Stream<'a>, curve: &'a Curve, dispersion: f64) -> Self {
-        Self { stream, curve, dispersion, cell: None, failed: [0.0; LEVELS.len()], passed: [0.0; LEVELS.len()] }
+        Self {
+            stream,
+            curve,
+            dispersion,
+            cell: None,
+            failed: [0.0; LEVELS.len()],
+            passed: [0.0; LEVELS.len()],
+        }
     }
 
     fn tabulate(&mut self, rate: f64) {

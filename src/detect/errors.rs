@@ -7,7 +7,7 @@ use super::emission::Errors;
 use super::finding::{Context, describe, whole_recording};
 use super::gate::{Candidate, Proxied, gate, joins};
 use super::segment::{Penalties, segment};
-use super::stream::Stream;
+use super::stream::{Stream, Sums};
 use super::validate::{Chain, LEVEL_CHANGE_NATS, Scale, validate};
 use super::{Caveat, Finding, Findings, Sensitivity, Series};
 
@@ -15,6 +15,8 @@ use super::{Caveat, Finding, Findings, Sensitivity, Series};
 const ROUNDS: usize = 3;
 /// Seconds beside an incident that don't count as healthy.
 const MASK_MARGIN_SECONDS: i64 = 30;
+/// The margins may take this part of the healthy requests at most.
+const LEAST_LEFT: f64 = 0.5;
 const SECONDS_PER_DAY: f64 = 86_400.0;
 /// When so much of the traffic is flagged, the baseline is doubted.
 const MOST_FLAGGED: f64 = 0.5;
@@ -128,31 +130,39 @@ impl Model {
     }
 
     /// Slots that the baseline should not be taken from: whatever passes the gate, be it one client or not, and 30 s
-    /// to either side.
+    /// to either side, unless that leaves too little of a short recording.
     fn suspected(&self, stream: &Stream<'_>, penalty: f64) -> Vec<bool> {
-        let mut mask = vec![false; stream.len()];
         let chains = self.chains(stream, penalty);
-        for candidate in gate(self.scale(stream, penalty), chains, Proxied::Yes) {
-            for chain in &candidate.chains {
-                let from = stream.second(chain.first()).saturating_sub(MASK_MARGIN_SECONDS);
-                let until = stream.last_second(chain.last()).saturating_add(MASK_MARGIN_SECONDS + 1);
+        let candidates = gate(self.scale(stream, penalty), chains, Proxied::Yes);
+        let mask = |margin: i64| {
+            let mut mask = vec![false; stream.len()];
+            for chain in candidates.iter().flat_map(|candidate| &candidate.chains) {
+                let from = stream.second(chain.first()).saturating_sub(margin);
+                let until = stream.last_second(chain.last()).saturating_add(margin + 1);
                 if let Some(masked) = mask.get_mut(stream.slots_between(from, until)) {
                     masked.fill(true);
                 }
             }
-        }
-        mask
+            mask
+        };
+        let (wide, narrow) = (mask(MASK_MARGIN_SECONDS), mask(0));
+        let healthy = |mask: &[bool]| stream.requests - masked_sums(stream, mask).requests;
+        if healthy(&wide) < LEAST_LEFT * healthy(&narrow) { narrow } else { wide }
     }
+}
+
+fn masked_sums(stream: &Stream<'_>, mask: &[bool]) -> Sums {
+    let mut sums = Sums::default();
+    for (slot, _) in mask.iter().enumerate().filter(|&(_, &masked)| masked) {
+        sums.add(stream.requests_at(slot), stream.failures_at(slot), 0.0);
+    }
+    sums
 }
 
 /// At most half of the traffic is flagged, or the flagged part fails so much more often than what remains that the
 /// remainder is normal and the majority is not.
 fn credible(stream: &Stream<'_>, mask: &[bool]) -> bool {
-    let (mut requests, mut failures) = (0.0, 0.0);
-    for (slot, _) in mask.iter().enumerate().filter(|&(_, &masked)| masked) {
-        requests += stream.requests_at(slot);
-        failures += stream.failures_at(slot);
-    }
+    let Sums { requests, failures, .. } = masked_sums(stream, mask);
     if requests <= MOST_FLAGGED * stream.requests {
         return true;
     }

@@ -119,7 +119,8 @@ impl<'a> Context<'a> {
         }
         let ((first, last), _) = self.near_edge(run, side);
         let near = buckets_in(self.scale.stream, first..=last);
-        let (top, &count) = near.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))?;
+        let (top, &count) =
+            near.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))?;
         let part = |count: u64, of: &[u64; 16]| count as f64 / of.iter().sum::<u64>().max(1) as f64;
         let elsewhere = candidate.buckets.get(top).copied().unwrap_or(0);
         (count >= STORM_FAILURES
@@ -137,7 +138,9 @@ impl<'a> Context<'a> {
             _ => {
                 let after = self.healthy(last + 1..stream.len(), stream.last_second(last));
                 match (before, after) {
-                    (Some(before), Some(after)) => Some(if after.1 > 3.0 * before.1 { after } else { before }),
+                    (Some(before), Some(after)) => {
+                        Some(if after.1 > 3.0 * before.1 { after } else { before })
+                    }
                     (before, after) => before.or(after),
                 }
             }
@@ -253,7 +256,10 @@ fn confidence(scale: Scale<'_>, candidate: &Candidate, excess: Sums) -> f64 {
     let contrast = candidate.chains.iter().map(|chain| chain.contrast).fold(0.0, f64::max);
     let clients = candidate.buckets.iter().filter(|&&count| count > 0).count();
     let clients = if candidate.clients_unknown { 3.0 } else { clients.min(8) as f64 };
-    let logit = 0.8 + 2.0 * strength + 0.05 * contrast.min(40.0) + 0.25 * (clients - 3.0)
+    let logit = 0.8
+        + 2.0 * strength
+        + 0.05 * contrast.min(40.0)
+        + 0.25 * (clients - 3.0)
         + 0.3 * (excess.excess() / 10.0).clamp(0.1, 10.0).ln();
     (1.0 / (1.0 + (-logit).exp())).clamp(0.0, 0.999)
 }

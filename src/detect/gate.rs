@@ -1,9 +1,9 @@
 //! Which chains make an incident: joined over short pauses, large enough, and not the work of one client.
 
+use super::Series;
 use super::segment::Run;
 use super::stream::{Stream, Sums};
 use super::validate::{Chain, Scale};
-use super::Series;
 
 /// Two chains with a shorter pause between them are one flapping incident.
 const JOIN_SECONDS: i64 = 120;
@@ -212,7 +212,8 @@ fn is_one_client(
         return false;
     }
     let buckets = buckets_of(scale, chains);
-    let Some((top, _)) = buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))
+    let Some((top, _)) =
+        buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))
     else {
         return false;
     };

@@ -3,7 +3,10 @@
 //! A path's score is the sum of its emissions' log-likelihood ratios against the normal state, less a penalty for each
 //! entry, exit and change of level, all in nats. Errors, latency and traffic differ only in their [`Emission`].
 
-#![allow(clippy::indexing_slicing, reason = "levels are bounded by MAX_LEVELS, slots by the emission's own length")]
+#![allow(
+    clippy::indexing_slicing,
+    reason = "levels are bounded by MAX_LEVELS, slots by the emission's own length"
+)]
 
 /// As many levels as one packed back pointer can tell apart.
 pub(super) const MAX_LEVELS: usize = 28;

@@ -1,6 +1,9 @@
 //! One stream's counts as the statistics read them: floats, tolerant of any input, and blind to stretches without data.
 
-#![allow(clippy::indexing_slicing, reason = "slot indices come from 0..len() throughout the module's callers")]
+#![allow(
+    clippy::indexing_slicing,
+    reason = "slot indices come from 0..len() throughout the module's callers"
+)]
 
 use super::{ClientBuckets, Series};
 
@@ -105,7 +108,10 @@ impl<'a> Stream<'a> {
             previous = Some(slot.second);
         }
         let spacing = active_seconds / (series.slots.len().max(1) as f64);
-        #[allow(clippy::cast_possible_truncation, reason = "at most 20 × 6 h or 20 slots; a float cast saturates")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "at most 20 × 6 h or 20 slots; a float cast saturates"
+        )]
         let break_seconds = SHORTEST_BREAK_SECONDS.max((PAUSE_SPACINGS * spacing) as i64);
         Self { series, width, break_seconds, active_seconds, requests, failures }
     }
@@ -161,7 +167,10 @@ impl<'a> Stream<'a> {
         if slot == 0 || slot >= self.len() || self.breaks_before(slot) {
             return 0;
         }
-        self.second(slot).saturating_sub(self.last_second(slot - 1)).saturating_sub(1).clamp(0, LONGEST_PAUSE_SECONDS)
+        self.second(slot)
+            .saturating_sub(self.last_second(slot - 1))
+            .saturating_sub(1)
+            .clamp(0, LONGEST_PAUSE_SECONDS)
     }
 
     /// Some slot after the first and up to the last comes after a long pause.

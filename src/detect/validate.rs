@@ -210,9 +210,9 @@ fn two_sample(a: Sums, b: Sums) -> f64 {
         return 0.0;
     }
     let both = (a.failures + b.failures) / (a.requests + b.requests);
-    let term = |count: f64, of: f64, rate: f64| if count > 0.0 { count * (count / of / rate).ln() } else { 0.0 };
-    let side = |s: Sums| {
-        term(s.failures, s.requests, both) + term(s.requests - s.failures, s.requests, 1.0 - both)
-    };
+    let term =
+        |count: f64, of: f64, rate: f64| if count > 0.0 { count * (count / of / rate).ln() } else { 0.0 };
+    let side =
+        |s: Sums| term(s.failures, s.requests, both) + term(s.requests - s.failures, s.requests, 1.0 - both);
     side(a) + side(b)
 }

@@ -48,9 +48,13 @@ fn bad_gateway_for_48_minutes() {
 #[test]
 fn upgrade_fails_for_two_hours_with_a_restart_at_the_end() {
     // 500s, then 502 and 503 while the application restarts: still one incident, to the end of the restart.
-    let site = Site::quiet(6 * HOUR, 8.0, 0.001)
-        .with(HOUR, 3 * HOUR, 0.98, Shape::Step, 500)
-        .with(3 * HOUR + 1, 3 * HOUR + 119, 1.0, Shape::Step, 502);
+    let site = Site::quiet(6 * HOUR, 8.0, 0.001).with(HOUR, 3 * HOUR, 0.98, Shape::Step, 500).with(
+        3 * HOUR + 1,
+        3 * HOUR + 119,
+        1.0,
+        Shape::Step,
+        502,
+    );
     let findings = play(site, 2);
     let finding = only(&findings);
     assert_near(finding.start.second, EPOCH + HOUR, 1);
@@ -60,9 +64,13 @@ fn upgrade_fails_for_two_hours_with_a_restart_at_the_end() {
 
 #[test]
 fn twenty_two_minutes_of_500_and_a_restart() {
-    let site = Site::quiet(3 * HOUR, 5.0, 0.0)
-        .with(HOUR, HOUR + 20 * 60 - 1, 1.0, Shape::Step, 500)
-        .with(HOUR + 20 * 60, HOUR + 22 * 60 - 1, 1.0, Shape::Step, 503);
+    let site = Site::quiet(3 * HOUR, 5.0, 0.0).with(HOUR, HOUR + 20 * 60 - 1, 1.0, Shape::Step, 500).with(
+        HOUR + 20 * 60,
+        HOUR + 22 * 60 - 1,
+        1.0,
+        Shape::Step,
+        503,
+    );
     let findings = play(site, 3);
     let finding = only(&findings);
     assert_near(finding.start.second, EPOCH + HOUR, 2);
@@ -84,9 +92,13 @@ fn flapping_is_one_incident() {
 
 #[test]
 fn two_incidents_of_different_levels_stay_two() {
-    let site = Site::quiet(4 * HOUR, 20.0, 0.001)
-        .with(HOUR, HOUR + 599, 0.3, Shape::Step, 502)
-        .with(2 * HOUR, 2 * HOUR + 299, 1.0, Shape::Step, 503);
+    let site = Site::quiet(4 * HOUR, 20.0, 0.001).with(HOUR, HOUR + 599, 0.3, Shape::Step, 502).with(
+        2 * HOUR,
+        2 * HOUR + 299,
+        1.0,
+        Shape::Step,
+        503,
+    );
     let findings = play(site, 5);
     assert_eq!(findings.incidents.len(), 2, "{findings:#?}");
     let (a, b) = (&findings.incidents[0], &findings.incidents[1]);
@@ -98,9 +110,13 @@ fn two_incidents_of_different_levels_stay_two() {
 
 #[test]
 fn a_change_of_level_is_a_phase_of_one_incident() {
-    let site = Site::quiet(4 * HOUR, 20.0, 0.001)
-        .with(HOUR, HOUR + 599, 0.2, Shape::Step, 502)
-        .with(HOUR + 600, HOUR + 1199, 0.9, Shape::Step, 502);
+    let site = Site::quiet(4 * HOUR, 20.0, 0.001).with(HOUR, HOUR + 599, 0.2, Shape::Step, 502).with(
+        HOUR + 600,
+        HOUR + 1199,
+        0.9,
+        Shape::Step,
+        502,
+    );
     let findings = play(site, 6);
     let finding = only(&findings);
     assert_eq!(finding.levels.len(), 2, "{:?}", finding.levels);
@@ -189,6 +205,18 @@ fn most_of_the_recording_is_broken() {
 }
 
 #[test]
+fn a_recording_of_minutes() {
+    for (seconds, start, end) in [(100, 30, 69), (100, 20, 59), (300, 5, 200), (600, 100, 130)] {
+        let site = Site::quiet(seconds, 8.0, 0.0).with(start, end, 1.0, Shape::Step, 502);
+        let findings = play(site, 29);
+        let finding = only(&findings);
+        assert_near(finding.start.second, EPOCH + start, 1);
+        assert_near(finding.end.second, EPOCH + end, 1);
+        assert_eq!(findings.caveats, []);
+    }
+}
+
+#[test]
 fn broken_from_the_first_line_to_the_last() {
     for (seed, level) in [1.0, 0.997, 0.75, 0.55].into_iter().enumerate() {
         for (seconds, rate) in [(HOUR, 5.0), (24 * HOUR, 1.0)] {
@@ -248,7 +276,8 @@ fn one_clients_storm_is_no_incident() {
     for rate in [0.2, 5.0, 100.0] {
         for with_active in [true, false] {
             let mut site = Site::quiet(12 * HOUR, rate, 0.001);
-            site.clumps = vec![(HOUR, HOUR + 300, 2.0), (5 * HOUR, 5 * HOUR + 20, 10.0), (7 * HOUR, 8 * HOUR, 0.2)];
+            site.clumps =
+                vec![(HOUR, HOUR + 300, 2.0), (5 * HOUR, 5 * HOUR + 20, 10.0), (7 * HOUR, 8 * HOUR, 0.2)];
             let mut series = site.record(&mut Rng::new(62));
             if !with_active {
                 series.active_client_buckets = None;
@@ -257,6 +286,40 @@ fn one_clients_storm_is_no_incident() {
             assert!(findings.incidents.is_empty(), "{rate} {findings:#?}");
         }
     }
+}
+
+#[test]
+fn one_clients_storm_is_not_the_beginning_of_everybodys_incident() {
+    let mut site = Site::quiet(6 * HOUR, 10.0, 0.001).with(HOUR, HOUR + 1199, 0.9, Shape::Step, 502);
+    site.clumps = vec![(HOUR - 200, HOUR + 20, 1.0)];
+    let findings = play(site, 66);
+    let finding = only(&findings);
+    assert_near(finding.start.second, EPOCH + HOUR, 2);
+    assert_near(finding.end.second, EPOCH + HOUR + 1199, 1);
+}
+
+#[test]
+fn a_blip_a_minute_before_is_not_the_beginning() {
+    let site = Site::quiet(6 * HOUR, 10.0, 0.001).with(HOUR - 70, HOUR - 69, 1.0, Shape::Step, 502).with(
+        HOUR,
+        HOUR + 1199,
+        1.0,
+        Shape::Step,
+        502,
+    );
+    let findings = play(site, 67);
+    assert_near(only(&findings).start.second, EPOCH + HOUR, 1);
+    assert_eq!(findings.blips.len(), 1);
+}
+
+#[test]
+fn a_strict_search_of_many_streams_finds_no_more_than_a_lenient_one() {
+    let mut site = Site::quiet(6 * HOUR, 3.0, 0.004).with(HOUR, HOUR + 59, 0.12, Shape::Step, 502);
+    let series = site.record(&mut Rng::new(68));
+    let count = |streams, sensitivity| find_errors(&series, streams, sensitivity).incidents.len();
+    assert_eq!(count(1, Sensitivity::High), 1);
+    assert!(count(1, Sensitivity::Normal) >= count(1, Sensitivity::Low));
+    assert!(count(1, Sensitivity::Normal) >= count(1_000_000_000, Sensitivity::Normal));
 }
 
 #[test]

@@ -106,7 +106,8 @@ impl Score {
         if truth.shape == Shape::Step {
             let (a, b) = (finding.start.range, finding.end.range);
             self.edges += 2;
-            self.covered += usize::from((a.0..=a.1).contains(&truth.start)) + usize::from((b.0..=b.1).contains(&truth.end));
+            self.covered += usize::from((a.0..=a.1).contains(&truth.start))
+                + usize::from((b.0..=b.1).contains(&truth.end));
         }
         if truth.requests >= 200.0 && ramp == 0.0 {
             self.large += 1;
@@ -130,8 +131,10 @@ impl Score {
     /// How often findings of some confidence are true.
     fn calibration(&self) {
         for band in [(0.0, 0.5), (0.5, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 0.98), (0.98, 1.0)] {
-            let of_band = self.confidences.iter().filter(|(confidence, _)| (band.0..band.1).contains(confidence));
-            let (all, right) = of_band.fold((0, 0), |(all, right), &(_, is)| (all + 1, right + usize::from(is)));
+            let of_band =
+                self.confidences.iter().filter(|(confidence, _)| (band.0..band.1).contains(confidence));
+            let (all, right) =
+                of_band.fold((0, 0), |(all, right), &(_, is)| (all + 1, right + usize::from(is)));
             println!("   confidence {band:?}: {all} findings, {right} true");
         }
     }
@@ -145,13 +148,24 @@ impl Score {
     }
     fn print(&mut self, name: &str) {
         self.errors.sort_unstable();
-        let at = |part: f64| self.errors.get((self.errors.len() as f64 * part) as usize).copied().unwrap_or(0);
+        let at =
+            |part: f64| self.errors.get((self.errors.len() as f64 * part) as usize).copied().unwrap_or(0);
         println!(
             "{name:<28} sites {:>4} | truths {:>4} F1 {:.3} | evident {:>4} F1 {:.3} recall {:.3} | false/day {:.3} (≤1 %: {:.3}) | boundary median {} p95 {} right {:.3} covered {:.3} | impact {:.3} (steps, ≥ 200 requests: {:.3})",
-            self.sites, self.truths[0], self.f1(0), self.truths[1], self.f1(1),
+            self.sites,
+            self.truths[0],
+            self.f1(0),
+            self.truths[1],
+            self.f1(1),
             self.found[1] as f64 / self.truths[1].max(1) as f64,
-            self.falsely as f64 / self.days, self.falsely_clean as f64 / self.clean_days.max(1e-9),
-            at(0.5), at(0.95), self.part(self.boundary_right), self.covered as f64 / self.edges.max(1) as f64, self.part(self.impact_right), self.large_right as f64 / self.large.max(1) as f64,
+            self.falsely as f64 / self.days,
+            self.falsely_clean as f64 / self.clean_days.max(1e-9),
+            at(0.5),
+            at(0.95),
+            self.part(self.boundary_right),
+            self.covered as f64 / self.edges.max(1) as f64,
+            self.part(self.impact_right),
+            self.large_right as f64 / self.large.max(1) as f64,
         );
     }
 }
@@ -165,13 +179,22 @@ fn describe(site: &Site) -> String {
         site.drift,
         site.clumps,
         site.blips,
-        site.truths.iter().map(|t| (t.start - super::sim::EPOCH, t.end - super::sim::EPOCH, t.share)).collect::<Vec<_>>()
+        site.truths
+            .iter()
+            .map(|t| (t.start - super::sim::EPOCH, t.end - super::sim::EPOCH, t.share))
+            .collect::<Vec<_>>()
     )
 }
 
 type Kind = fn(&mut Rng, i64, (f64, f64), f64) -> Site;
 
-fn run(seeds: std::ops::Range<u64>, seconds: i64, rates: (f64, f64), background: f64, verbose: bool) -> Score {
+fn run(
+    seeds: std::ops::Range<u64>,
+    seconds: i64,
+    rates: (f64, f64),
+    background: f64,
+    verbose: bool,
+) -> Score {
     run_kind(Site::random, seeds, seconds, (rates, background), verbose)
 }
 

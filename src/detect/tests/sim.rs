@@ -92,7 +92,13 @@ impl Recorder {
     }
 
     /// One second: requests, failures by status, failing clients.
-    pub(super) fn push(&mut self, second: i64, requests: u32, failures: &[(u16, u32)], clients: ClientBuckets) {
+    pub(super) fn push(
+        &mut self,
+        second: i64,
+        requests: u32,
+        failures: &[(u16, u32)],
+        clients: ClientBuckets,
+    ) {
         if requests == 0 {
             return;
         }
@@ -169,7 +175,11 @@ impl Truth {
                 self.share * ((second - self.start + 1) as f64 / seconds.max(1) as f64).min(1.0)
             }
             Shape::Flap(on, off) => {
-                if (second - self.start) % (on + off) < on { self.share } else { 0.0 }
+                if (second - self.start) % (on + off) < on {
+                    self.share
+                } else {
+                    0.0
+                }
             }
         }
     }
@@ -313,7 +323,8 @@ impl Site {
             let requests = rng.poisson(mean);
             let background = rng.binomial(requests, healthy);
             let mut left = requests - background;
-            let mut failures = [(500, background - background / 3), (502, 0), (503, 0), (504, background / 3)];
+            let mut failures =
+                [(500, background - background / 3), (502, 0), (503, 0), (504, background / 3)];
             let mut clients = [0; 16];
             let mut hit = 0;
             for truth in &mut self.truths {
