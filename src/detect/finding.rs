@@ -164,7 +164,7 @@ impl<'a> Context<'a> {
                 continue;
             }
             let second = stream.second(slot);
-            let distance = second.abs_diff(range.map_or(edge, |_| edge));
+            let distance = second.abs_diff(edge);
             let enough = WINDOWS_SECONDS
                 .iter()
                 .any(|&window| distance > window.unsigned_abs() && requests >= WINDOW_REQUESTS);

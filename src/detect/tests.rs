@@ -4,7 +4,8 @@
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
-    reason = "simulated counts are small and seconds positive"
+    clippy::similar_names,
+    reason = "simulated counts are small, seconds positive, and a share has a shape"
 )]
 
 mod fuzz;

@@ -120,11 +120,12 @@ fn chains_of(stream: &Stream<'_>, runs: &[Run]) -> Vec<Chain> {
 /// Neighbouring runs whose own rates differ by less than a change of level costs become one: the grid may lie to either
 /// side of a constant rate, and the path hops between its two nearest levels.
 fn merge_like_runs(scale: Scale<'_>, runs: &mut Vec<Run>) {
+    let mut summed: Vec<(Run, Sums)> =
+        runs.iter().map(|&run| (run, scale.sums(run.first..=run.last))).collect();
     loop {
-        let before = runs.len();
+        let before = summed.len();
         let mut merged: Vec<(Run, Sums)> = Vec::with_capacity(before);
-        for &run in runs.iter() {
-            let sums = scale.sums(run.first..=run.last);
+        for (run, sums) in summed {
             if let Some((last, of_last)) = merged.last_mut() {
                 let both = of_last.plus(sums);
                 if (of_last.llr() + sums.llr() - both.llr()) / scale.dispersion < LEVEL_CHANGE_NATS {
@@ -135,11 +136,12 @@ fn merge_like_runs(scale: Scale<'_>, runs: &mut Vec<Run>) {
             }
             merged.push((run, sums));
         }
-        *runs = merged.into_iter().map(|(run, _)| run).collect();
-        if runs.len() == before {
-            return;
+        summed = merged;
+        if summed.len() == before {
+            break;
         }
     }
+    *runs = summed.into_iter().map(|(run, _)| run).collect();
 }
 
 fn contrast_if_valid(scale: Scale<'_>, run: Run, lower: usize, upper: usize) -> Option<f64> {
