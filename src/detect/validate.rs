@@ -83,12 +83,14 @@ pub(super) fn validate(scale: Scale<'_>, runs: &[Run]) -> Vec<Chain> {
             chain.runs.iter().map(|&run| contrast_if_valid(scale, run, lower, upper)).collect();
         let Some(mut first) = contrasts.iter().position(Option::is_some) else { continue };
         let mut last = contrasts.iter().rposition(Option::is_some).unwrap_or(first);
-        // Where the data begins or ends inside a chain there is no outside to differ from: nothing speaks for drift.
+        // Where the data begins or ends inside a chain there is no outside to differ from: nothing speaks for drift,
+        // unless the level itself does.
+        let strong = |run: &Run| !is_weak(scale.sums(run.first..=run.last));
         if touches_data_edge(scale, lower, chain.first()) {
-            first = 0;
+            first -= chain.runs.iter().take(first).rev().take_while(|run| strong(run)).count();
         }
         if touches_data_edge(scale, chain.last() + 1, upper) {
-            last = chain.runs.len().saturating_sub(1);
+            last += chain.runs.iter().skip(last + 1).take_while(|run| strong(run)).count();
         }
         valid.push(Chain {
             runs: chain.runs.iter().copied().take(last + 1).skip(first).collect(),
@@ -144,6 +146,11 @@ fn merge_like_runs(scale: Scale<'_>, runs: &mut Vec<Run>) {
     *runs = summed.into_iter().map(|(run, _)| run).collect();
 }
 
+/// So few more failures than expected that drift may be all there is.
+fn is_weak(sums: Sums) -> bool {
+    sums.failures < WEAK_RATIO * sums.expected
+}
+
 fn contrast_if_valid(scale: Scale<'_>, run: Run, lower: usize, upper: usize) -> Option<f64> {
     if scale.strength(run.first..=run.last) < LEAST_OF_PENALTY * scale.penalty {
         return None;
@@ -158,8 +165,7 @@ fn contrast_if_valid(scale: Scale<'_>, run: Run, lower: usize, upper: usize) -> 
         stream.second(slot).abs_diff(stream.second(run.last))
     });
     let best = at_start.max(at_end);
-    let weak = of_run.failures < WEAK_RATIO * of_run.expected;
-    (best >= if weak { LEAST_WEAK_CONTRAST } else { LEAST_CONTRAST }).then_some(best)
+    (best >= if is_weak(of_run) { LEAST_WEAK_CONTRAST } else { LEAST_CONTRAST }).then_some(best)
 }
 
 /// The largest two-sample likelihood ratio, divided by φ, of the slots (inside, outside) an edge over all windows in
