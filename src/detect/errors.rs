@@ -129,14 +129,13 @@ impl Model {
         validate(self.scale(stream, penalty), &runs)
     }
 
-    /// Slots that the baseline should not be taken from: whatever passes the gate, be it one client or not, and 30 s
-    /// to either side, unless that leaves too little of a short recording.
+    /// Slots that the baseline should not be taken from: every valid chain, be it too small for an incident or one
+    /// client's, and 30 s to either side, unless that leaves too little of a short recording.
     fn suspected(&self, stream: &Stream<'_>, penalty: f64) -> Vec<bool> {
         let chains = self.chains(stream, penalty);
-        let candidates = gate(self.scale(stream, penalty), chains, Proxied::Yes);
         let mask = |margin: i64| {
             let mut mask = vec![false; stream.len()];
-            for chain in candidates.iter().flat_map(|candidate| &candidate.chains) {
+            for chain in &chains {
                 let from = stream.second(chain.first()).saturating_sub(margin);
                 let until = stream.last_second(chain.last()).saturating_add(margin + 1);
                 if let Some(masked) = mask.get_mut(stream.slots_between(from, until)) {

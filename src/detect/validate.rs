@@ -79,25 +79,42 @@ pub(super) fn validate(scale: Scale<'_>, runs: &[Run]) -> Vec<Chain> {
     for (index, chain) in chains.iter().enumerate() {
         let lower = if index == 0 { 0 } else { chains.get(index - 1).map_or(0, |chain| chain.last() + 1) };
         let upper = chains.get(index + 1).map_or(scale.stream.len(), Chain::first);
-        let contrasts: Vec<Option<f64>> =
-            chain.runs.iter().map(|&run| contrast_if_valid(scale, run, lower, upper)).collect();
-        let Some(mut first) = contrasts.iter().position(Option::is_some) else { continue };
-        let mut last = contrasts.iter().rposition(Option::is_some).unwrap_or(first);
-        // Where the data begins or ends inside a chain there is no outside to differ from: nothing speaks for drift,
-        // unless the level itself does.
-        let strong = |run: &Run| !is_weak(scale.sums(run.first..=run.last));
-        if touches_data_edge(scale, lower, chain.first()) {
-            first -= chain.runs.iter().take(first).rev().take_while(|run| strong(run)).count();
+        let judged = chain.runs.iter().map(|&run| Judged::of(scale, run, lower, upper)).collect::<Vec<_>>();
+        let open_start = touches_data_edge(scale, lower, chain.first());
+        let open_end = touches_data_edge(scale, chain.last() + 1, upper);
+        // A weak run holds nothing together: two incidents with hours of drift between them are two.
+        for piece in judged.split(|run| run.contrast.is_none() && run.weak) {
+            let Some(first) = piece.iter().position(|run| run.contrast.is_some()) else { continue };
+            let last = piece.iter().rposition(|run| run.contrast.is_some()).unwrap_or(first);
+            // Where the data begins or ends inside a chain there is no outside to differ from: nothing speaks for
+            // drift.
+            let at_start = open_start && piece.first().is_some_and(|run| run.run.first == chain.first());
+            let at_end = open_end && piece.last().is_some_and(|run| run.run.last == chain.last());
+            let kept = if at_start { 0 } else { first }..if at_end { piece.len() } else { last + 1 };
+            let kept = piece.get(kept).unwrap_or_default();
+            valid.push(Chain {
+                runs: kept.iter().map(|run| run.run).collect(),
+                contrast: kept.iter().filter_map(|run| run.contrast).fold(0.0, f64::max),
+            });
         }
-        if touches_data_edge(scale, chain.last() + 1, upper) {
-            last += chain.runs.iter().skip(last + 1).take_while(|run| strong(run)).count();
-        }
-        valid.push(Chain {
-            runs: chain.runs.iter().copied().take(last + 1).skip(first).collect(),
-            contrast: contrasts.iter().flatten().copied().fold(0.0, f64::max),
-        });
     }
     valid
+}
+
+/// A run and what speaks for it.
+struct Judged {
+    run: Run,
+    /// Nats at its better edge, if it is valid by itself.
+    contrast: Option<f64>,
+    /// So few more failures than expected that drift may be all there is.
+    weak: bool,
+}
+
+impl Judged {
+    fn of(scale: Scale<'_>, run: Run, lower: usize, upper: usize) -> Self {
+        let weak = is_weak(scale.sums(run.first..=run.last));
+        Self { run, contrast: contrast_if_valid(scale, run, lower, upper), weak }
+    }
 }
 
 /// Hardly any request lies between a chain and the limit of its session of data.
@@ -146,7 +163,6 @@ fn merge_like_runs(scale: Scale<'_>, runs: &mut Vec<Run>) {
     *runs = summed.into_iter().map(|(run, _)| run).collect();
 }
 
-/// So few more failures than expected that drift may be all there is.
 fn is_weak(sums: Sums) -> bool {
     sums.failures < WEAK_RATIO * sums.expected
 }
