@@ -188,7 +188,7 @@ fn most_of_the_recording_is_broken() {
     .into_iter()
     .enumerate()
     {
-        for (seconds, rate) in [(HOUR, 5.0), (8 * HOUR, 2.0), (24 * HOUR, 1.0)] {
+        for (seconds, rate) in [(HOUR, 5.0), (6 * HOUR, 2.0), (12 * HOUR, 1.0)] {
             let length = (part * seconds as f64) as i64;
             let start = if from_start { 0 } else { (seconds - length) / 3 };
             let site = Site::quiet(seconds, rate, 0.002).with(start, start + length, level, Shape::Step, 502);
@@ -219,7 +219,7 @@ fn a_recording_of_minutes() {
 #[test]
 fn broken_from_the_first_line_to_the_last() {
     for (seed, level) in [1.0, 0.997, 0.75, 0.55].into_iter().enumerate() {
-        for (seconds, rate) in [(HOUR, 5.0), (24 * HOUR, 1.0)] {
+        for (seconds, rate) in [(HOUR, 5.0), (6 * HOUR, 1.0)] {
             let site = Site::quiet(seconds, rate, 0.0).with(0, seconds, level, Shape::Step, 502);
             let findings = play(site, 30 + seed as u64);
             let finding = only(&findings);
@@ -236,7 +236,7 @@ fn broken_from_the_first_line_to_the_last() {
 #[test]
 fn a_constant_share_of_errors_is_no_incident() {
     for (seed, background) in [0.005, 0.03, 0.1, 0.3].into_iter().enumerate() {
-        for (seconds, rate) in [(HOUR / 2, 3.0), (6 * HOUR, 20.0), (24 * HOUR, 0.5)] {
+        for (seconds, rate) in [(HOUR / 2, 3.0), (6 * HOUR, 10.0), (12 * HOUR, 0.5)] {
             let findings = play(Site::quiet(seconds, rate, background), 50 + seed as u64);
             assert!(findings.incidents.is_empty(), "{background} {rate} {findings:#?}");
             assert!(findings.blips.is_empty());
@@ -310,6 +310,31 @@ fn a_blip_a_minute_before_is_not_the_beginning() {
     let findings = play(site, 67);
     assert_near(only(&findings).start.second, EPOCH + HOUR, 1);
     assert_eq!(findings.blips.len(), 1);
+}
+
+#[test]
+fn a_slow_rise_of_the_background_is_not_the_beginning() {
+    // A small incident, then an hour of a background that is high, then an outage.
+    let mut site = Site::quiet(12 * HOUR, 2.0, 0.018).with(300, 750, 0.06, Shape::Step, 502).with(
+        3400,
+        6300,
+        0.93,
+        Shape::Step,
+        502,
+    );
+    site.drift = 0.5;
+    let findings = play(site, 75);
+    let outage = findings.incidents.iter().find(|finding| finding.end.second > EPOCH + 6000).unwrap();
+    assert_near(outage.start.second, EPOCH + 3400, 4);
+    assert_near(outage.end.second, EPOCH + 6300, 4);
+}
+
+#[test]
+fn a_storm_too_small_to_report_hides_no_short_incident() {
+    let mut site = Site::quiet(2 * HOUR, 55.0, 0.0004).with(6386, 6399, 0.1, Shape::Step, 502);
+    site.clumps = vec![(1763, 2307, 0.4)];
+    let findings = play(site, 76);
+    assert_near(only(&findings).start.second, EPOCH + 6386, 2);
 }
 
 #[test]
