@@ -24,7 +24,9 @@ const CLOSED_NATS: f64 = 3.0;
 /// The level counts as at most this much for that: a handful of requests must be seen.
 const CLOSED_LEVEL: f64 = 0.5;
 /// The comparison window is an hour, longer where that holds too few requests.
-const WINDOWS_SECONDS: [i64; 4] = [3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600];
+const WINDOWS_SECONDS: [u64; 3] = [3600, 4 * 3600, 24 * 3600];
+/// Nothing further away is compared with.
+const FARTHEST_SECONDS: u64 = 7 * 24 * 3600;
 /// So many requests make a comparison.
 const WINDOW_REQUESTS: f64 = 300.0;
 /// And so many at the very least.
@@ -158,18 +160,17 @@ impl<'a> Context<'a> {
         let mut range: Option<(i64, i64)> = None;
         let mut requests = 0.0;
         for slot in outward {
+            let second = stream.second(slot);
+            let distance = second.abs_diff(edge);
             if self.mask.get(slot).copied().unwrap_or(true) {
-                if range.is_some() {
+                if range.is_some() || distance > FARTHEST_SECONDS {
                     break;
                 }
                 continue;
             }
-            let second = stream.second(slot);
-            let distance = second.abs_diff(edge);
-            let enough = WINDOWS_SECONDS
-                .iter()
-                .any(|&window| distance > window.unsigned_abs() && requests >= WINDOW_REQUESTS);
-            if enough || distance > 7 * 24 * 3600 {
+            let enough =
+                WINDOWS_SECONDS.iter().any(|&window| distance > window && requests >= WINDOW_REQUESTS);
+            if enough || distance > FARTHEST_SECONDS {
                 break;
             }
             requests += stream.requests_at(slot);

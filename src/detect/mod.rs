@@ -2,7 +2,7 @@
 //!
 //! Never sees a file, a line or an event; no clock.
 //!
-//! One segmenter ([`segment`]), one emission per signal, and around them what makes a run of odd seconds an incident:
+//! One segmenter (`segment`), one emission per signal, and around them what makes a run of odd seconds an incident:
 //! a baseline that incidents can't drag along, the dispersion, validation at the edges, a gate, exact boundaries.
 
 mod baseline;

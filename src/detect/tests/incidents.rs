@@ -514,21 +514,28 @@ fn lines_from_1970_and_9999_change_nothing() {
 
 /// `cargo test --release --lib detect -- --ignored --nocapture ten_million`
 #[test]
-#[ignore = "measures time and memory, for a release build"]
+#[ignore = "measures time, for a release build"]
 fn ten_million_seconds() {
-    let mut rng = Rng::new(74);
-    let mut recorder = Recorder::new();
-    for second in 0..10_000_000 {
-        let failed = u32::from(rng.unit() < 0.02) + u32::from((5_000_000..5_003_600).contains(&second)) * 5;
-        let mut clients = [0; 16];
-        super::sim::spread(&mut rng, failed, &mut clients);
-        recorder.push(EPOCH + second, 8, &[(500, failed)], clients);
-    }
-    let series = recorder.finish(true);
-    let begun = std::time::Instant::now();
-    let findings = find(&series);
-    println!("10 M seconds in {:.1} s", begun.elapsed().as_secs_f64());
-    let finding = only(&findings);
-    assert_near(finding.start.second, EPOCH + 5_000_000, 2);
-    assert_near(finding.end.second, EPOCH + 5_003_599, 2);
+    let play = |name: &str, failing: &dyn Fn(i64) -> u32| {
+        let mut rng = Rng::new(74);
+        let mut recorder = Recorder::new();
+        for second in 0..10_000_000 {
+            let failed = (u32::from(rng.unit() < 0.02) + failing(second)).min(8);
+            let mut clients = [0; 16];
+            super::sim::spread(&mut rng, failed, &mut clients);
+            recorder.push(EPOCH + second, 8, &[(500, failed)], clients);
+        }
+        let series = recorder.finish(true);
+        let begun = std::time::Instant::now();
+        let findings = find(&series);
+        println!("{name}: 10 M seconds in {:.1} s", begun.elapsed().as_secs_f64());
+        findings
+    };
+    let findings = play("one hour", &|second| u32::from((5_000_000..5_003_600).contains(&second)) * 5);
+    assert_near(only(&findings).start.second, EPOCH + 5_000_000, 2);
+    assert_near(only(&findings).end.second, EPOCH + 5_003_599, 2);
+    let findings = play("flapping all the time", &|second| u32::from(second % 250 < 100) * 8);
+    assert!(findings.incidents.len() > 39_900, "{}", findings.incidents.len());
+    let findings = play("joined all the time", &|second| u32::from(second % 200 < 90) * 8);
+    assert_eq!(findings.incidents.len(), 1);
 }
