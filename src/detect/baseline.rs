@@ -112,27 +112,32 @@ pub(super) fn unmasked_rate(stream: &Stream<'_>, mask: &[bool]) -> f64 {
     pooled(failures, requests)
 }
 
+/// Counts of one minute.
 struct Cell {
     number: i64,
     requests: f64,
     failures: f64,
+    /// Masked requests.
+    masked: f64,
 }
 
-/// The local rate of unmasked traffic: (K + 2)/(N + 2/p) over ± 90 min, p the overall unmasked rate, at least
-/// ½/(N + 1).
+/// The local rate of unmasked traffic: (K + 2)/(N + 2/p) over ± 90 min, p the overall unmasked rate, itself
+/// at least ½/(all + 1). (A floor of ½/(N + 1) on the local rate would be 5 % where ten requests are left.) Masked requests there count as if they had failed at p: otherwise the few seconds of an incident that the
+/// mask left out would be all there is to learn from, and the next round would leave out more of it.
 pub(super) fn local_rates(stream: &Stream<'_>, mask: &[bool]) -> Curve {
     let width = CELL_SECONDS.max(stream.width);
     let mut cells = Vec::with_capacity(stream.len());
     let mut table: Vec<Cell> = Vec::new();
-    for slot in 0..stream.len() {
+    for (slot, &masked) in mask.iter().enumerate() {
         let number = stream.second(slot).div_euclid(width);
         if table.last().is_none_or(|cell| cell.number != number) {
-            table.push(Cell { number, requests: 0.0, failures: 0.0 });
+            table.push(Cell { number, requests: 0.0, failures: 0.0, masked: 0.0 });
         }
         cells.push(u32::try_from(table.len() - 1).unwrap_or(u32::MAX));
-        if let Some(cell) = table.last_mut()
-            && !mask[slot]
-        {
+        let Some(cell) = table.last_mut() else { continue };
+        if masked {
+            cell.masked += stream.requests_at(slot);
+        } else {
             cell.requests += stream.requests_at(slot);
             cell.failures += stream.failures_at(slot);
         }
@@ -140,22 +145,25 @@ pub(super) fn local_rates(stream: &Stream<'_>, mask: &[bool]) -> Curve {
     let overall = unmasked_rate(stream, mask);
     let reach = NEIGHBOURHOOD_SECONDS / width;
     let (mut from, mut until) = (0, 0);
-    let (mut requests, mut failures) = (0.0, 0.0);
+    let (mut requests, mut failures, mut masked) = (0.0, 0.0, 0.0);
     let mut rates = Vec::with_capacity(table.len());
     for cell in &table {
         // Counts are whole numbers, so that adding and taking away leaves no rounding behind.
         while until < table.len() && table[until].number.saturating_sub(cell.number) <= reach {
             requests += table[until].requests;
             failures += table[until].failures;
+            masked += table[until].masked;
             until += 1;
         }
         while from < until && cell.number.saturating_sub(table[from].number) > reach {
             requests -= table[from].requests;
             failures -= table[from].failures;
+            masked -= table[from].masked;
             from += 1;
         }
-        let local = (failures + PRIOR_FAILURES) / (requests + PRIOR_FAILURES / overall);
-        rates.push(local.max(0.5 / (requests + 1.0) * f64::from(requests > 0.0)).clamp(1e-12, 1.0 - 1e-9));
+        let prior = PRIOR_FAILURES + masked * overall;
+        let local = (failures + prior) / (requests + prior / overall);
+        rates.push(local.clamp(1e-12, 1.0 - 1e-9));
     }
     Curve { cells, rates }
 }

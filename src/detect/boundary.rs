@@ -5,6 +5,7 @@
 use super::baseline::Curve;
 use super::emission::nats;
 use super::stream::{Stream, Sums};
+use super::validate::Scale;
 
 /// The level is fitted on so many excess failures next to the edge: enough for a rate, few enough to follow a ramp.
 const FIT_FAILURES: f64 = 40.0;
@@ -21,7 +22,7 @@ const LEVEL_RANGE: (f64, f64) = (0.005, 0.999);
 /// The fit is repeated from the edge it found.
 const FITS: usize = 3;
 
-/// Failures that the boundary is about: all of them, or those of the dominant status.
+/// Failures that the boundary is about: all of them, those of the dominant status, or those of all clients but one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Affected<'a> {
     pub(super) stream: &'a Stream<'a>,
@@ -29,23 +30,38 @@ pub(super) struct Affected<'a> {
     pub(super) dispersion: f64,
     /// The status and its part of the baseline's failures.
     pub(super) status: Option<(u16, f64)>,
+    /// A client bucket to leave out: one client's storm leads into (out of) the incident.
+    pub(super) without: Option<usize>,
 }
 
-impl Affected<'_> {
-    pub(super) fn failures(&self, slot: usize) -> f64 {
-        let all = self.stream.failures_at(slot);
-        match self.status {
-            Some((status, _)) if all > 0.0 => self.stream.status_at(slot, status).min(all),
-            _ => all,
-        }
+impl<'a> Affected<'a> {
+    /// All failures.
+    pub(super) fn of(scale: Scale<'a>) -> Self {
+        let Scale { stream, curve, dispersion, .. } = scale;
+        Self { stream, curve, dispersion, status: None, without: None }
     }
 
-    pub(super) fn rate(&self, slot: usize) -> f64 {
+    /// Requests, and affected requests among them.
+    fn counts(&self, slot: usize) -> (f64, f64) {
+        let (requests, all) = (self.stream.requests_at(slot), self.stream.failures_at(slot));
+        if all <= 0.0 {
+            return (requests, 0.0);
+        }
+        if let Some((status, _)) = self.status {
+            return (requests, self.stream.status_at(slot, status).min(all));
+        }
+        let bucket = self.without.and_then(|bucket| self.stream.clients_at(slot)?.get(bucket));
+        let removed = f64::from(bucket.copied().unwrap_or(0)).min(all);
+        (requests - removed, all - removed)
+    }
+
+    fn rate(&self, slot: usize) -> f64 {
         self.curve.rate(slot) * self.status.map_or(1.0, |(_, part)| part)
     }
 
     fn add(&self, sums: &mut Sums, slot: usize) {
-        sums.add(self.stream.requests_at(slot), self.failures(slot), self.rate(slot));
+        let (requests, failures) = self.counts(slot);
+        sums.add(requests, failures, self.rate(slot));
     }
 }
 
@@ -61,8 +77,8 @@ pub(super) enum Side {
 pub(super) struct Edge {
     /// The first (last) affected slot, the most likely one.
     pub(super) slot: usize,
-    /// 95 % of the posterior, ascending, both included.
-    pub(super) range: (usize, usize),
+    /// 95 % of the posterior, in seconds, ascending, both included.
+    pub(super) range: (i64, i64),
 }
 
 /// Finds the edge of a run of slots `first..=last` that lies on `side`, looking no further out than `limit` (included).
@@ -133,8 +149,7 @@ fn search(
             (up, down) = nats(level, rate, of.dispersion);
             cached = rate;
         }
-        let failures = of.failures(slot);
-        let requests = of.stream.requests_at(slot);
+        let (requests, failures) = of.counts(slot);
         score += failures * up + (requests - failures) * down;
         best = best.max(score);
         positions.push((slot, score, failures > 0.0));
@@ -153,39 +168,52 @@ fn search(
         }
     }
     let (slot, _) = mode?;
-    if side == Side::Start {
-        positions.reverse();
-    }
-    Some(Edge { slot, range: interval(of.stream, &positions, best, slot) })
+    let (low, high) = interval(of.stream, &positions, best, side);
+    let second = match side {
+        Side::Start => of.stream.second(slot),
+        Side::End => of.stream.last_second(slot),
+    };
+    Some(Edge { slot, range: (low.min(second), high.max(second)) })
 }
 
-/// The central 95 % of the positions (ascending), stretched to hold the mode.
-fn interval(stream: &Stream<'_>, positions: &[(usize, f64, bool)], best: f64, mode: usize) -> (usize, usize) {
-    let mut previous = None;
-    let weights: Vec<f64> = positions
+/// The central 95 % of the seconds in which the fault may have begun (ended).
+///
+/// With the first affected request in some slot the fault began after the request before that; with the last one there
+/// it ended before the next. `positions` lead outwards.
+fn interval(stream: &Stream<'_>, positions: &[(usize, f64, bool)], best: f64, side: Side) -> (i64, i64) {
+    let spans: Vec<(i64, i64, f64)> = positions
         .iter()
         .map(|&(slot, score, _)| {
-            let second = stream.second(slot);
-            // A position stands for all the seconds since the request before it.
-            let seconds = previous.map_or(1, |before| second.saturating_sub(before)).clamp(1, 3600) as f64;
-            previous = Some(second);
-            (score - best).exp() * seconds
+            let (from, until) = match side {
+                Side::Start => {
+                    (stream.second(slot).saturating_sub(stream.pause_before(slot)), stream.second(slot))
+                }
+                Side::End => {
+                    let last = stream.last_second(slot);
+                    (last, last.saturating_add(stream.pause_before(slot + 1)))
+                }
+            };
+            (from, until, (score - best).exp() * (until.saturating_sub(from).saturating_add(1)) as f64)
         })
         .collect();
-    let total: f64 = weights.iter().sum();
-    let mut sum = 0.0;
-    let (mut low, mut high) = (mode, mode);
-    let mut low_found = false;
-    for (&(slot, ..), weight) in positions.iter().zip(&weights) {
-        sum += weight;
-        if !low_found && sum >= TAIL * total {
-            low_found = true;
-            low = slot;
+    let total: f64 = spans.iter().map(|&(.., weight)| weight).sum();
+    // The second at which the mass of all positions nearer to the outside comes to `tail`.
+    let quantile = |tail: f64| {
+        let mut sum = 0.0;
+        for &(from, until, weight) in spans.iter().rev() {
+            if sum + weight >= tail * total {
+                let part = ((tail * total - sum) / weight.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
+                #[allow(clippy::cast_possible_truncation, reason = "a part of a pause of hours")]
+                let inwards = (part * until.saturating_sub(from) as f64).round() as i64;
+                return match side {
+                    Side::Start => from.saturating_add(inwards),
+                    Side::End => until.saturating_sub(inwards),
+                };
+            }
+            sum += weight;
         }
-        if sum >= (1.0 - TAIL) * total {
-            high = slot;
-            break;
-        }
-    }
-    (low.min(mode), high.max(mode))
+        spans.first().map_or(0, |&(from, ..)| from)
+    };
+    let (outer, inner) = (quantile(TAIL), quantile(1.0 - TAIL));
+    (outer.min(inner), outer.max(inner))
 }

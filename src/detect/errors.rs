@@ -1,22 +1,22 @@
 //! Stretches of failing requests: the order of the steps, from counts to findings.
 
 use super::baseline::{self, Curve};
-use super::boundary::{Affected, Side, locate};
-use super::dispersion::{HIGHEST, dispersion};
+use super::boundary::{Affected, Edge, Side, locate};
+use super::dispersion::{SUSPICIOUS, dispersion};
 use super::emission::Errors;
 use super::finding::{Context, describe, whole_recording};
-use super::gate::{Candidate, Proxied, gate};
+use super::gate::{Candidate, Proxied, gate, joins};
 use super::segment::{Penalties, segment};
-use super::stream::Stream;
-use super::validate::{Chain, Scale, validate};
+use super::stream::{Stream, Sums};
+use super::validate::{Chain, LEVEL_CHANGE_NATS, Scale, validate};
 use super::{Caveat, Finding, Findings, Sensitivity, Series};
 
-/// What a change of level costs, in nats: cheap ones chain unrelated clumps together.
-const LEVEL_CHANGE_NATS: f64 = 16.0;
 /// Segment, mask and estimate again so often; the baseline no longer moves after that.
 const ROUNDS: usize = 3;
 /// Seconds beside an incident that don't count as healthy.
 const MASK_MARGIN_SECONDS: i64 = 30;
+/// The margins may take this part of the healthy requests at most.
+const LEAST_LEFT: f64 = 0.5;
 const SECONDS_PER_DAY: f64 = 86_400.0;
 /// When so much of the traffic is flagged, the baseline is doubted.
 const MOST_FLAGGED: f64 = 0.5;
@@ -30,6 +30,8 @@ const MAJORITY_REST: (f64, f64) = (30.0, 0.01);
 const BROKEN_RATE: f64 = 0.5;
 /// With fewer requests than this not even a total outage can be told from chance.
 const FEWEST_REQUESTS: f64 = 30.0;
+/// β is that much larger where φ is at its cap.
+const OVERDISPERSED_FACTOR: f64 = 1.5;
 /// What lasts less is a blip.
 const BLIP_SECONDS: i64 = 5;
 
@@ -53,16 +55,16 @@ pub fn find_errors(series: &Series, streams: usize, sensitivity: Sensitivity) ->
         findings.incidents.extend(whole_recording(&stream, penalty));
         return findings;
     }
-    if model.dispersion >= HIGHEST {
+    if model.dispersion >= SUSPICIOUS {
         findings.caveats.push(Caveat::Overdispersed);
     }
+    // Failures that clump this much have heavier tails than φ tells.
+    let factor = if model.dispersion >= SUSPICIOUS { OVERDISPERSED_FACTOR } else { 1.0 };
+    let penalty = penalty * factor;
     let scale = model.scale(&stream, penalty);
     let candidates = gate(scale, model.chains(&stream, penalty), proxied);
     let context = Context::new(scale, &model.mask);
-    for (index, candidate) in candidates.iter().enumerate() {
-        let lower = if index == 0 { 0 } else { candidates.get(index - 1).map_or(0, |c| c.last() + 1) };
-        let upper = candidates.get(index + 1).map_or(stream.len(), Candidate::first);
-        let Some(finding) = locate_and_describe(&context, candidate, lower, upper) else { continue };
+    for finding in locate_all(&context, candidates) {
         if lasted_seconds(&finding) < BLIP_SECONDS {
             findings.blips.push(finding);
         } else {
@@ -108,7 +110,8 @@ impl Model {
                 mask = model.suspected(stream, penalty);
             }
             model.curve = baseline::local_rates(stream, &mask);
-            model.dispersion = dispersion(stream, &model.curve, &mask);
+            let found = dispersion(stream, &model.curve, &mask);
+            model.dispersion = if round + 1 < ROUNDS { found.min(SUSPICIOUS) } else { found };
             model.mask = mask;
         }
         model
@@ -126,32 +129,39 @@ impl Model {
         validate(self.scale(stream, penalty), &runs)
     }
 
-    /// Slots that the baseline should not be taken from: whatever passes the gate, be it one client or not, and 30 s
-    /// to either side.
+    /// Slots that the baseline should not be taken from: every valid chain, be it too small for an incident or one
+    /// client's, and 30 s to either side, unless that leaves too little of a short recording.
     fn suspected(&self, stream: &Stream<'_>, penalty: f64) -> Vec<bool> {
-        let mut mask = vec![false; stream.len()];
         let chains = self.chains(stream, penalty);
-        for candidate in gate(self.scale(stream, penalty), chains, Proxied::Yes) {
-            for chain in &candidate.chains {
-                let from = stream.second(chain.first()).saturating_sub(MASK_MARGIN_SECONDS);
-                let until = stream.last_second(chain.last()).saturating_add(MASK_MARGIN_SECONDS + 1);
-                for masked in mask.get_mut(stream.slots_between(from, until)).into_iter().flatten() {
-                    *masked = true;
+        let mask = |margin: i64| {
+            let mut mask = vec![false; stream.len()];
+            for chain in &chains {
+                let from = stream.second(chain.first()).saturating_sub(margin);
+                let until = stream.last_second(chain.last()).saturating_add(margin + 1);
+                if let Some(masked) = mask.get_mut(stream.slots_between(from, until)) {
+                    masked.fill(true);
                 }
             }
-        }
-        mask
+            mask
+        };
+        let (wide, narrow) = (mask(MASK_MARGIN_SECONDS), mask(0));
+        let healthy = |mask: &[bool]| stream.requests - masked_sums(stream, mask).requests;
+        if healthy(&wide) < LEAST_LEFT * healthy(&narrow) { narrow } else { wide }
     }
+}
+
+fn masked_sums(stream: &Stream<'_>, mask: &[bool]) -> Sums {
+    let mut sums = Sums::default();
+    for (slot, _) in mask.iter().enumerate().filter(|&(_, &masked)| masked) {
+        sums.add(stream.requests_at(slot), stream.failures_at(slot), 0.0);
+    }
+    sums
 }
 
 /// At most half of the traffic is flagged, or the flagged part fails so much more often than what remains that the
 /// remainder is normal and the majority is not.
 fn credible(stream: &Stream<'_>, mask: &[bool]) -> bool {
-    let (mut requests, mut failures) = (0.0, 0.0);
-    for (slot, _) in mask.iter().enumerate().filter(|&(_, &masked)| masked) {
-        requests += stream.requests_at(slot);
-        failures += stream.failures_at(slot);
-    }
+    let Sums { requests, failures, .. } = masked_sums(stream, mask);
     if requests <= MOST_FLAGGED * stream.requests {
         return true;
     }
@@ -163,30 +173,54 @@ fn credible(stream: &Stream<'_>, mask: &[bool]) -> bool {
         && rest >= MAJORITY_REST.0.max(MAJORITY_REST.1 * stream.requests)
 }
 
-fn locate_and_describe(
-    context: &Context<'_>,
-    candidate: &Candidate,
-    lower: usize,
-    upper: usize,
-) -> Option<Finding> {
+/// A candidate with its edges.
+struct Located {
+    candidate: Candidate,
+    start: Edge,
+    end: Edge,
+}
+
+/// Exact edges for each candidate; those that turn out to lie close to each other become one.
+fn locate_all(context: &Context<'_>, candidates: Vec<Candidate>) -> Vec<Finding> {
+    let stream = context.scale.stream;
+    let mut found: Vec<Located> = Vec::new();
+    let mut candidates = candidates.into_iter().peekable();
+    while let Some(mut candidate) = candidates.next() {
+        let upper = candidates.peek().map_or(stream.len(), Candidate::first);
+        loop {
+            let lower = found.last().map_or(0, |before| before.candidate.last() + 1);
+            let Some((start, end)) = edges(context, &candidate, lower, upper) else { break };
+            let close = |before: &mut Located| {
+                joins(stream, (before.start.slot, before.end.slot), (start.slot, end.slot))
+            };
+            let Some(mut before) = found.pop_if(close) else {
+                found.push(Located { candidate, start, end });
+                break;
+            };
+            before.candidate.join(candidate);
+            candidate = before.candidate;
+        }
+    }
+    found.into_iter().map(|found| describe(context, &found.candidate, found.start, found.end)).collect()
+}
+
+/// Both edges of a candidate, between its neighbours; `None` if they exclude each other.
+fn edges(context: &Context<'_>, candidate: &Candidate, lower: usize, upper: usize) -> Option<(Edge, Edge)> {
     let stream = context.scale.stream;
     let first = candidate.chains.first()?;
     let last = candidate.chains.last()?;
-    let affected = |status| Affected {
-        stream,
-        curve: context.scale.curve,
-        dispersion: context.scale.dispersion,
-        status,
-    };
     let edge = |chain: &Chain, side, limit| {
         let run = (chain.first(), chain.last());
-        let status = context.status_at_edge(run, side);
-        locate(affected(status), run, side, limit).or_else(|| locate(affected(None), run, side, limit))
+        let all = Affected::of(context.scale);
+        let without = context.storm_at_edge(run, side, candidate);
+        let status = if without.is_none() { context.status_at_edge(run, side) } else { None };
+        let affected = Affected { status, without, ..all };
+        locate(affected, run, side, limit).or_else(|| locate(all, run, side, limit))
     };
     // Neither edge is looked for beyond a break in the data.
     let lower = (lower..=first.first()).rev().find(|&slot| stream.breaks_before(slot)).unwrap_or(lower);
     let upper = (last.last() + 1..upper).find(|&slot| stream.breaks_before(slot)).unwrap_or(upper);
     let start = edge(first, Side::Start, lower)?;
     let end = edge(last, Side::End, upper.saturating_sub(1))?;
-    describe(context, candidate, start, end)
+    (start.slot <= end.slot).then_some((start, end))
 }

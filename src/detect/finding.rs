@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::boundary::{Edge, Side};
-use super::gate::Candidate;
+use super::dispersion::SUSPICIOUS;
+use super::gate::{Candidate, buckets_in};
 use super::stream::{Stream, Sums};
 use super::validate::Scale;
 use super::{Baseline, Boundary, Finding, Level, Signal};
@@ -12,12 +13,20 @@ use super::{Baseline, Boundary, Finding, Level, Signal};
 const DOMINANT_PART: f64 = 0.7;
 /// Excess failures next to an edge that decide which status the edge is about.
 const EDGE_FAILURES: f64 = 40.0;
+/// One client bucket with at least so many of them, and this part, is a storm of its own …
+const STORM_FAILURES: u64 = 8;
+/// See [`STORM_FAILURES`].
+const STORM_PART: f64 = 0.5;
+/// … unless it holds as much as this of the whole incident.
+const STORM_PART_OF_ALL: f64 = 0.4;
 /// Nats against "it went on" that the requests beyond an edge must carry, or the edge is open.
 const CLOSED_NATS: f64 = 3.0;
 /// The level counts as at most this much for that: a handful of requests must be seen.
 const CLOSED_LEVEL: f64 = 0.5;
 /// The comparison window is an hour, longer where that holds too few requests.
-const WINDOWS_SECONDS: [i64; 4] = [3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600];
+const WINDOWS_SECONDS: [u64; 3] = [3600, 4 * 3600, 24 * 3600];
+/// Nothing further away is compared with.
+const FARTHEST_SECONDS: u64 = 7 * 24 * 3600;
 /// So many requests make a comparison.
 const WINDOW_REQUESTS: f64 = 300.0;
 /// And so many at the very least.
@@ -69,16 +78,15 @@ impl<'a> Context<'a> {
         (count - sums.expected * part >= DOMINANT_PART * sums.excess()).then_some((status, part))
     }
 
-    /// The status that dominates the first (last) failures of a run: a restart ends an outage of 500s with 502s, and
-    /// the end belongs to those.
-    pub(super) fn status_at_edge(&self, (first, last): (usize, usize), side: Side) -> Option<(u16, f64)> {
+    /// The slots that hold the first (last) 40 excess failures of a run, and what they sum up to.
+    fn near_edge(&self, (first, last): (usize, usize), side: Side) -> ((usize, usize), Sums) {
+        let stream = self.scale.stream;
         let mut sums = Sums::default();
         let mut reached = match side {
             Side::Start => first,
             Side::End => last,
         };
         let mut take = |slot: usize| {
-            let stream = self.scale.stream;
             sums.add(stream.requests_at(slot), stream.failures_at(slot), self.scale.curve.rate(slot));
             reached = slot;
             sums.excess() < EDGE_FAILURES
@@ -91,7 +99,37 @@ impl<'a> Context<'a> {
             Side::Start => (first, reached),
             Side::End => (reached, last),
         };
+        (near, sums)
+    }
+
+    /// The status that dominates the first (last) failures of a run: a restart ends an outage of 500s with 502s, and
+    /// the end belongs to those.
+    pub(super) fn status_at_edge(&self, run: (usize, usize), side: Side) -> Option<(u16, f64)> {
+        let (near, sums) = self.near_edge(run, side);
         self.dominant(std::iter::once(near), sums)
+    }
+
+    /// A client bucket that holds most of the failures next to an edge though not of the candidate: somebody's storm
+    /// that happened to lead into an incident.
+    pub(super) fn storm_at_edge(
+        &self,
+        run: (usize, usize),
+        side: Side,
+        candidate: &Candidate,
+    ) -> Option<usize> {
+        if candidate.clients_unknown {
+            return None;
+        }
+        let ((first, last), _) = self.near_edge(run, side);
+        let near = buckets_in(self.scale.stream, first..=last);
+        let (top, &count) =
+            near.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))?;
+        let part = |count: u64, of: &[u64; 16]| count as f64 / of.iter().sum::<u64>().max(1) as f64;
+        let elsewhere = candidate.buckets.get(top).copied().unwrap_or(0);
+        (count >= STORM_FAILURES
+            && part(count, &near) >= STORM_PART
+            && part(elsewhere, &candidate.buckets) < STORM_PART_OF_ALL)
+            .then_some(top)
     }
 
     /// The healthy stretch before (else after) a finding, and its requests per second.
@@ -122,18 +160,17 @@ impl<'a> Context<'a> {
         let mut range: Option<(i64, i64)> = None;
         let mut requests = 0.0;
         for slot in outward {
+            let second = stream.second(slot);
+            let distance = second.abs_diff(edge);
             if self.mask.get(slot).copied().unwrap_or(true) {
-                if range.is_some() {
+                if range.is_some() || distance > FARTHEST_SECONDS {
                     break;
                 }
                 continue;
             }
-            let second = stream.second(slot);
-            let distance = second.abs_diff(range.map_or(edge, |_| edge));
-            let enough = WINDOWS_SECONDS
-                .iter()
-                .any(|&window| distance > window.unsigned_abs() && requests >= WINDOW_REQUESTS);
-            if enough || distance > 7 * 24 * 3600 {
+            let enough =
+                WINDOWS_SECONDS.iter().any(|&window| distance > window && requests >= WINDOW_REQUESTS);
+            if enough || distance > FARTHEST_SECONDS {
                 break;
             }
             requests += stream.requests_at(slot);
@@ -144,41 +181,30 @@ impl<'a> Context<'a> {
     }
 }
 
-/// The finding that a candidate amounts to between its edges; `None` if they exclude each other.
-pub(super) fn describe(
-    context: &Context<'_>,
-    candidate: &Candidate,
-    start: Edge,
-    end: Edge,
-) -> Option<Finding> {
-    if end.slot < start.slot {
-        return None;
-    }
+/// The finding that a candidate amounts to between its edges.
+pub(super) fn describe(context: &Context<'_>, candidate: &Candidate, start: Edge, end: Edge) -> Finding {
     let stream = context.scale.stream;
     let inside = context.scale.sums(start.slot..=end.slot);
     let levels = levels(context.scale, candidate, start.slot, end.slot);
     let runs = candidate.chains.iter().flat_map(|chain| chain.runs.iter().map(|run| (run.first, run.last)));
     let mut excess = Sums::default();
     for (first, last) in runs.clone() {
-        let sums = context.scale.sums(first..=last);
-        excess.requests += sums.requests;
-        excess.failures += sums.failures;
-        excess.expected += sums.expected;
+        excess = excess.plus(context.scale.sums(first..=last));
     }
     let dominant = context.dominant(runs, excess).map(|(status, _)| status);
     let (first_share, last_share) =
         (levels.first().map_or(0.0, |level| level.share), levels.last().map_or(0.0, |level| level.share));
     let (window, requests_per_second) = context.comparison(start.slot, end.slot);
-    Some(Finding {
+    Finding {
         signal: Signal::Errors,
         start: Boundary {
             second: stream.second(start.slot),
-            range: (stream.second(start.range.0), stream.second(start.range.1)),
+            range: start.range,
             open: is_open(stream, (0..start.slot).rev(), first_share),
         },
         end: Boundary {
             second: stream.last_second(end.slot),
-            range: (stream.last_second(end.range.0), stream.last_second(end.range.1)),
+            range: end.range,
             open: is_open(stream, end.slot + 1..stream.len(), last_share),
         },
         baseline: Baseline { error_share: inside.base_rate(), requests_per_second, window },
@@ -189,7 +215,7 @@ pub(super) fn describe(
         dispersion: context.scale.dispersion,
         levels,
         confidence: confidence(context.scale, candidate, excess),
-    })
+    }
 }
 
 /// The requests between an edge and the end of the data don't exclude that the finding went on through them.
@@ -225,17 +251,22 @@ fn levels(scale: Scale<'_>, candidate: &Candidate, start: usize, end: usize) -> 
     levels
 }
 
-/// How sure this is an incident: a logistic of the evidence beyond β, the sharper edge and the clients that failed,
-/// with weights fitted on simulated sites.
+/// How sure this is an incident: a logistic of the evidence in units of β, the sharper edge, the clients that failed and
+/// how far the rate is above the baseline. Weights set by hand so that on simulated sites, where nearly all findings
+/// are true, the rare false ones (drift of a high background) rank lowest.
 fn confidence(scale: Scale<'_>, candidate: &Candidate, excess: Sums) -> f64 {
-    let strength = (candidate.strength / scale.penalty).max(1e-3).ln();
+    let strength = (candidate.strength / scale.penalty).clamp(0.1, 5.0).ln();
     let contrast = candidate.chains.iter().map(|chain| chain.contrast).fold(0.0, f64::max);
-    let clients = if candidate.clients_unknown { 3.0 } else { candidate.client_buckets.min(8) as f64 };
-    let logit = 0.8
-        + 2.0 * strength
-        + 0.05 * contrast.min(40.0)
-        + 0.25 * (clients - 3.0)
-        + 0.3 * (excess.excess() / 10.0).clamp(0.1, 10.0).ln();
+    let clients = candidate.buckets.iter().filter(|&&count| count > 0).count();
+    let clients = if candidate.clients_unknown { 4.0 } else { clients.min(8) as f64 };
+    let ratio = (excess.failures / excess.expected.max(1e-9) / 5.0).clamp(0.2, 1.0).ln();
+    let overdispersed = if scale.dispersion >= SUSPICIOUS { -1.0 } else { 0.0 };
+    let logit = 1.0
+        + 1.5 * strength
+        + 0.03 * contrast.min(60.0)
+        + 0.2 * (clients - 4.0)
+        + 2.5 * ratio
+        + overdispersed;
     (1.0 / (1.0 + (-logit).exp())).clamp(0.0, 0.999)
 }
 

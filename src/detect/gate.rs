@@ -1,11 +1,15 @@
 //! Which chains make an incident: joined over short pauses, large enough, and not the work of one client.
 
-use super::stream::Sums;
+use super::Series;
+use super::segment::Run;
+use super::stream::{Stream, Sums};
 use super::validate::{Chain, Scale};
-use super::{ClientBuckets, Series};
 
 /// Two chains with a shorter pause between them are one flapping incident.
 const JOIN_SECONDS: i64 = 120;
+/// And a pause this many times as long as the shorter of what it separates separates it: two bad seconds of a restart
+/// are not the beginning of an outage a minute later.
+const JOIN_TIMES: i64 = 10;
 /// Failures beyond what the baseline expects.
 const LEAST_EXCESS: f64 = 4.0;
 /// Share of requests that fail beyond the baseline, 0.8 points.
@@ -28,7 +32,7 @@ const BACKGROUND_SECONDS: i64 = 600;
 const MISSING_EXPECTED: f64 = 10.0;
 /// See [`MISSING_EXPECTED`].
 const MISSING_PART: f64 = 0.3;
-/// A chain by itself must keep this part of β without its busiest client, or it is not joined to anything.
+/// A run must keep this part of β without its busiest client, or it is neither the end of a chain nor one by itself.
 const CHAIN_OF_PENALTY_WITHOUT_CLIENT: f64 = 0.2;
 
 /// Chains that form one incident.
@@ -37,8 +41,8 @@ pub(super) struct Candidate {
     pub(super) chains: Vec<Chain>,
     /// Log-likelihood ratio over φ, summed over the runs.
     pub(super) strength: f64,
-    /// How many client buckets failed; 0 when clients are unknown.
-    pub(super) client_buckets: usize,
+    /// Failing requests by client bucket.
+    pub(super) buckets: [u64; 16],
     /// The client filter could not be applied.
     pub(super) clients_unknown: bool,
 }
@@ -46,6 +50,15 @@ pub(super) struct Candidate {
 impl Candidate {
     pub(super) fn first(&self) -> usize {
         self.chains.first().map_or(0, Chain::first)
+    }
+    /// Takes up the candidate that follows.
+    pub(super) fn join(&mut self, next: Self) {
+        self.chains.extend(next.chains);
+        self.strength += next.strength;
+        for (bucket, more) in self.buckets.iter_mut().zip(next.buckets) {
+            *bucket = bucket.saturating_add(more);
+        }
+        self.clients_unknown |= next.clients_unknown;
     }
     pub(super) fn last(&self) -> usize {
         self.chains.last().map_or(0, Chain::last)
@@ -55,19 +68,45 @@ impl Candidate {
 /// Joins chains over pauses of up to two minutes and keeps what is large enough.
 pub(super) fn gate(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Vec<Candidate> {
     let mut groups: Vec<Vec<Chain>> = Vec::new();
-    for chain in chains {
-        if is_one_client(scale, std::slice::from_ref(&chain), proxied, CHAIN_OF_PENALTY_WITHOUT_CLIENT, 1.0) {
+    for mut chain in chains {
+        trim_one_client(scale, &mut chain, proxied);
+        if chain.runs.is_empty() {
             continue;
         }
-        let pause = groups.last().and_then(|group| group.last()).map(|before| {
-            scale.stream.second(chain.first()).saturating_sub(scale.stream.last_second(before.last()))
-        });
+        let span = (chain.first(), chain.last());
         match groups.last_mut() {
-            Some(group) if pause.is_some_and(|pause| pause <= JOIN_SECONDS) => group.push(chain),
+            Some(group) if joins(scale.stream, span_of(group), span) => group.push(chain),
             _ => groups.push(vec![chain]),
         }
     }
     groups.into_iter().filter_map(|chains| admit(scale, chains, proxied)).collect()
+}
+
+fn span_of(chains: &[Chain]) -> (usize, usize) {
+    (chains.first().map_or(0, Chain::first), chains.last().map_or(0, Chain::last))
+}
+
+/// The pause between two spans of slots is short, by itself and against either of them, and has data around it.
+pub(super) fn joins(stream: &Stream<'_>, before: (usize, usize), after: (usize, usize)) -> bool {
+    let lasted = |(first, last): (usize, usize)| {
+        stream.last_second(last).saturating_sub(stream.second(first)).saturating_add(1).max(0)
+    };
+    let shorter = lasted(before).min(lasted(after));
+    let pause = stream.second(after.0).saturating_sub(stream.last_second(before.1));
+    pause <= JOIN_SECONDS.min(shorter.saturating_mul(JOIN_TIMES)) && !stream.breaks_between(before.1, after.0)
+}
+
+/// Takes runs that are one client's storm off either end of a chain: it may lead into an incident of everybody.
+fn trim_one_client(scale: Scale<'_>, chain: &mut Chain, proxied: Proxied) {
+    let stormy = |run: &Run| {
+        let alone = Chain { runs: vec![*run], contrast: 0.0 };
+        is_one_client(scale, &[alone], proxied, CHAIN_OF_PENALTY_WITHOUT_CLIENT, 1.0)
+    };
+    while chain.runs.last().is_some_and(stormy) {
+        chain.runs.pop();
+    }
+    let leading = chain.runs.iter().take_while(|run| stormy(run)).count();
+    chain.runs.drain(..leading);
 }
 
 fn admit(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Option<Candidate> {
@@ -76,9 +115,7 @@ fn admit(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Option<Candi
     for run in chains.iter().flat_map(|chain| &chain.runs) {
         let sums = scale.sums(run.first..=run.last);
         strength += sums.llr() / scale.dispersion;
-        total.requests += sums.requests;
-        total.failures += sums.failures;
-        total.expected += sums.expected;
+        total = total.plus(sums);
     }
     let large = total.excess() >= LEAST_EXCESS
         && total.share() >= LEAST_SHARE
@@ -91,13 +128,8 @@ fn admit(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Option<Candi
     if is_one_client(scale, &chains, proxied, LEAST_OF_PENALTY_WITHOUT_CLIENT, LEAST_EXCESS_WITHOUT_CLIENT) {
         return None;
     }
-    let client_buckets = buckets.iter().filter(|&&count| count > 0).count();
-    Some(Candidate {
-        chains,
-        strength,
-        client_buckets,
-        clients_unknown: proxied != Proxied::No || client_buckets == 0,
-    })
+    let clients_unknown = proxied != Proxied::No || buckets.iter().all(|&count| count == 0);
+    Some(Candidate { chains, strength, buckets, clients_unknown })
 }
 
 /// Whether one client can be told from all of them.
@@ -152,20 +184,20 @@ fn looks_proxied(scale: Scale<'_>, chains: &[Chain]) -> bool {
     expected >= MISSING_EXPECTED && inside.requests - inside.failures < MISSING_PART * expected
 }
 
-fn buckets_of(scale: Scale<'_>, chains: &[Chain]) -> [u64; 16] {
+/// Failing requests of some slots by client bucket.
+pub(super) fn buckets_in(stream: &Stream<'_>, slots: impl Iterator<Item = usize>) -> [u64; 16] {
     let mut total = [0_u64; 16];
-    for run in chains.iter().flat_map(|chain| &chain.runs) {
-        for slot in run.first..=run.last {
-            add_buckets(&mut total, scale.stream.clients_at(slot));
+    for buckets in slots.filter_map(|slot| stream.clients_at(slot)) {
+        for (total, &count) in total.iter_mut().zip(buckets) {
+            *total += u64::from(count);
         }
     }
     total
 }
 
-fn add_buckets(total: &mut [u64; 16], buckets: Option<&ClientBuckets>) {
-    for (total, &count) in total.iter_mut().zip(buckets.into_iter().flatten()) {
-        *total += u64::from(count);
-    }
+fn buckets_of(scale: Scale<'_>, chains: &[Chain]) -> [u64; 16] {
+    let runs = chains.iter().flat_map(|chain| &chain.runs);
+    buckets_in(scale.stream, runs.flat_map(|run| run.first..=run.last))
 }
 
 /// Too little is left without the client bucket that failed most often.

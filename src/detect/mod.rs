@@ -2,7 +2,7 @@
 //!
 //! Never sees a file, a line or an event; no clock.
 //!
-//! One segmenter ([`segment`]), one emission per signal, and around them what makes a run of odd seconds an incident:
+//! One segmenter (`segment`), one emission per signal, and around them what makes a run of odd seconds an incident:
 //! a baseline that incidents can't drag along, the dispersion, validation at the edges, a gate, exact boundaries.
 
 mod baseline;
@@ -82,7 +82,8 @@ pub enum Sensitivity {
 pub struct Boundary {
     /// The most likely second (of the first, or last, affected request).
     pub second: i64,
-    /// 95 % interval, both seconds included.
+    /// 95 % interval for when the fault began (ended), both seconds included. Reaches beyond `second` where requests
+    /// are rare: a fault shows only when somebody asks.
     pub range: (i64, i64),
     /// The finding touches the edge of the data: it may have begun earlier (lasted longer).
     pub open: bool,
@@ -129,7 +130,7 @@ pub struct Finding {
     pub dominant_status: Option<u16>,
     /// Log-likelihood ratio against the baseline, divided by the dispersion φ, in nats.
     pub strength: f64,
-    /// Over-dispersion φ of the series (1 = binomial), 1–8.
+    /// Over-dispersion φ of the series: 1 = binomial; from 8 on see [`Caveat::Overdispersed`].
     pub dispersion: f64,
     /// Constant levels inside, ascending.
     pub levels: Vec<Level>,
@@ -153,7 +154,7 @@ pub struct Findings {
 pub enum Caveat {
     /// More than half of the traffic fails from beginning to end: nothing healthy to compare with.
     NoHealthyPeriod,
-    /// Failures clump more than the model allows for (φ at its cap): intervals are too narrow.
+    /// Failures clump more than the model allows for (φ ≥ 8): intervals are too narrow.
     Overdispersed,
     /// Too few requests to find anything but a total outage.
     TooFewRequests,

@@ -32,6 +32,19 @@ impl Sums {
         self.expected += requests * rate;
     }
 
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            requests: self.requests + other.requests,
+            failures: self.failures + other.failures,
+            expected: self.expected + other.expected,
+        }
+    }
+
+    /// The same requests with no more failures than this rate makes.
+    pub(super) fn at_most(self, rate: f64) -> Self {
+        Self { failures: self.failures.min(rate * self.requests), ..self }
+    }
+
     pub(super) fn excess(&self) -> f64 {
         self.failures - self.expected
     }
@@ -147,6 +160,22 @@ impl<'a> Stream<'a> {
     /// The pause before this slot is too long for an incident to reach across it.
     pub(super) fn breaks_before(&self, slot: usize) -> bool {
         slot > 0 && self.second(slot).saturating_sub(self.second(slot - 1)) > self.break_seconds
+    }
+
+    /// Seconds without a request before this slot; 0 at the edge of the data or of a session of it.
+    pub(super) fn pause_before(&self, slot: usize) -> i64 {
+        if slot == 0 || slot >= self.len() || self.breaks_before(slot) {
+            return 0;
+        }
+        self.second(slot)
+            .saturating_sub(self.last_second(slot - 1))
+            .saturating_sub(1)
+            .clamp(0, LONGEST_PAUSE_SECONDS)
+    }
+
+    /// Some slot after the first and up to the last comes after a long pause.
+    pub(super) fn breaks_between(&self, first: usize, last: usize) -> bool {
+        (first + 1..=last).any(|slot| self.breaks_before(slot))
     }
 
     /// The slots that begin in the half-open range of seconds.

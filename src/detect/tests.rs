@@ -1,5 +1,15 @@
 //! Tests of the errors detector.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::similar_names,
+    reason = "simulated counts are small, seconds positive, and a share has a shape"
+)]
+
+mod fuzz;
+mod incidents;
 mod measure;
 mod sim;
 mod viterbi;

@@ -4,18 +4,28 @@ use super::baseline::Curve;
 use super::segment::Run;
 use super::stream::{Stream, Sums};
 
+/// What a change of level costs, in nats: cheap ones chain unrelated clumps together.
+pub(super) const LEVEL_CHANGE_NATS: f64 = 16.0;
 /// A run carries at least this part of the penalty β.
 const LEAST_OF_PENALTY: f64 = 0.35;
 /// Nats by which inside and outside differ at an edge.
 const LEAST_CONTRAST: f64 = 6.0;
+/// The same for a run with less than [`WEAK_RATIO`] times the expected failures: what drift amounts to, and with a
+/// dozen windows to choose from chance makes 6 nats of it.
+const LEAST_WEAK_CONTRAST: f64 = 12.0;
+/// See [`LEAST_WEAK_CONTRAST`].
+const WEAK_RATIO: f64 = 2.5;
 /// Factor by which the rate inside exceeds the one outside at that edge.
 const LEAST_RATIO: f64 = 1.4;
 /// Lengths, to either side of an edge, over which the rates are compared.
 const WINDOWS_SECONDS: [i64; 6] = [30, 60, 180, 600, 1800, 7200];
-/// The last window, 2 h, is for streams with fewer requests than this in half an hour.
-const SPARSE_REQUESTS: f64 = 60.0;
+/// The last window, 2 h, is for runs with fewer failures than this in half an hour.
+const SPARSE_FAILURES: f64 = 12.0;
 /// However slow the stream, so many requests beside a run tell what is normal there.
 const ENOUGH_REQUESTS: f64 = 20.0;
+
+/// With fewer requests than this between a chain and the end of the data, the chain touches it.
+const EDGE_REQUESTS: f64 = 5.0;
 
 /// Runs without a normal second between them, with the contrast of their better edge.
 #[derive(Debug, Clone)]
@@ -61,21 +71,56 @@ impl Scale<'_> {
 
 /// Chains cut down to what the data carries: weak or drifting runs fall off either end; a chain of nothing else is gone.
 pub(super) fn validate(scale: Scale<'_>, runs: &[Run]) -> Vec<Chain> {
-    let chains = chains_of(scale.stream, runs);
+    let mut chains = chains_of(scale.stream, runs);
+    for chain in &mut chains {
+        merge_like_runs(scale, &mut chain.runs);
+    }
     let mut valid = Vec::new();
     for (index, chain) in chains.iter().enumerate() {
         let lower = if index == 0 { 0 } else { chains.get(index - 1).map_or(0, |chain| chain.last() + 1) };
         let upper = chains.get(index + 1).map_or(scale.stream.len(), Chain::first);
-        let contrasts: Vec<Option<f64>> =
-            chain.runs.iter().map(|&run| contrast_if_valid(scale, run, lower, upper)).collect();
-        let Some(first) = contrasts.iter().position(Option::is_some) else { continue };
-        let last = contrasts.iter().rposition(Option::is_some).unwrap_or(first);
-        valid.push(Chain {
-            runs: chain.runs.iter().copied().take(last + 1).skip(first).collect(),
-            contrast: contrasts.iter().flatten().copied().fold(0.0, f64::max),
-        });
+        let judged = chain.runs.iter().map(|&run| Judged::of(scale, run, lower, upper)).collect::<Vec<_>>();
+        let open_start = touches_data_edge(scale, lower, chain.first());
+        let open_end = touches_data_edge(scale, chain.last() + 1, upper);
+        // A weak run holds nothing together: two incidents with hours of drift between them are two.
+        for piece in judged.split(|run| run.contrast.is_none() && run.weak) {
+            let Some(first) = piece.iter().position(|run| run.contrast.is_some()) else { continue };
+            let last = piece.iter().rposition(|run| run.contrast.is_some()).unwrap_or(first);
+            // Where the data begins or ends inside a chain there is no outside to differ from: nothing speaks for
+            // drift.
+            let at_start = open_start && piece.first().is_some_and(|run| run.run.first == chain.first());
+            let at_end = open_end && piece.last().is_some_and(|run| run.run.last == chain.last());
+            let kept = if at_start { 0 } else { first }..if at_end { piece.len() } else { last + 1 };
+            let kept = piece.get(kept).unwrap_or_default();
+            valid.push(Chain {
+                runs: kept.iter().map(|run| run.run).collect(),
+                contrast: kept.iter().filter_map(|run| run.contrast).fold(0.0, f64::max),
+            });
+        }
     }
     valid
+}
+
+/// A run and what speaks for it.
+struct Judged {
+    run: Run,
+    /// Nats at its better edge, if it is valid by itself.
+    contrast: Option<f64>,
+    /// So few more failures than expected that drift may be all there is.
+    weak: bool,
+}
+
+impl Judged {
+    fn of(scale: Scale<'_>, run: Run, lower: usize, upper: usize) -> Self {
+        let weak = is_weak(scale.sums(run.first..=run.last));
+        Self { run, contrast: contrast_if_valid(scale, run, lower, upper), weak }
+    }
+}
+
+/// Hardly any request lies between a chain and the limit of its session of data.
+fn touches_data_edge(scale: Scale<'_>, from: usize, until: usize) -> bool {
+    let at_limit = until <= from || from == 0 || until == scale.stream.len();
+    at_limit && (from..until).map(|slot| scale.stream.requests_at(slot)).sum::<f64>() < EDGE_REQUESTS
 }
 
 fn chains_of(stream: &Stream<'_>, runs: &[Run]) -> Vec<Chain> {
@@ -91,25 +136,61 @@ fn chains_of(stream: &Stream<'_>, runs: &[Run]) -> Vec<Chain> {
     chains
 }
 
+/// Neighbouring runs whose own rates differ by less than a change of level costs become one: the grid may lie to either
+/// side of a constant rate, and the path hops between its two nearest levels.
+fn merge_like_runs(scale: Scale<'_>, runs: &mut Vec<Run>) {
+    let mut summed: Vec<(Run, Sums)> =
+        runs.iter().map(|&run| (run, scale.sums(run.first..=run.last))).collect();
+    loop {
+        let before = summed.len();
+        let mut merged: Vec<(Run, Sums)> = Vec::with_capacity(before);
+        for (run, sums) in summed {
+            if let Some((last, of_last)) = merged.last_mut() {
+                let both = of_last.plus(sums);
+                if (of_last.llr() + sums.llr() - both.llr()) / scale.dispersion < LEVEL_CHANGE_NATS {
+                    *last = Run { last: run.last, ..*last };
+                    *of_last = both;
+                    continue;
+                }
+            }
+            merged.push((run, sums));
+        }
+        summed = merged;
+        if summed.len() == before {
+            break;
+        }
+    }
+    *runs = summed.into_iter().map(|(run, _)| run).collect();
+}
+
+fn is_weak(sums: Sums) -> bool {
+    sums.failures < WEAK_RATIO * sums.expected
+}
+
 fn contrast_if_valid(scale: Scale<'_>, run: Run, lower: usize, upper: usize) -> Option<f64> {
     if scale.strength(run.first..=run.last) < LEAST_OF_PENALTY * scale.penalty {
         return None;
     }
     let stream = scale.stream;
-    let at_start = contrast(scale, (run.first..=run.last, (lower..run.first).rev()), |slot| {
+    let of_run = scale.sums(run.first..=run.last);
+    let rate = of_run.failures / of_run.requests.max(1.0);
+    let at_start = contrast(scale, rate, (run.first..=run.last, (lower..run.first).rev()), |slot| {
         stream.second(slot).abs_diff(stream.second(run.first))
     });
-    let at_end = contrast(scale, ((run.first..=run.last).rev(), run.last + 1..upper), |slot| {
+    let at_end = contrast(scale, rate, ((run.first..=run.last).rev(), run.last + 1..upper), |slot| {
         stream.second(slot).abs_diff(stream.second(run.last))
     });
     let best = at_start.max(at_end);
-    (best >= LEAST_CONTRAST).then_some(best)
+    (best >= if is_weak(of_run) { LEAST_WEAK_CONTRAST } else { LEAST_CONTRAST }).then_some(best)
 }
 
 /// The largest two-sample likelihood ratio, divided by φ, of the slots (inside, outside) an edge over all windows in
 /// which the rate inside is the higher by [`LEAST_RATIO`]; 0 if there is none.
+///
+/// Inside counts for no more than the rate of the whole run: a blip at its edge makes no abrupt change of a drift.
 fn contrast(
     scale: Scale<'_>,
+    rate: f64,
     (inside, outside): (impl Iterator<Item = usize>, impl Iterator<Item = usize>),
     distance: impl Fn(usize) -> u64,
 ) -> f64 {
@@ -117,7 +198,7 @@ fn contrast(
     let (mut within, mut beyond) = (Sums::default(), Sums::default());
     let mut best = 0.0_f64;
     for window in WINDOWS_SECONDS {
-        if window > 1800 && beyond.requests.min(within.requests) >= SPARSE_REQUESTS {
+        if window > 1800 && within.failures >= SPARSE_FAILURES {
             break;
         }
         let reach = window.unsigned_abs();
@@ -127,7 +208,7 @@ fn contrast(
         while let Some(slot) = outside.next_if(|&slot| distance(slot) <= reach) {
             beyond.add(scale.stream.requests_at(slot), scale.stream.failures_at(slot), 0.0);
         }
-        best = best.max(two_sample(within, beyond));
+        best = best.max(two_sample(within.at_most(rate), beyond));
     }
     for slot in outside {
         if beyond.requests >= ENOUGH_REQUESTS {
@@ -141,7 +222,7 @@ fn contrast(
         }
         within.add(scale.stream.requests_at(slot), scale.stream.failures_at(slot), 0.0);
     }
-    best.max(two_sample(within, beyond)) / scale.dispersion
+    best.max(two_sample(within.at_most(rate), beyond)) / scale.dispersion
 }
 
 /// 2 samples, one rate or two: Σ k·ln(k/n ÷ K/N) over failed and passed; 0 unless the first rate is the higher.

@@ -58,5 +58,7 @@ pub(super) fn suspects(case: &Case<'_>, onset: Timestamp) -> Vec<Suspect> {
 
 /// The likeliest change that may have set it off; `None` where none is near enough to build a figure on.
 pub(super) fn trigger(suspects: &[Suspect]) -> Option<&Suspect> {
-    suspects.iter().find(|s| s.kind != EntryKind::FirstError && s.lead_seconds >= 0.0 && s.score >= TRIGGER_SCORE)
+    suspects
+        .iter()
+        .find(|s| s.kind != EntryKind::FirstError && s.lead_seconds >= 0.0 && s.score >= TRIGGER_SCORE)
 }

@@ -200,6 +200,8 @@ pub(super) struct Site {
     /// (start, seconds)
     pub(super) blips: Vec<(i64, i64)>,
     pub(super) truths: Vec<Truth>,
+    /// Traffic while an incident lasts, as a multiple: retries, or users who give up.
+    pub(super) traffic: f64,
 }
 
 /// Midnight UTC of some day.
@@ -217,12 +219,35 @@ impl Site {
             clumps: Vec::new(),
             blips: Vec::new(),
             truths: Vec::new(),
+            traffic: 1.0,
         }
     }
 
     pub(super) fn with(mut self, start: i64, end: i64, share: f64, shape: Shape, status: u16) -> Self {
         self.truths.push(Truth::new(start, end, share, shape, status));
         self
+    }
+
+    /// Storms and blips may lie anywhere, incidents within minutes of each other; traffic changes with an incident.
+    pub(super) fn crowded(rng: &mut Rng, seconds: i64, rates: (f64, f64), most_background: f64) -> Self {
+        let mut site = Self::random(rng, seconds, rates, most_background);
+        let shift = |rng: &mut Rng, truths: &[Truth]| match truths.get(rng.below(truths.len().max(1))) {
+            Some(truth) if rng.unit() < 0.5 => Some(truth.start - 100 + rng.below(300) as i64),
+            _ => None,
+        };
+        for clump in &mut site.clumps {
+            if let Some(start) = shift(rng, &site.truths) {
+                *clump = (start, start + clump.1 - clump.0, clump.2);
+            }
+        }
+        for blip in &mut site.blips {
+            if let Some(start) = shift(rng, &site.truths) {
+                // Nearer than two minutes it would rightly count as the beginning.
+                blip.0 = start - 125;
+            }
+        }
+        site.traffic = rng.log_between(0.3, 3.0);
+        site
     }
 
     pub(super) fn random(rng: &mut Rng, seconds: i64, rates: (f64, f64), most_background: f64) -> Self {
@@ -292,7 +317,8 @@ impl Site {
             if second % 10 == 0 && self.variation > 0.0 {
                 modulation = rng.gamma(1.0, self.variation);
             }
-            let mean = self.rate * (1.0 + self.diurnal * day.sin());
+            let hurt = self.truths.iter().any(|truth| truth.share_at(second) > 0.0);
+            let mean = self.rate * (1.0 + self.diurnal * day.sin()) * if hurt { self.traffic } else { 1.0 };
             let healthy = (self.background * modulation * (1.0 + self.drift * (day * 2.0).cos())).min(0.5);
             let requests = rng.poisson(mean);
             let background = rng.binomial(requests, healthy);
