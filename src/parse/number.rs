@@ -1,5 +1,7 @@
 //! Numbers as logs write them, without floating point on the hot path.
 
+use super::find::digits;
+
 /// A whole number of at most 19 digits, all of `text`.
 pub(super) fn whole(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 19 {
@@ -14,11 +16,6 @@ pub(super) fn whole(text: &[u8]) -> Option<u64> {
         value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
     }
     Some(value)
-}
-
-/// How many leading bytes are digits.
-pub(super) fn digits(text: &[u8]) -> usize {
-    text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len())
 }
 
 /// Two digits as a number.
