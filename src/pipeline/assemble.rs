@@ -25,7 +25,9 @@ const MAX_SIGHTINGS: usize = 5_000;
 /// Seconds before an incident from which on its messages are gathered.
 const PRELUDE: i64 = 60;
 /// Seconds of healthy traffic to compare with, at most.
-const COMPARE: i64 = 1_800;
+const COMPARE: i64 = 3_600;
+/// Requests to compare with, about: more make no share more certain than it needs to be.
+const COMPARE_REQUESTS: f64 = 20_000.0;
 
 /// A source with all that is known of it.
 struct Known<'a> {
@@ -205,16 +207,19 @@ fn range(
     (since <= until).then_some((since, until))
 }
 
-/// The window of a finding, and up to half an hour of health before it to compare with (after it where there is none).
+/// The window of a finding, and health before it, up to an hour, to compare with (after it where there is none).
 fn closer_window(finding: &crate::detect::Finding, series: &Series) -> Window {
     let width = i64::from(series.slot_seconds.max(1));
     let at = Timestamp::from_seconds;
+    let enough = COMPARE_REQUESTS / finding.baseline.requests_per_second.max(1e-9);
+    #[allow(clippy::cast_possible_truncation, reason = "clamped to the range of COMPARE")]
+    let most = enough.clamp(60.0, COMPARE as f64) as i64;
     let compare = finding.baseline.window.map(|(from, to)| {
         let before = to.min(finding.start.second.saturating_sub(1));
         if before > from {
-            (at(from.max(before.saturating_sub(COMPARE))), at(before.saturating_add(1)))
+            (at(from.max(before.saturating_sub(most))), at(before.saturating_add(1)))
         } else {
-            (at(from), at(to.min(from.saturating_add(COMPARE)).saturating_add(1)))
+            (at(from), at(to.min(from.saturating_add(most)).saturating_add(1)))
         }
     });
     Window {
