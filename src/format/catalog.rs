@@ -16,6 +16,24 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("json-access", include_str!("definitions/json-access.toml")),
     ("nginx-error", include_str!("definitions/nginx-error.toml")),
     ("apache-error", include_str!("definitions/apache-error.toml")),
+    ("syslog", include_str!("definitions/syslog.toml")),
+    ("syslog-iso", include_str!("definitions/syslog-iso.toml")),
+    ("syslog-5424", include_str!("definitions/syslog-5424.toml")),
+    ("dpkg", include_str!("definitions/dpkg.toml")),
+    ("apt-history", include_str!("definitions/apt-history.toml")),
+    ("mysql-error", include_str!("definitions/mysql-error.toml")),
+    ("mysql-slow", include_str!("definitions/mysql-slow.toml")),
+    ("postgresql", include_str!("definitions/postgresql.toml")),
+    ("redis", include_str!("definitions/redis.toml")),
+    ("php", include_str!("definitions/php.toml")),
+    ("mongodb", include_str!("definitions/mongodb.toml")),
+    ("rails", include_str!("definitions/rails.toml")),
+    ("klog", include_str!("definitions/klog.toml")),
+    ("cri", include_str!("definitions/cri.toml")),
+    ("audit", include_str!("definitions/audit.toml")),
+    ("logfmt", include_str!("definitions/logfmt.toml")),
+    ("json-message", include_str!("definitions/json-message.toml")),
+    ("timed", include_str!("definitions/timed.toml")),
     ("iso-level", include_str!("definitions/iso-level.toml")),
 ];
 
@@ -49,6 +67,11 @@ struct File {
     rank: i64,
     #[serde(default)]
     continuation: bool,
+    /// The program that writes such lines, where they do not name it.
+    program: Option<String>,
+    /// The message begins with one of these.
+    #[serde(default)]
+    begins: Vec<String>,
     layout: FileLayout,
     /// Key at the end of a message → field.
     #[serde(default)]
@@ -62,6 +85,7 @@ enum FileLayout {
     Nginx(String),
     Apache(String),
     Patterns(Vec<String>),
+    Logfmt { keys: BTreeMap<String, Vec<String>>, required: Vec<Vec<String>> },
     Json { keys: BTreeMap<String, Vec<String>>, required: Vec<Vec<String>> },
 }
 
@@ -99,6 +123,8 @@ impl Catalog {
             layout,
             escape,
             continuation: read.continuation,
+            program: read.program,
+            begins: read.begins,
             tail,
             rank: read.rank,
         });
@@ -130,21 +156,28 @@ fn layout(layout: FileLayout) -> std::result::Result<(Layout, Escape), String> {
             Layout::Patterns(list.iter().map(|p| pattern::tokens(p)).collect::<std::result::Result<_, _>>()?),
             Escape::None,
         ),
-        FileLayout::Json { keys, required } => {
-            let mut table = Vec::new();
-            for (name, spellings) in keys {
-                let field = json_field(&name).ok_or_else(|| format!("'{name}' is no field"))?;
-                table.extend(spellings.into_iter().map(|key| (key, field)));
-            }
-            (Layout::Json { keys: table, required }, Escape::Json)
+        FileLayout::Logfmt { keys, required } => {
+            (Layout::Logfmt { keys: table(keys)?, required }, Escape::Backslash)
         }
+        FileLayout::Json { keys, required } => (Layout::Json { keys: table(keys)?, required }, Escape::Json),
     })
+}
+
+/// Key → field, from field → keys.
+fn table(keys: BTreeMap<String, Vec<String>>) -> std::result::Result<Vec<(String, Field)>, String> {
+    let mut table = Vec::new();
+    for (name, spellings) in keys {
+        let field = json_field(&name).ok_or_else(|| format!("'{name}' is no field"))?;
+        table.extend(spellings.into_iter().map(|key| (key, field)));
+    }
+    Ok(table)
 }
 
 /// Field names of a JSON definition: those of patterns, `time` in any notation, and latencies in nanoseconds.
 fn json_field(name: &str) -> Option<Field> {
     match name {
         "time" => Some(Field::Time(super::TimeNotation::Any)),
+        "level" => Some(Field::LevelAs(super::LevelNotation::Any)),
         "latency:ns" => Some(Field::Latency { unit_us: 1, nanos: true }),
         other => pattern::field(other),
     }

@@ -1,6 +1,7 @@
 //! JSON lines: the wanted keys are picked while the line is walked once; no document is built.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memchr::memchr2;
 
@@ -11,10 +12,14 @@ use crate::format::Field;
 const MAX_DEPTH: usize = 128;
 /// More keys than this are looked up anew each time.
 const MAX_CACHED_KEYS: usize = 256;
+/// Definitions with a cache of their own; more share.
+const MAX_CACHES: usize = 64;
 
 /// What to pick.
 #[derive(Debug)]
 pub(super) struct Keys {
+    /// Which cache in [`Scratch`] is its own.
+    id: usize,
     /// Dotted key → its place in `fields`.
     places: HashMap<Box<[u8]>, usize>,
     fields: Vec<Field>,
@@ -47,7 +52,10 @@ impl Keys {
             .iter()
             .map(|group| group.iter().filter_map(|k| places.get(k.as_bytes()).copied()).collect())
             .collect();
-        Self { places, fields: keys.iter().map(|&(_, f)| f).collect(), required }
+        // formats are compiled once: the count stays small
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed) % MAX_CACHES;
+        Self { id, places, fields: keys.iter().map(|&(_, f)| f).collect(), required }
     }
 
     /// Reads a line.
@@ -57,15 +65,12 @@ impl Keys {
         captures: &mut Fields<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Reject> {
-        let mut walk = Walk {
-            line,
-            at: 0,
-            path: Vec::new(),
-            nth: 0,
-            seen: 0,
-            cache: &mut scratch.keys,
-            time: &mut scratch.time,
-        };
+        if scratch.keys.len() <= self.id {
+            scratch.keys.resize_with(self.id.saturating_add(1), KeyCache::default);
+        }
+        let Some(cache) = scratch.keys.get_mut(self.id) else { return Err(Reject::Mismatch) };
+        let mut walk =
+            Walk { line, at: 0, path: Vec::new(), nth: 0, seen: 0, cache, time: &mut scratch.time };
         walk.blanks();
         if walk.peek() != Some(b'{') {
             return Err(Reject::Mismatch);

@@ -5,6 +5,8 @@
 
 mod find;
 mod json;
+mod level;
+mod logfmt;
 mod number;
 mod plan;
 mod tail;
@@ -13,7 +15,7 @@ mod unescape;
 
 pub use unescape::{unescape, unescape_into};
 
-use crate::format::{Class, Definition, Field, Layout};
+use crate::format::{Class, Definition, Field, Layout, Token};
 use crate::model::{Escape, Event, Kind, Message, Request, Stamp};
 
 /// Why a line is no record of a format.
@@ -29,7 +31,8 @@ pub enum Reject {
 #[derive(Debug, Default)]
 pub struct Scratch {
     time: time::Cache,
-    keys: json::KeyCache,
+    /// A cache for each definition: two formats that are tried by turns would undo each other's.
+    keys: Vec<json::KeyCache>,
 }
 
 /// Which values a pass asks for; the others are passed over.
@@ -63,6 +66,10 @@ pub struct LineParser {
     class: Class,
     escape: Escape,
     tail: Vec<(Vec<u8>, Field)>,
+    /// The message begins with one of these, if there are any.
+    begins: Vec<Vec<u8>>,
+    /// Some lines have no text beside their values: the line is the message then.
+    bare: bool,
     engine: Engine,
 }
 
@@ -70,6 +77,7 @@ pub struct LineParser {
 enum Engine {
     Plans(Vec<plan::Plan>),
     Json(json::Keys),
+    Logfmt(logfmt::Keys),
 }
 
 /// The values of a line: a request's if the format is one of requests, else a message's.
@@ -95,6 +103,7 @@ impl LineParser {
             Layout::Patterns(patterns) => {
                 Engine::Plans(patterns.iter().map(|p| plan::compile(p, projection)).collect())
             }
+            Layout::Logfmt { keys, required } => Engine::Logfmt(logfmt::Keys::new(keys, required)),
             Layout::Json { keys, required } => Engine::Json(json::Keys::new(keys, required, projection)),
         };
         let tail = match projection {
@@ -102,7 +111,18 @@ impl LineParser {
             Projection::Counts => &[],
         };
         let tail = tail.iter().map(|(key, field)| (format!(", {key}: ").into_bytes(), *field)).collect();
-        Self { class: definition.class, escape: definition.escape, tail, engine }
+        let bare = match &definition.layout {
+            Layout::Patterns(patterns) => patterns.iter().any(|p| !has_message(p)),
+            _ => false,
+        };
+        Self {
+            class: definition.class,
+            escape: definition.escape,
+            tail,
+            begins: definition.begins.iter().map(|b| b.as_bytes().to_vec()).collect(),
+            bare,
+            engine,
+        }
     }
 
     /// Whether its lines are requests.
@@ -142,6 +162,13 @@ impl LineParser {
                 }
             }
             Engine::Json(keys) => keys.run(line, fields, scratch)?,
+            Engine::Logfmt(keys) => keys.run(line, fields, &mut scratch.time).ok_or(Reject::Mismatch)?,
+        }
+        if !self.begins.is_empty() && !self.begins.iter().any(|b| fields.message.text.starts_with(b)) {
+            return Err(Reject::Mismatch);
+        }
+        if self.bare && fields.message.text.is_empty() {
+            fields.message.text = line;
         }
         if !self.tail.is_empty() {
             tail::read(&self.tail, &mut fields.message);
@@ -160,6 +187,14 @@ impl LineParser {
             if self.is_access() { Kind::Request(fields.request) } else { Kind::Message(fields.message) };
         Ok(Event { stamp: fields.stamp, escape: self.escape, kind })
     }
+}
+
+fn has_message(tokens: &[Token]) -> bool {
+    tokens.iter().any(|token| match token {
+        Token::Value { field, .. } => *field == Field::Message,
+        Token::Optional(inner) => has_message(inner),
+        Token::Literal(_) | Token::Space => false,
+    })
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::format::Class;
 use crate::input::End;
 use crate::inspect::Window;
 use crate::model::{Offset, Timestamp, Untrusted};
-use crate::survey::{Clock, Limits, Merge, RareKind, SiteSeries, Span, Tally, series};
+use crate::survey::{Clock, Limits, Merge, RareKind, SiteSeries, Span, Tally, WallZone, series};
 
 /// Rare lines that the timeline is made of, at most: the earliest of each kind and minute.
 const MAX_SIGHTINGS: usize = 5_000;
@@ -115,7 +115,8 @@ fn know<'a>(
         .filter_map(|((source, reading), twin)| reading.as_ref().ok().map(|r| (source, r, *twin)))
         .collect();
     let tallies: Vec<&Tally> = read.iter().map(|(_, r, _)| &r.tally).collect();
-    let zones = zones(&tallies, options.assume_zone.as_ref().map(clock));
+    let modified: Vec<Option<Timestamp>> = read.iter().map(|(source, ..)| source.modified).collect();
+    let zones = zones(&tallies, &modified, options.assume_zone.as_ref().map(|zone| clock(zone).zone));
     let members: Vec<Member<'_>> = read
         .iter()
         .zip(&zones)
@@ -416,10 +417,10 @@ fn span(tally: &Tally, zone: Zone) -> Span {
 
 /// IANA name, or the offset at the time of the log.
 fn clock_name(clock: Clock, at: Option<Timestamp>) -> String {
-    match clock {
-        Clock::Fixed(offset) => offset_name(offset),
-        Clock::Named(tz) => tz.name().to_owned(),
-        Clock::Machine => {
+    match clock.zone {
+        WallZone::Fixed(offset) => offset_name(offset),
+        WallZone::Named(tz) => tz.name().to_owned(),
+        WallZone::Machine => {
             let seconds = clock.offset_at(at.map_or(0, Timestamp::second));
             offset_name(Offset(i32::try_from(seconds).unwrap_or(0)))
         }

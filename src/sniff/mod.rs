@@ -81,6 +81,11 @@ impl Formats {
             .ids()
             .map(|id| (lines.iter().filter(|l| self.parse_as(id, l, &mut scratch).is_ok()).count(), id))
             .collect();
+        // a format that takes what is left is none as long as another has lines of the head
+        let is_fallback = |id| self.definition(id).is_some_and(Definition::is_fallback);
+        if scores.iter().any(|s| s.0 > 0 && !is_fallback(s.1)) {
+            scores.iter_mut().filter(|s| is_fallback(s.1)).for_each(|s| s.0 = 0);
+        }
         // ids are in the order of rank, which settles ties
         scores.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         let percent = |n: usize| u8::try_from(n * 100 / lines.len().max(1)).unwrap_or(100);

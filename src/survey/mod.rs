@@ -11,7 +11,7 @@ mod surveyor;
 mod tally;
 mod windows;
 
-pub use clock::Clock;
+pub use clock::{Clock, WallZone};
 pub use coarse::{Bucket, Coarse};
 pub use merge::Merge;
 pub use series::{SiteSeries, series};
