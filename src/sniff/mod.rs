@@ -68,6 +68,11 @@ impl Formats {
         self.entries.get(usize::from(id.0)).map(|e| &e.definition)
     }
 
+    /// The program that writes lines of a format which do not name it.
+    pub fn program(&self, id: FormatId) -> Option<&[u8]> {
+        self.definition(id)?.program.as_deref().map(str::as_bytes)
+    }
+
     fn ids(&self) -> impl Iterator<Item = FormatId> {
         (0..u16::try_from(self.entries.len()).unwrap_or(u16::MAX)).map(FormatId)
     }
