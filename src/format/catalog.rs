@@ -21,7 +21,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("syslog-5424", include_str!("definitions/syslog-5424.toml")),
     ("dpkg", include_str!("definitions/dpkg.toml")),
     ("apt-history", include_str!("definitions/apt-history.toml")),
-    ("mysql-error", include_str!("definitions/mysql-error.toml")),
+    ("short-date", include_str!("definitions/short-date.toml")),
     ("mysql-slow", include_str!("definitions/mysql-slow.toml")),
     ("postgresql", include_str!("definitions/postgresql.toml")),
     ("redis", include_str!("definitions/redis.toml")),

@@ -185,6 +185,9 @@ pub fn trim(line: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
+mod trees;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
