@@ -20,8 +20,12 @@ use crate::inspect::Window;
 use crate::model::{Offset, Timestamp, Untrusted};
 use crate::survey::{Clock, Limits, Merge, RareKind, SiteSeries, Span, Tally, WallZone, series};
 
-/// Rare lines that the timeline is made of, at most: the earliest of each kind and minute.
+/// Rare lines that the timeline is made of, at most: those near an incident, then the earliest.
 const MAX_SIGHTINGS: usize = 5_000;
+/// Seconds around the requests' time of which messages are told as well.
+const AROUND: i64 = 86_400;
+/// Seconds before an incident of which no message may be cut for those of other times.
+const NEAR: i64 = 2 * 3_600;
 /// Seconds before an incident from which on its messages are gathered.
 const PRELUDE: i64 = 60;
 /// Seconds of healthy traffic to compare with, at most.
@@ -61,19 +65,24 @@ pub(super) fn assemble(
     let counted: Vec<(&Tally, Zone)> =
         known.iter().filter(|k| k.counts()).map(|k| (&k.reading.tally, k.zone)).collect();
     let zone = options.display_zone.clone().unwrap_or_else(|| DisplayZone::Fixed(display_offset(&known)));
-    let (all, outside) = window::window(&counted);
+    // requests say what the time is about; a package that was installed years before does not
+    let edge = |k: &&Known<'_>| k.counts() && k.role == Some(Role::Edge);
+    let requested: Vec<(&Tally, Zone)> =
+        known.iter().filter(edge).map(|k| (&k.reading.tally, k.zone)).collect();
+    let (all, outside) = match window::window(&requested) {
+        (Some(all), outside) => (Some(all), outside),
+        (None, _) => window::window(&counted),
+    };
+    let told = all.map(|(first, last)| (first.plus_seconds(-AROUND), last.plus_seconds(AROUND)));
+    let told = range(options, &zone, told);
     let range = range(options, &zone, all);
-    let edges: Vec<_> = known
-        .iter()
-        .filter(|k| k.counts() && k.role == Some(Role::Edge))
-        .map(|k| (&k.reading.tally, k.zone.clock))
-        .collect();
+    let edges: Vec<_> = known.iter().filter(edge).map(|k| (&k.reading.tally, k.zone.clock)).collect();
     let seconds = range.map_or(0..0, |(from, to)| from.second()..to.second().saturating_add(1));
     let site = series(&edges, limits, seconds);
     let findings = find_errors(&site.series, 1, options.sensitivity);
 
     let windows: Vec<Window> = findings.incidents.iter().map(|f| closer_window(f, &site.series)).collect();
-    let rare = rare_lines(&known, range);
+    let rare = rare_lines(&known, told, &windows);
     let candidates = candidates(&known, &rare);
     let found = look(&candidates, &windows, tools, buffer, progress);
     let sightings = sightings(rare, &found);
@@ -243,7 +252,7 @@ struct Rare {
 }
 
 /// Known messages of all sources within the range, by time.
-fn rare_lines(known: &[Known<'_>], range: Option<(Timestamp, Timestamp)>) -> Vec<Rare> {
+fn rare_lines(known: &[Known<'_>], range: Option<(Timestamp, Timestamp)>, windows: &[Window]) -> Vec<Rare> {
     let Some((from, to)) = range else { return Vec::new() };
     let mut out = Vec::new();
     for k in known.iter().filter(|k| k.counts()) {
@@ -269,8 +278,12 @@ fn rare_lines(known: &[Known<'_>], range: Option<(Timestamp, Timestamp)>) -> Vec
             }
         }
     }
+    if out.len() > MAX_SIGHTINGS {
+        let near = |r: &Rare| windows.iter().any(|w| w.start.plus_seconds(-NEAR) <= r.time && r.time < w.end);
+        out.sort_by_cached_key(|r| (!near(r), r.time, r.kind, r.source, r.offset));
+        out.truncate(MAX_SIGHTINGS);
+    }
     out.sort_by_key(|r| (r.time, r.kind, r.source, r.offset));
-    out.truncate(MAX_SIGHTINGS);
     out
 }
 
