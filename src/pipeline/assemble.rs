@@ -7,7 +7,7 @@ use super::closer::{Candidate, Found, look};
 use super::duplicates::duplicates;
 use super::reading::Reading;
 use super::roles::{Member, roles};
-use super::zones::{Zone, commonest, zones};
+use super::zones::{self, Zone, commonest, zones};
 use super::{Options, Progress, Tools, clock, instant, nothing, offset_name, window};
 use crate::detect::{Caveat, Findings, Series, find_errors};
 use crate::discover::{AsideStatus, Discovery, Source};
@@ -18,6 +18,7 @@ use crate::format::Class;
 use crate::input::End;
 use crate::inspect::Window;
 use crate::model::{Offset, Timestamp, Untrusted};
+use crate::signature::RuleKind;
 use crate::survey::{Clock, Limits, Merge, RareKind, SiteSeries, Span, Tally, WallZone, series};
 
 /// Rare lines that the timeline is made of, at most: those near an incident, then the earliest.
@@ -123,9 +124,19 @@ fn know<'a>(
         .zip(twins)
         .filter_map(|((source, reading), twin)| reading.as_ref().ok().map(|r| (source, r, *twin)))
         .collect();
-    let tallies: Vec<&Tally> = read.iter().map(|(_, r, _)| &r.tally).collect();
-    let modified: Vec<Option<Timestamp>> = read.iter().map(|(source, ..)| source.modified).collect();
-    let zones = zones(&tallies, &modified, options.assume_zone.as_ref().map(|zone| clock(zone).zone));
+    let sources: Vec<zones::Member<'_>> = read
+        .iter()
+        .map(|(source, reading, _)| zones::Member {
+            tally: &reading.tally,
+            group: &source.group,
+            modified: source.modified,
+        })
+        .collect();
+    let is_symptom = |kind| match kind {
+        RareKind::Severe => true,
+        RareKind::Rule(id) => tools.rules.get(id).is_some_and(|rule| rule.kind == RuleKind::Symptom),
+    };
+    let zones = zones(&sources, &is_symptom, options.assume_zone.as_ref().map(|zone| clock(zone).zone));
     let members: Vec<Member<'_>> = read
         .iter()
         .zip(&zones)
