@@ -21,6 +21,8 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("syslog-5424", include_str!("definitions/syslog-5424.toml")),
     ("dpkg", include_str!("definitions/dpkg.toml")),
     ("apt-history", include_str!("definitions/apt-history.toml")),
+    ("apt-term", include_str!("definitions/apt-term.toml")),
+    ("dmesg", include_str!("definitions/dmesg.toml")),
     ("short-date", include_str!("definitions/short-date.toml")),
     ("mysql-slow", include_str!("definitions/mysql-slow.toml")),
     ("postgresql", include_str!("definitions/postgresql.toml")),

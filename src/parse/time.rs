@@ -219,8 +219,11 @@ fn short(text: &[u8]) -> Read {
     clock_time(text, rest, Some(2000 + year), month, day)
 }
 
-/// `0514 12:00:03.123456`, `20230514 12:00:03.123456`.
+/// `0514 12:00:03.123456`, `20230514 12:00:03.123456`, `230514 12:00:03.123456`.
 fn klog(text: &[u8]) -> Read {
+    if digits(text) == 6 {
+        return short(text);
+    }
     let year = if digits(text) == 8 { 1 } else { 0 };
     let (rest, year) = nom::multi::count(number(4), year).parse(text).ok()?;
     let (rest, (month, day)) = (number(2), number(2)).parse(rest).ok()?;
