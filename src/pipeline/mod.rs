@@ -157,3 +157,6 @@ pub fn formats() -> Vec<(String, String)> {
 fn nothing(why: &str) -> Error {
     Error::NothingToAnalyse(format!("nothing could be analysed: {why}"))
 }
+
+#[cfg(test)]
+mod tests;
