@@ -27,6 +27,9 @@ pub(super) struct Keys {
     required: Vec<Vec<usize>>,
 }
 
+/// Formats are compiled once or twice: the count stays small.
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
 /// The n-th key of the last line and its place: the next line has mostly the same.
 pub(super) type KeyCache = Vec<(Vec<u8>, Option<usize>)>;
 
@@ -52,8 +55,6 @@ impl Keys {
             .iter()
             .map(|group| group.iter().filter_map(|k| places.get(k.as_bytes()).copied()).collect())
             .collect();
-        // formats are compiled once: the count stays small
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed) % MAX_CACHES;
         Self { id, places, fields: keys.iter().map(|&(_, f)| f).collect(), required }
     }

@@ -98,13 +98,13 @@ pub(super) fn level_as(text: &[u8], notation: LevelNotation) -> Option<Level> {
 
 fn letter(letter: u8) -> Option<Level> {
     Some(match letter {
-        b'I' | b'i' => Level::Info,
+        // some write A for what is always logged
+        b'I' | b'i' | b'A' => Level::Info,
         b'W' | b'w' => Level::Warning,
         b'E' | b'e' => Level::Error,
         b'F' | b'f' | b'C' => Level::Critical,
         b'N' => Level::Notice,
         b'D' | b'd' | b'V' | b'T' => Level::Debug,
-        b'A' => Level::Info,
         _ => return None,
     })
 }

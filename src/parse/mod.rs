@@ -12,6 +12,7 @@ mod plan;
 mod tail;
 mod time;
 mod unescape;
+mod zone;
 
 pub use unescape::{unescape, unescape_into};
 
@@ -163,6 +164,10 @@ impl LineParser {
             }
             Engine::Json(keys) => keys.run(line, fields, scratch)?,
             Engine::Logfmt(keys) => keys.run(line, fields, &mut scratch.time).ok_or(Reject::Mismatch)?,
+        }
+        // what follows is about messages
+        if self.is_access() {
+            return Ok(());
         }
         if !self.begins.is_empty() && !self.begins.iter().any(|b| fields.message.text.starts_with(b)) {
             return Err(Reject::Mismatch);

@@ -5,7 +5,7 @@ use memchr::memchr2;
 use super::find::{byte as find_byte, digits, starts_with};
 use super::level::{level, level_as};
 use super::number::{scaled, two, whole};
-use super::{Fields, Projection, time};
+use super::{Fields, Projection, time, zone};
 use crate::format::{Field, LevelNotation, TimeNotation, Token};
 use crate::model::Status;
 
@@ -126,8 +126,7 @@ fn until(field: Field, quoted: bool, next: Option<&Token>) -> Until {
             [one] => Until::Byte(*one),
             more => Until::Literal(more.into()),
         },
-        (_, Some(Token::Space)) => Until::Blank,
-        (Field::Word, _) => Until::Blank,
+        (_, Some(Token::Space)) | (Field::Word, _) => Until::Blank,
         (_, None | Some(Token::Value { .. } | Token::Optional(_))) => Until::LineEnd,
     }
 }
@@ -315,7 +314,7 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>) -
                 return None;
             }
             if let Some(stamp) = &mut fields.stamp {
-                time::abbreviated(value, stamp);
+                zone::abbreviated(value, stamp);
             }
         }
         Field::Component => {

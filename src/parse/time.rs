@@ -224,7 +224,7 @@ fn klog(text: &[u8]) -> Read {
     if digits(text) == 6 {
         return short(text);
     }
-    let year = if digits(text) == 8 { 1 } else { 0 };
+    let year = usize::from(digits(text) == 8);
     let (rest, year) = nom::multi::count(number(4), year).parse(text).ok()?;
     let (rest, (month, day)) = (number(2), number(2)).parse(rest).ok()?;
     clock_time(text, rest, year.first().copied(), month, day)
@@ -314,44 +314,6 @@ fn offset(text: &[u8]) -> Option<(Option<i32>, usize)> {
     Some((Some(sign * seconds), space + n))
 }
 
-/// Abbreviations of zones that mean one offset, in hours; BST, CST, IST and others mean several.
-const ABBREVIATIONS: &[(&[u8], i32)] = &[
-    (b"WET", 0),
-    (b"WEST", 1),
-    (b"CET", 1),
-    (b"CEST", 2),
-    (b"EET", 2),
-    (b"EEST", 3),
-    (b"MSK", 3),
-    (b"WAT", 1),
-    (b"SAST", 2),
-    (b"EAT", 3),
-    (b"HKT", 8),
-    (b"JST", 9),
-    (b"KST", 9),
-    (b"AEST", 10),
-    (b"AEDT", 11),
-    (b"NZST", 12),
-    (b"NZDT", 13),
-    (b"EST", -5),
-    (b"EDT", -4),
-    (b"CDT", -5),
-    (b"MST", -7),
-    (b"MDT", -6),
-    (b"PST", -8),
-    (b"PDT", -7),
-];
-
-/// Gives a stamp without an offset the one that an abbreviation behind it means, if it means one.
-pub(super) fn abbreviated(name: &[u8], written: &mut Stamp) {
-    let known = ABBREVIATIONS.iter().find(|(abbreviation, _)| *abbreviation == name);
-    if let (Some((_, hours)), None) = (known, written.offset)
-        && let Some(zoned) = stamp(written.at.micros(), Some(hours * 3_600))
-    {
-        *written = zoned;
-    }
-}
-
 type Minute = (i32, u32, u32, u32, u32);
 
 fn minute_of(grammar: fn(&[u8]) -> IResult<&[u8], Minute>, prefix: &[u8]) -> Option<i64> {
@@ -368,7 +330,7 @@ fn number<'a>(width: usize) -> impl Parser<&'a [u8], Output = u32, Error = nom::
     map_opt(take(width), |d: &[u8]| whole(d).and_then(|n| u32::try_from(n).ok()))
 }
 
-/// Two digits, or a space and one: MariaDB pads its hours so.
+/// Two digits, or a space and one: `MariaDB` pads its hours so.
 fn padded(text: &[u8]) -> IResult<&[u8], u32> {
     alt((number(2), preceded(tag(&b" "[..]), number(1)))).parse(text)
 }

@@ -143,9 +143,12 @@ impl<'a> Writer<'a> {
     fn one(&mut self, line: &[u8]) -> std::io::Result<()> {
         self.line = self.line.saturating_add(1);
         match self.tools.formats.parse(self.order, line, &mut self.scratch) {
-            Ok((format, event)) => {
+            Ok((format, mut event)) => {
                 self.flush()?;
                 let Some(definition) = self.tools.formats.definition(format) else { return Ok(()) };
+                if let Kind::Message(message) = &mut event.kind {
+                    message.component = message.component.or_else(|| self.tools.formats.program(format));
+                }
                 let record = Record::new(&event, &definition.name, self.name, self.line, &|stamp| {
                     (self.zone.resolve(stamp), self.zone.offset_at(stamp.at.second()))
                 });

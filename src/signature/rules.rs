@@ -81,8 +81,8 @@ pub struct Rules {
 impl Rule {
     /// What its literals leave open.
     fn fits(&self, message: &[u8], component: Option<&[u8]>) -> bool {
-        let named = |c: &&[u8]| self.component.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(c));
-        if !self.component.is_empty() && component.as_ref().filter(|c| named(c)).is_none() {
+        let named = |c: &[u8]| self.component.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(c));
+        if !self.component.is_empty() && !component.is_some_and(named) {
             return false;
         }
         let first = self.literals.first().map_or(&b""[..], String::as_bytes);
