@@ -12,7 +12,7 @@ use crate::format::Field;
 const MAX_DEPTH: usize = 128;
 /// More keys than this are looked up anew each time.
 const MAX_CACHED_KEYS: usize = 256;
-/// Definitions with a cache of their own; more share.
+/// Definitions with a cache of their own; more take turns.
 const MAX_CACHES: usize = 64;
 
 /// What to pick.
@@ -55,7 +55,7 @@ impl Keys {
             .iter()
             .map(|group| group.iter().filter_map(|k| places.get(k.as_bytes()).copied()).collect())
             .collect();
-        let id = NEXT.fetch_add(1, Ordering::Relaxed) % MAX_CACHES;
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
         Self { id, places, fields: keys.iter().map(|&(_, f)| f).collect(), required }
     }
 
@@ -66,10 +66,15 @@ impl Keys {
         captures: &mut Fields<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Reject> {
-        if scratch.keys.len() <= self.id {
-            scratch.keys.resize_with(self.id.saturating_add(1), KeyCache::default);
+        let turn = self.id % MAX_CACHES;
+        if scratch.keys.len() <= turn {
+            scratch.keys.resize_with(turn.saturating_add(1), Default::default);
         }
-        let Some(cache) = scratch.keys.get_mut(self.id) else { return Err(Reject::Mismatch) };
+        let Some((owner, cache)) = scratch.keys.get_mut(turn) else { return Err(Reject::Mismatch) };
+        if *owner != self.id {
+            *owner = self.id;
+            cache.clear();
+        }
         let mut walk =
             Walk { line, at: 0, path: Vec::new(), nth: 0, seen: 0, cache, time: &mut scratch.time };
         walk.blanks();

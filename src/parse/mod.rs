@@ -33,7 +33,7 @@ pub enum Reject {
 pub struct Scratch {
     time: time::Cache,
     /// A cache for each definition: two formats that are tried by turns would undo each other's.
-    keys: Vec<json::KeyCache>,
+    keys: Vec<(usize, json::KeyCache)>,
 }
 
 /// Which values a pass asks for; the others are passed over.
