@@ -49,14 +49,14 @@ pub(super) fn assemble(
     options: &Options,
     tools: &Tools,
     discovery: &Discovery,
-    readings: Vec<std::result::Result<Reading, io::Error>>,
+    readings: &[std::result::Result<Reading, io::Error>],
     limits: Limits,
     buffer: usize,
     progress: &dyn Progress,
 ) -> Result<Report> {
-    let twins = duplicates(&discovery.sources, &readings, buffer);
-    let known = know(options, tools, discovery, &readings, &twins);
-    refuse_nothing(discovery, &readings, &known)?;
+    let twins = duplicates(&discovery.sources, readings, buffer);
+    let known = know(options, tools, discovery, readings, &twins);
+    refuse_nothing(discovery, readings, &known)?;
 
     let counted: Vec<(&Tally, Zone)> =
         known.iter().filter(|k| k.counts()).map(|k| (&k.reading.tally, k.zone)).collect();
@@ -85,7 +85,7 @@ pub(super) fn assemble(
         rules: &tools.rules,
     };
     let (incidents, timeline) = explain(&case);
-    let inputs = inputs(tools, discovery, &readings, &known);
+    let inputs = inputs(tools, discovery, readings, &known);
     Ok(Report {
         zone,
         window: range,
@@ -253,15 +253,15 @@ fn rare_lines(known: &[Known<'_>], range: Option<(Timestamp, Timestamp)>) -> Vec
                     continue;
                 }
                 out.extend(lines.iter().filter_map(|(_, rare)| {
-                    let (wall, offset, level, text) = rare.first.as_ref()?;
-                    let time = if naive { k.zone.clock.instant(*wall) } else { *wall };
+                    let first = rare.first.as_ref()?;
+                    let time = if naive { k.zone.clock.instant(first.at) } else { first.at };
                     (from <= time && time <= to).then(|| Rare {
                         time,
                         source: k.source.id.0,
-                        offset: *offset,
+                        offset: first.offset,
                         kind,
-                        level: *level,
-                        text: Untrusted::new(text),
+                        level: first.level,
+                        text: Untrusted::new(&first.text),
                         count: rare.count,
                     })
                 }));
