@@ -172,8 +172,7 @@ impl<'a> Inspector<'a> {
             if inside {
                 self.inside(closeup, time, offset, line, request, affected);
             } else {
-                closeup.outside.requests += 1;
-                closeup.outside.affected += u64::from(affected);
+                *closeup.statuses_outside.entry(request.status.map_or(0, Status::code)).or_default() += 1;
                 if let (Some(latency), false) = (request.latency_us, affected) {
                     closeup.latency_outside.record(latency);
                 }

@@ -23,7 +23,7 @@ use crate::survey::{Clock, Limits, Merge, RareKind, SiteSeries, Span, Tally, ser
 /// Rare lines that the timeline is made of, at most: the earliest of each kind and minute.
 const MAX_SIGHTINGS: usize = 5_000;
 /// Seconds before an incident from which on its messages are gathered.
-const PRELUDE: i64 = 60;
+const PRELUDE: i64 = 15;
 /// Seconds of healthy traffic to compare with, at most.
 const COMPARE: i64 = 3_600;
 /// Requests to compare with, about: more make no share more certain than it needs to be.
