@@ -63,7 +63,7 @@ fn secret(rest: &[u8], before: &[u8]) -> Option<(usize, usize)> {
         b'b' | b'B' if starts_word => credential(rest),
         b'e' if starts_word && rest.starts_with(b"eyJ") => {
             let n = length(rest, |b| is_word(b) || b == b'.' || b == b'=');
-            let dots = rest.get(..n)?.iter().filter(|&&b| b == b'.').count();
+            let dots = memchr::memchr_iter(b'.', rest.get(..n)?).count();
             (dots >= 2 && n > 20).then_some((0, n))
         }
         b'/' => userinfo(rest).or_else(|| {
