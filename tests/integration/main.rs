@@ -15,7 +15,10 @@
 
 mod cli;
 mod determinism;
+mod hostile;
 mod imports;
+mod incidents;
+mod records;
 mod samples;
 mod schema;
 mod site;
