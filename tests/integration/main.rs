@@ -15,6 +15,7 @@
 
 mod cli;
 mod determinism;
+mod fuzz;
 mod hostile;
 mod imports;
 mod incidents;
