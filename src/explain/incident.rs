@@ -21,8 +21,6 @@ pub(super) fn incident(case: &Case<'_>, finding: &Finding, closeup: &Closeup) ->
     let scope = scope::scope(finding, closeup);
     let suspects = suspects::suspects(case, start.at);
     let seconds = end.at.micros().saturating_sub(start.at.micros()) as f64 / crate::model::MICROS as f64;
-    let mut statuses = closeup.statuses.clone();
-    statuses.retain(|status, _| (500..600).contains(status));
     Incident {
         id: id(start.at, finding.signal, scope.first().map(|s| s.value.raw())),
         signal: finding.signal,
@@ -33,7 +31,7 @@ pub(super) fn incident(case: &Case<'_>, finding: &Finding, closeup: &Closeup) ->
         change_to_recovery_seconds: suspects::trigger(&suspects)
             .map(|s| end.at.micros().saturating_sub(s.time.micros()) as f64 / crate::model::MICROS as f64),
         phases: phases(case, finding, start.at, end.at),
-        statuses,
+        statuses: impact::statuses(closeup),
         impact,
         baseline,
         during,

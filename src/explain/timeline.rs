@@ -31,7 +31,7 @@ pub(super) fn timeline(case: &Case<'_>, incidents: &[Incident], alone: &[Finding
     rows.extend(case.findings.blips.iter().map(|f| blip(f, EntryKind::Blip)));
     rows.extend(alone.iter().map(|f| blip(f, EntryKind::Note)));
     rows.extend(changes(case));
-    rows.sort_by(|a, b| (a.time, a.kind, a.location).cmp(&(b.time, b.kind, b.location)));
+    rows.sort_by_key(|a| (a.time, a.kind, a.location));
     if rows.len() > MOST {
         // what is about an incident stays
         let mut spare = rows.len() - MOST;

@@ -195,8 +195,8 @@ pub struct Closeup {
     pub latency: Histogram,
     /// Latencies in the comparison window.
     pub latency_outside: Histogram,
-    /// Users' requests in the comparison window.
-    pub outside: Part,
+    /// Users' requests in the comparison window, by status.
+    pub statuses_outside: BTreeMap<u16, u64>,
     /// Where it hurt.
     pub dimensions: Dimensions,
     /// Rare lines in and just before the window.
@@ -213,7 +213,7 @@ impl Merge for Closeup {
         self.anonymous.absorb(other.anonymous);
         self.latency.absorb(other.latency);
         self.latency_outside.absorb(other.latency_outside);
-        self.outside.absorb(other.outside);
+        self.statuses_outside.absorb(other.statuses_outside);
         self.dimensions.absorb(other.dimensions);
         self.messages.absorb(other.messages);
     }

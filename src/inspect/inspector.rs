@@ -31,6 +31,7 @@ pub struct Inspector<'a> {
     /// Offsets whose line number is asked for, ascending, and the answers.
     wanted: &'a [u64],
     numbers: Vec<(u64, u64)>,
+    plain: Vec<u8>,
     value: Vec<u8>,
 }
 
@@ -81,6 +82,7 @@ impl<'a> Inspector<'a> {
             number: visit.lines_before,
             wanted: subject.wanted,
             numbers: Vec::new(),
+            plain: Vec::new(),
             value: Vec::new(),
         }
     }
@@ -170,8 +172,7 @@ impl<'a> Inspector<'a> {
             if inside {
                 self.inside(closeup, time, offset, line, request, affected);
             } else {
-                closeup.outside.requests += 1;
-                closeup.outside.affected += u64::from(affected);
+                *closeup.statuses_outside.entry(request.status.map_or(0, Status::code)).or_default() += 1;
                 if let (Some(latency), false) = (request.latency_us, affected) {
                     closeup.latency_outside.record(latency);
                 }
@@ -216,9 +217,9 @@ impl<'a> Inspector<'a> {
     ) {
         let path = request.path.map(|p| {
             self.value.clear();
-            let mut plain = Vec::new();
-            unescape_into(p, event.escape, &mut plain);
-            normalise(&plain, &mut self.value);
+            self.plain.clear();
+            unescape_into(p, event.escape, &mut self.plain);
+            normalise(&self.plain, &mut self.value);
             self.value.as_slice()
         });
         let values = [

@@ -4,27 +4,28 @@
 const NEAR: usize = 16;
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
+const ONES_16: u128 = 0x0101_0101_0101_0101_0101_0101_0101_0101;
+const HIGHS_16: u128 = 0x8080_8080_8080_8080_8080_8080_8080_8080;
 
 /// Where `byte` first stands.
 #[inline]
 pub(super) fn byte(text: &[u8], byte: u8) -> Option<usize> {
-    let pattern = ONES.wrapping_mul(u64::from(byte));
     let Some(near) = text.first_chunk::<NEAR>() else {
-        return short(text, byte, pattern);
+        return short(text, byte);
     };
-    let (low, high) = near.split_at(8);
-    if let Some(at) = low.first_chunk().and_then(|word| in_word(*word, pattern)) {
-        return Some(at);
+    // both halves at once: which of the two it is in is a coin toss, and a wrong guess costs more than the work
+    let x = u128::from_le_bytes(*near) ^ (ONES_16 * u128::from(byte));
+    let hits = x.wrapping_sub(ONES_16) & !x & HIGHS_16;
+    if hits != 0 {
+        return usize::try_from(hits.trailing_zeros() / 8).ok();
     }
-    if let Some(at) = high.first_chunk().and_then(|word| in_word(*word, pattern)) {
-        return Some(at + 8);
-    }
-    memchr::memchr(byte, text.get(NEAR..)?).map(|n| n + NEAR)
+    far(text, byte)
 }
 
 /// Where `byte` first stands in fewer than sixteen bytes: two words that overlap, or one by one.
 #[inline]
-fn short(text: &[u8], byte: u8, pattern: u64) -> Option<usize> {
+fn short(text: &[u8], byte: u8) -> Option<usize> {
+    let pattern = ONES * u64::from(byte);
     match (text.first_chunk(), text.last_chunk()) {
         (Some(first), Some(last)) => {
             in_word(*first, pattern).or_else(|| in_word(*last, pattern).map(|at| at + text.len() - 8))
@@ -41,6 +42,24 @@ fn in_word(word: [u8; 8], pattern: u64) -> Option<usize> {
     if hits == 0 { None } else { usize::try_from(hits.trailing_zeros() / 8).ok() }
 }
 
+/// How many leading bytes are digits.
+#[inline]
+pub(super) fn digits(text: &[u8]) -> usize {
+    if let Some(word) = text.first_chunk::<8>() {
+        // digits become 0–9; adding 118 sets the high bit of all that is more
+        let x = u64::from_le_bytes(*word) ^ (ONES * 0x30);
+        let others = (((x & !HIGHS) + ONES * 118) | x) & HIGHS;
+        if others != 0 {
+            return usize::try_from(others.trailing_zeros() / 8).unwrap_or(0);
+        }
+    }
+    text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len())
+}
+
+fn far(text: &[u8], byte: u8) -> Option<usize> {
+    memchr::memchr(byte, text.get(NEAR..)?).map(|n| n + NEAR)
+}
+
 /// Whether `text` begins with a literal, which is short nearly always.
 #[inline]
 pub(super) fn starts_with(text: &[u8], literal: &[u8]) -> bool {
@@ -48,7 +67,7 @@ pub(super) fn starts_with(text: &[u8], literal: &[u8]) -> bool {
         [] => true,
         [a] => matches!(*text, [x, ..] if x == a),
         [a, b] => matches!(*text, [x, y, ..] if x == a && y == b),
-        [a, b, c] => matches!(*text, [x, y, z, ..] if x == a && y == b && z == c),
+        [_, _, _] => text.first_chunk::<3>().is_some_and(|head| head == literal),
         _ => text.starts_with(literal),
     }
 }
@@ -61,6 +80,11 @@ mod tests {
         #[test]
         fn a_byte_is_found_where_memchr_finds_it(text in prop::collection::vec(0u8..4, 0..60), wanted in 0u8..5) {
             prop_assert_eq!(super::byte(&text, wanted), memchr::memchr(wanted, &text));
+        }
+
+        #[test]
+        fn digits_are_counted(text in prop::collection::vec(prop_oneof![3 => b'0'..=b'9', 1 => prop::num::u8::ANY], 0..20)) {
+            prop_assert_eq!(super::digits(&text), text.iter().take_while(|b| b.is_ascii_digit()).count());
         }
 
         #[test]

@@ -1,5 +1,7 @@
 //! Numbers as logs write them, without floating point on the hot path.
 
+use super::find::digits;
+
 /// A whole number of at most 19 digits, all of `text`.
 pub(super) fn whole(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 19 {
@@ -14,11 +16,6 @@ pub(super) fn whole(text: &[u8]) -> Option<u64> {
         value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
     }
     Some(value)
-}
-
-/// How many leading bytes are digits.
-pub(super) fn digits(text: &[u8]) -> usize {
-    text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len())
 }
 
 /// Two digits as a number.
@@ -52,7 +49,7 @@ pub(super) fn scaled(text: &[u8], unit: u32) -> Option<u64> {
                 clippy::cast_sign_loss,
                 reason = "checked to lie inside"
             )]
-            (scaled >= 0.0 && scaled < 1e18).then_some(scaled as u64)
+            (0.0..1e18).contains(&scaled).then_some(scaled as u64)
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use memchr::memchr2;
 
-use super::find::{byte as find_byte, starts_with};
-use super::number::{digits, scaled, two, whole};
+use super::find::{byte as find_byte, digits, starts_with};
+use super::number::{scaled, two, whole};
 use super::{Fields, Projection, time};
 use crate::format::{Field, TimeNotation, Token};
 use crate::model::{Level, Status};
@@ -98,7 +98,10 @@ fn value(
 ) -> Step {
     match field {
         Field::Time(notation) => return Step::Time { notation, then },
-        Field::Status | Field::Bytes | Field::Pid | Field::Number => return Step::Number { field, then },
+        Field::Status | Field::Bytes | Field::Pid | Field::Number => {
+            let field = if projection.wants(field) { field } else { Field::Number };
+            return Step::Number { field, then };
+        }
         _ => {}
     }
     let until = until(field, quoted, next);
@@ -250,7 +253,10 @@ fn take_number<'a>(field: Field, rest: &'a [u8], fields: &mut Fields<'a>) -> Opt
         return Some(after);
     }
     let n = digits(rest);
-    let (number, after) = rest.split_at_checked(n)?;
+    let (number, after) = rest.split_at_checked(n).filter(|_| n > 0)?;
+    if field == Field::Number {
+        return Some(after);
+    }
     let number = whole(number)?;
     match field {
         Field::Status => fields.request.status = Status::new(u16::try_from(number).ok()?),
@@ -327,7 +333,7 @@ fn first_of_list(value: &[u8]) -> &[u8] {
     value.split(|b| matches!(b, b',' | b' ')).next().unwrap_or(value)
 }
 
-/// No method is longer (WebDAV's `VERSION-CONTROL` has 15 letters).
+/// No method is longer (`WebDAV`'s `VERSION-CONTROL` has 15 letters).
 const MAX_METHOD: usize = 24;
 
 /// `GET /path HTTP/1.1` into its parts. A request line that is no HTTP keeps neither method nor path.

@@ -7,7 +7,8 @@ use nom::character::complete::{one_of, satisfy};
 use nom::combinator::{map_opt, opt, value};
 use nom::{IResult, Parser};
 
-use super::number::{digits, scaled, two, whole};
+use super::find::digits;
+use super::number::{scaled, two, whole};
 use crate::format::TimeNotation;
 use crate::model::{MICROS, Offset, Stamp, Timestamp};
 
@@ -31,6 +32,22 @@ impl Default for Cache {
     }
 }
 
+impl Cache {
+    #[cold]
+    fn clf_minute(&mut self, prefix: &[u8; PREFIX]) -> Option<()> {
+        self.minute = minute_of(clf_prefix, prefix)?;
+        self.prefix = *prefix;
+        Some(())
+    }
+
+    #[cold]
+    fn clf_zone(&mut self, zone: [u8; 6]) -> Option<()> {
+        self.offset = offset(zone.strip_prefix(b" ")?).filter(|(_, n)| *n == 5)?.0?;
+        self.zone = zone;
+        Some(())
+    }
+}
+
 /// Long enough for each notation up to its minutes.
 const PREFIX: usize = 17;
 
@@ -38,6 +55,7 @@ const PREFIX: usize = 17;
 type Read = Option<(Stamp, usize)>;
 
 /// Reads a time at the beginning of `text`.
+#[inline]
 pub(super) fn read(text: &[u8], notation: TimeNotation, cache: &mut Cache) -> Read {
     match notation {
         TimeNotation::Clf => clf(text, cache),
@@ -70,23 +88,23 @@ fn any(text: &[u8], cache: &mut Cache) -> Read {
 }
 
 /// A stamp from microseconds of wall clock and the offset they were read at.
+#[inline]
 fn stamp(wall_micros: i64, offset: Option<i32>) -> Option<Stamp> {
     let shift = i64::from(offset.unwrap_or(0)).checked_mul(MICROS)?;
     Some(Stamp { at: Timestamp::from_micros(wall_micros.checked_sub(shift)?), offset: offset.map(Offset) })
 }
 
 /// `14/May/2023:12:00:03 +0100`
+#[inline]
 fn clf(text: &[u8], cache: &mut Cache) -> Read {
     let head: &[u8; 26] = text.first_chunk()?;
     let prefix: &[u8; PREFIX] = head.first_chunk()?;
     let zone: &[u8; 6] = head.last_chunk()?;
     if prefix != &cache.prefix {
-        cache.minute = minute_of(clf_prefix, prefix)?;
-        cache.prefix = *prefix;
+        cache.clf_minute(prefix)?;
     }
     if zone != &cache.zone {
-        cache.offset = offset(zone.strip_prefix(b" ")?).filter(|(_, n)| *n == 5)?.0?;
-        cache.zone = *zone;
+        cache.clf_zone(*zone)?;
     }
     let &[.., b':', tens, ones, _, _, _, _, _, _] = head else { return None };
     let wall = (cache.minute + second(tens, ones)?) * MICROS;

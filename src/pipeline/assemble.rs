@@ -23,9 +23,11 @@ use crate::survey::{Clock, Limits, Merge, RareKind, SiteSeries, Span, Tally, ser
 /// Rare lines that the timeline is made of, at most: the earliest of each kind and minute.
 const MAX_SIGHTINGS: usize = 5_000;
 /// Seconds before an incident from which on its messages are gathered.
-const PRELUDE: i64 = 60;
+const PRELUDE: i64 = 15;
 /// Seconds of healthy traffic to compare with, at most.
-const COMPARE: i64 = 1_800;
+const COMPARE: i64 = 3_600;
+/// Requests to compare with, about: more make no share more certain than it needs to be.
+const COMPARE_REQUESTS: f64 = 20_000.0;
 
 /// A source with all that is known of it.
 struct Known<'a> {
@@ -47,14 +49,14 @@ pub(super) fn assemble(
     options: &Options,
     tools: &Tools,
     discovery: &Discovery,
-    readings: Vec<std::result::Result<Reading, io::Error>>,
+    readings: &[std::result::Result<Reading, io::Error>],
     limits: Limits,
     buffer: usize,
     progress: &dyn Progress,
 ) -> Result<Report> {
-    let twins = duplicates(&discovery.sources, &readings, buffer);
-    let known = know(options, tools, discovery, &readings, &twins);
-    refuse_nothing(discovery, &readings, &known)?;
+    let twins = duplicates(&discovery.sources, readings, buffer);
+    let known = know(options, tools, discovery, readings, &twins);
+    refuse_nothing(discovery, readings, &known)?;
 
     let counted: Vec<(&Tally, Zone)> =
         known.iter().filter(|k| k.counts()).map(|k| (&k.reading.tally, k.zone)).collect();
@@ -83,7 +85,7 @@ pub(super) fn assemble(
         rules: &tools.rules,
     };
     let (incidents, timeline) = explain(&case);
-    let inputs = inputs(tools, discovery, &readings, &known);
+    let inputs = inputs(tools, discovery, readings, &known);
     Ok(Report {
         zone,
         window: range,
@@ -205,16 +207,19 @@ fn range(
     (since <= until).then_some((since, until))
 }
 
-/// The window of a finding, and up to half an hour of health before it to compare with (after it where there is none).
+/// The window of a finding, and health before it, up to an hour, to compare with (after it where there is none).
 fn closer_window(finding: &crate::detect::Finding, series: &Series) -> Window {
     let width = i64::from(series.slot_seconds.max(1));
     let at = Timestamp::from_seconds;
+    let enough = COMPARE_REQUESTS / finding.baseline.requests_per_second.max(1e-9);
+    #[allow(clippy::cast_possible_truncation, reason = "clamped to the range of COMPARE")]
+    let most = enough.clamp(60.0, COMPARE as f64) as i64;
     let compare = finding.baseline.window.map(|(from, to)| {
         let before = to.min(finding.start.second.saturating_sub(1));
         if before > from {
-            (at(from.max(before.saturating_sub(COMPARE))), at(before.saturating_add(1)))
+            (at(from.max(before.saturating_sub(most))), at(before.saturating_add(1)))
         } else {
-            (at(from), at(to.min(from.saturating_add(COMPARE)).saturating_add(1)))
+            (at(from), at(to.min(from.saturating_add(most)).saturating_add(1)))
         }
     });
     Window {
@@ -248,15 +253,15 @@ fn rare_lines(known: &[Known<'_>], range: Option<(Timestamp, Timestamp)>) -> Vec
                     continue;
                 }
                 out.extend(lines.iter().filter_map(|(_, rare)| {
-                    let (wall, offset, level, text) = rare.first.as_ref()?;
-                    let time = if naive { k.zone.clock.instant(*wall) } else { *wall };
+                    let first = rare.first.as_ref()?;
+                    let time = if naive { k.zone.clock.instant(first.at) } else { first.at };
                     (from <= time && time <= to).then(|| Rare {
                         time,
                         source: k.source.id.0,
-                        offset: *offset,
+                        offset: first.offset,
                         kind,
-                        level: *level,
-                        text: Untrusted::new(text),
+                        level: first.level,
+                        text: Untrusted::new(&first.text),
                         count: rare.count,
                     })
                 }));

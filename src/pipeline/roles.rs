@@ -89,7 +89,7 @@ mod tests {
         (0..20_000usize)
             .map(|i| {
                 let id = (i * 7919 + seed * 104_729) % 5_003;
-                let path = if id % 3 == 0 { "/".to_owned() } else { format!("/p/{}", id % 400) };
+                let path = if id.is_multiple_of(3) { "/".to_owned() } else { format!("/p/{}", id % 400) };
                 (i64::try_from(i).unwrap() / 3, path)
             })
             .collect()
