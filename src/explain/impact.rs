@@ -37,10 +37,7 @@ fn gave_up(closeup: &Closeup) -> Option<u64> {
 
 /// Users' requests in the window without those of scanners.
 pub(super) fn users(closeup: &Closeup) -> Part {
-    let all = Part {
-        requests: closeup.statuses.values().sum(),
-        affected: statuses(closeup).values().sum(),
-    };
+    let all = Part { requests: closeup.statuses.values().sum(), affected: statuses(closeup).values().sum() };
     let scanned = scanners(closeup);
     Part {
         requests: all.requests.saturating_sub(scanned.requests),

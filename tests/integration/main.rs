@@ -14,7 +14,9 @@
 )]
 
 mod cli;
+mod corpora;
 mod determinism;
+mod docs;
 mod fuzz;
 mod hostile;
 mod imports;
