@@ -256,18 +256,20 @@ fn a_signal_ends_it_soon_even_on_an_endless_input() {
 
 #[test]
 fn nothing_is_said_beside_the_report_when_piped() {
+    let logs = Logs::with("access.log", outage());
     for format in ["text", "markdown", "json"] {
-        let ended = run(["-f", format, SAMPLE]);
+        let ended = logs.run(&["-f", format]);
         assert_eq!(ended.stderr, "");
         assert!(!ended.stdout.contains(&0x1b), "{format} without colour");
-        assert!(ended.text().contains("500 Internal Server Error"));
+        assert!(ended.text().contains("502 Bad Gateway"));
     }
 }
 
 #[test]
 fn colour_comes_when_asked_for() {
-    assert!(run(["--color", "always", SAMPLE]).stdout.contains(&0x1b));
-    assert!(!run(["--color", "always", "-f", "json", SAMPLE]).stdout.contains(&0x1b));
+    let logs = Logs::with("access.log", outage());
+    assert!(logs.run(&["--color", "always"]).stdout.contains(&0x1b));
+    assert!(!logs.run(&["--color", "always", "-f", "json"]).stdout.contains(&0x1b));
 }
 
 #[test]

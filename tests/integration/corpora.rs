@@ -161,7 +161,11 @@ fn same(field: &str, found: &Value, expected: &Value) -> bool {
             let (found, expected) = (text(found), text(expected));
             found == expected || found.split('?').next() == Some(&expected)
         }
-        "level" => text(found)[..2].eq_ignore_ascii_case(text(expected).get(..2).unwrap_or("")),
+        // syslog's eight levels know no finer than debug
+        "level" if text(expected).starts_with("trace") => found == "debug",
+        "level" => {
+            text(found).get(..2).map(str::to_lowercase) == text(expected).get(..2).map(str::to_lowercase)
+        }
         _ => text(found) == text(expected),
     }
 }

@@ -53,7 +53,6 @@ fn simple_commands(line: &str) -> Vec<Vec<String>> {
     for c in line.chars().chain([' ']) {
         match (quote, c) {
             (Some(q), c) if q == c => quote = None,
-            (Some(_), c) => word.get_or_insert_default().push(c),
             (None, '\'' | '"') => {
                 quote = Some(c);
                 word.get_or_insert_default();
@@ -63,6 +62,8 @@ fn simple_commands(line: &str) -> Vec<Vec<String>> {
                 if let Some(done) = word.take() {
                     if std::mem::take(&mut redirected) {
                         // where to or from: no argument
+                    } else if c == '>' && done.bytes().all(|b| b.is_ascii_digit()) {
+                        // which descriptor
                     } else if let Some(command) = commands.last_mut() {
                         command.push(done);
                     }
@@ -73,7 +74,7 @@ fn simple_commands(line: &str) -> Vec<Vec<String>> {
                     _ => {}
                 }
             }
-            (None, c) => word.get_or_insert_default().push(c),
+            (_, c) => word.get_or_insert_default().push(c),
         }
     }
     commands.retain(|command| !command.is_empty());
@@ -108,7 +109,7 @@ fn paths_of_the_project_in_the_readme_exist() {
 fn commands_are_found_in_documents() {
     let found = commands(
         "text logtopsy --no\n```console\n$ cargo run --release -- sample-logs/web-01 # all of it\nCRITICAL ...\n\
-         $ ssh web-01 cat /var/log/x.log | logtopsy --since '-3 h' - > out.txt\n```\n```rust\nlogtopsy --no\n```\n\
+         $ ssh web-01 cat /var/log/x.log | logtopsy --since '-3 h' - > out.txt 2>/dev/null\n```\n```rust\nlogtopsy --no\n```\n\
          ```sh\nlogtopsy --format json \\\n  /var/log && logtopsy schema\n```\n",
     );
     let expected: [&[&str]; 4] =

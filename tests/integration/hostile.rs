@@ -53,7 +53,7 @@ fn nuls_around_and_between_lines() {
 
 #[test]
 fn a_file_of_nuls_is_no_log() {
-    let logs = Logs::with("access.log", [0; 100_000]);
+    let logs = Logs::with("access.log", vec![0; 100_000]);
     logs.add("other.log", request(START, "curl"));
     let json = logs.report();
     assert_ne!(input(&json, "access.log")["status"], "complete");

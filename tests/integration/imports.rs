@@ -215,7 +215,7 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() && name != "tests" {
             sources(&path, found);
-        } else if name.ends_with(".rs") && name != "tests.rs" && name != "fixtures.rs" {
+        } else if path.extension().is_some_and(|e| e == "rs") && name != "tests.rs" && name != "fixtures.rs" {
             found.push(path);
         }
     }

@@ -11,7 +11,7 @@ fn schema() -> Value {
 }
 
 fn report(sample: &str) -> Value {
-    run(["--format", "json", sample]).json()
+    crate::support::sample_report(sample.as_ref())
 }
 
 /// Asserts that `value` is an object with these fields.

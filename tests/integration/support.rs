@@ -1,9 +1,10 @@
 //! How the tests run logtopsy: as a program or as a library, always with its JSON checked.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use assert_cmd::Command;
 use flate2::Compression;
@@ -103,6 +104,18 @@ pub(crate) fn checked(bytes: &[u8]) -> Value {
     let lines: u64 = inputs.iter().map(|input| number(&input["lines"])).sum();
     assert_eq!(number(&json["totals"]["lines"]), lines);
     json
+}
+
+/// What the program says of a sample; it is asked once.
+pub(crate) fn sample_report(sample: &Path) -> Value {
+    static REPORTS: Mutex<BTreeMap<PathBuf, Value>> = Mutex::new(BTreeMap::new());
+    let mut reports = REPORTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let ask = || {
+        let ended = ended(logtopsy().args(["--format", "json"]).arg(sample));
+        assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{}", sample.display());
+        ended.json()
+    };
+    reports.entry(sample.to_path_buf()).or_insert_with(ask).clone()
 }
 
 /// A whole number in a report.
