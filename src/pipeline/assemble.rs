@@ -17,7 +17,7 @@ use crate::explain::{Case, Sighting, explain, overview};
 use crate::format::Class;
 use crate::input::End;
 use crate::inspect::Window;
-use crate::model::{Offset, Timestamp, Untrusted};
+use crate::model::{MICROS, Offset, Timestamp, Untrusted};
 use crate::survey::{Clock, Limits, Merge, RareKind, SiteSeries, Span, Tally, series};
 
 /// Rare lines that the timeline is made of, at most: the earliest of each kind and minute.
@@ -202,7 +202,9 @@ fn range(
     let (first, last) = all?;
     let since = options.since.map(|b| instant(b, zone)).map_or(first, |s| s.max(first));
     // `until` itself is excluded
-    let until = options.until.map(|b| Timestamp::from_micros(instant(b, zone).micros().saturating_sub(1)));
+    let until = options
+        .until
+        .map(|b| Timestamp::from_seconds(instant(b, zone).micros().saturating_sub(1).div_euclid(MICROS)));
     let until = until.map_or(last, |u| u.min(last));
     (since <= until).then_some((since, until))
 }
