@@ -111,6 +111,10 @@ pub(crate) struct Analyse {
     /// How readily something is called an incident
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
     pub(crate) sensitivity: Readiness,
+    /// Quote lines as they are, with passwords, tokens and e-mail addresses in them
+    #[arg(long)]
+    pub(crate) no_redact: bool,
+
     /// Exit with status 10 if there is an incident
     #[arg(long)]
     pub(crate) fail_on_incident: bool,

@@ -89,7 +89,6 @@ fn id(start: Timestamp, signal: Signal, scope: Option<&[u8]>) -> String {
 
 /// The levels of a finding with their exact counts.
 fn phases(case: &Case<'_>, finding: &Finding, start: Timestamp, end: Timestamp) -> Vec<Phase> {
-    let width = i64::from(case.series.slot_seconds.max(1));
     let mut out: Vec<Phase> = Vec::new();
     for level in &finding.levels {
         let inside = |second: i64| second >= level.start.min(level.end) && second <= level.end;
@@ -110,7 +109,7 @@ fn phases(case: &Case<'_>, finding: &Finding, start: Timestamp, end: Timestamp) 
         }
         out.push(Phase {
             start: Timestamp::from_seconds(level.start),
-            end: Timestamp::from_seconds(level.end.saturating_add(width)),
+            end: Timestamp::from_seconds(level.end.saturating_add(1)),
             percent: impact::percent(part).unwrap_or(0.0),
             statuses,
         });

@@ -78,14 +78,15 @@ fn boundaries(index: usize, incident: &Incident) -> Vec<TimelineEntry> {
 fn first_errors(case: &Case<'_>, index: usize, closeup: &Closeup) -> Vec<TimelineEntry> {
     let mut rows = Vec::new();
     for (kind, messages) in &closeup.messages {
-        let Some((line, level)) = &messages.first else { continue };
+        let Some(first) = &messages.first else { continue };
+        let line = &first.line;
         if !matches!(case.rule_kind(*kind), None | Some(RuleKind::Failure | RuleKind::Symptom)) {
             continue;
         }
         rows.push(TimelineEntry {
             time: line.time,
             kind: EntryKind::FirstError,
-            fact: failure(case, *kind, *level, &line.text, messages.count),
+            fact: failure(case, *kind, first.level, &first.text, messages.count),
             location: Some(Location { source: line.source, line: line.number }),
             incident: Some(index),
         });

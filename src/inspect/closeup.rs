@@ -157,13 +157,24 @@ impl Merge for Affected {
     }
 }
 
+/// The first message of a kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FirstMessage {
+    /// Its line, whole.
+    pub line: Line,
+    /// Its level.
+    pub level: Option<Level>,
+    /// Its text, without time and level.
+    pub text: Box<[u8]>,
+}
+
 /// Messages of one kind: how many, and the first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Messages {
     /// How many.
     pub count: u64,
-    /// The earliest, with its level.
-    pub first: Option<(Line, Option<Level>)>,
+    /// The earliest.
+    pub first: Option<FirstMessage>,
 }
 
 impl Merge for Messages {

@@ -249,10 +249,14 @@ impl<'a> Inspector<'a> {
             None if message.level.is_some_and(|l| l <= Level::Error) => RareKind::Severe,
             None => return,
         };
-        let quote = self.quote(time, offset, line);
+        let first = super::closeup::FirstMessage {
+            line: self.quote(time, offset, line),
+            level: message.level,
+            text: message.text.get(..QUOTED).unwrap_or(message.text).into(),
+        };
         for (window, closeup) in self.windows.iter().zip(self.closeups.iter_mut()) {
             if window.wants_message(time) {
-                let seen = super::closeup::Messages { count: 1, first: Some((quote.clone(), message.level)) };
+                let seen = super::closeup::Messages { count: 1, first: Some(first.clone()) };
                 closeup.messages.entry(kind).or_default().absorb(seen);
             }
         }

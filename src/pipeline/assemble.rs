@@ -9,7 +9,7 @@ use super::reading::Reading;
 use super::roles::{Member, roles};
 use super::zones::{Zone, commonest, zones};
 use super::{Options, Progress, Tools, clock, instant, nothing, offset_name, window};
-use crate::detect::{Caveat, Findings, Series, find_errors};
+use crate::detect::{Caveat, Findings, find_errors};
 use crate::discover::{AsideStatus, Discovery, Source};
 use crate::error::{Result, Warning};
 use crate::explain::facts::{DisplayZone, Input, InputStatus, Report, Role, Totals, ZoneSource};
@@ -72,7 +72,7 @@ pub(super) fn assemble(
     let site = series(&edges, limits, seconds);
     let findings = find_errors(&site.series, 1, options.sensitivity);
 
-    let windows: Vec<Window> = findings.incidents.iter().map(|f| closer_window(f, &site.series)).collect();
+    let windows: Vec<Window> = findings.incidents.iter().map(closer_window).collect();
     let rare = rare_lines(&known, range);
     let candidates = candidates(&known, &rare);
     let found = look(&candidates, &windows, tools, buffer, progress);
@@ -208,8 +208,7 @@ fn range(
 }
 
 /// The window of a finding, and health before it, up to an hour, to compare with (after it where there is none).
-fn closer_window(finding: &crate::detect::Finding, series: &Series) -> Window {
-    let width = i64::from(series.slot_seconds.max(1));
+fn closer_window(finding: &crate::detect::Finding) -> Window {
     let at = Timestamp::from_seconds;
     let enough = COMPARE_REQUESTS / finding.baseline.requests_per_second.max(1e-9);
     #[allow(clippy::cast_possible_truncation, reason = "clamped to the range of COMPARE")]
@@ -224,7 +223,7 @@ fn closer_window(finding: &crate::detect::Finding, series: &Series) -> Window {
     });
     Window {
         start: at(finding.start.second),
-        end: at(finding.end.second.saturating_add(width)),
+        end: at(finding.end.second.saturating_add(1)),
         compare,
         messages_from: at(finding.start.second.saturating_sub(PRELUDE)),
     }

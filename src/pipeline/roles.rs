@@ -6,12 +6,15 @@ use std::collections::BTreeMap;
 use crate::explain::facts::Role;
 use crate::format::Class;
 use crate::model::Untrusted;
-use crate::survey::{Clock, Merge, Tally, Windows};
+use crate::survey::{Clock, FEWEST, Merge, Tally, Windows};
 
 /// Share of a source's sampled requests that stand in another's as well, from which on it tells of the same ones.
 const SAME: f64 = 0.85;
 /// How much of the distance between chance and certainty that must cover.
 const BEYOND_CHANCE: f64 = 0.6;
+
+/// Rotation sets compared with each other, by their number of requests.
+const MAX_SETS: usize = 128;
 
 /// What a source is like.
 pub(super) struct Member<'a> {
@@ -36,11 +39,7 @@ pub(super) fn roles(members: &[Member<'_>]) -> Vec<Option<Role>> {
         windows.absorb(shift(member.clock.offset_at(wall).saturating_neg()));
         *requests = requests.saturating_add(member.tally.statuses.values().sum());
     }
-    let backends: Vec<&Untrusted> = sets
-        .iter()
-        .filter(|(name, set)| sets.iter().any(|(other, theirs)| repeats((name, set), (other, theirs))))
-        .map(|(n, _)| *n)
-        .collect();
+    let backends = backends(sets);
     members
         .iter()
         .map(|member| {
@@ -53,6 +52,18 @@ pub(super) fn roles(members: &[Member<'_>]) -> Vec<Option<Role>> {
             })
         })
         .collect()
+}
+
+/// The sets that another one repeats. Every pair is compared, so only the busiest are.
+fn backends<'a>(sets: BTreeMap<&'a Untrusted, (Windows, u64)>) -> Vec<&'a Untrusted> {
+    let mut busy: Vec<_> =
+        sets.into_iter().filter(|(_, (windows, _))| windows.requests() >= FEWEST).collect();
+    busy.sort_by(|a, b| b.1.1.cmp(&a.1.1).then(a.0.cmp(b.0)));
+    busy.truncate(MAX_SETS);
+    let repeated = |(name, set): &&(&'a Untrusted, (Windows, u64))| {
+        busy.iter().any(|(other, theirs)| repeats((name, set), (other, theirs)))
+    };
+    busy.iter().filter(repeated).map(|(name, _)| *name).collect()
 }
 
 /// Whether the first set's requests are told by the second as well, which is the fuller account of the two.

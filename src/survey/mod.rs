@@ -20,7 +20,7 @@ pub use tally::{
     BLOCK, Cell, Day, Example, Failing, Group, Limits, Rare, RareKind, Reason, Sample, Seam, Span, Tally,
     Timed, block_of,
 };
-pub use windows::Windows;
+pub use windows::{FEWEST, Windows};
 
 #[cfg(test)]
 mod tests;

@@ -37,9 +37,9 @@ impl Limits {
     /// Shares a fixed memory among so many sources.
     pub fn for_sources(sources: usize) -> Self {
         let share = |most: usize, least: usize| (most / sources.max(1)).clamp(least.min(most), most);
-        // at one source: 40 MiB of groups (24 days of seconds), 10 MiB of failures
+        // at one source: 20 MiB of groups (12 days of seconds), 8 MiB of failures; each thread may hold as much
         Self {
-            groups: share(32_768, 512),
+            groups: share(16_384, 512),
             failing: share(65_536, 1_024),
             rare: share(2_048, 64),
             minutes: share(16_384, 512),
