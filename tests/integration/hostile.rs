@@ -312,12 +312,16 @@ fn what_comes_before_damage_is_read_whatever_the_size_of_the_buffer() {
         encoder.finish().unwrap()
     };
     let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 3).unwrap();
-    let packings: [(&str, &dyn Fn(&[u8]) -> Vec<u8>); 4] =
-        [("gzip", &gzip), ("bzip2", &bzip2), ("xz", &xz), ("zstd", &zstd)];
-    for (name, pack) in packings {
-        let mut bytes = pack(&log.as_bytes()[..part]);
+    let (one, other) = log.as_bytes().split_at(part);
+    for (name, first, second) in [
+        ("gzip", gzip(one), gzip(other)),
+        ("bzip2", bzip2(one), bzip2(other)),
+        ("xz", xz(one), xz(other)),
+        ("zstd", zstd(one), zstd(other)),
+    ] {
+        let mut bytes = first;
         let first = bytes.len();
-        bytes.extend(pack(&log.as_bytes()[part..]));
+        bytes.extend(second);
         let at = first + (bytes.len() - first) / 3;
         bytes[at..at + 64].fill(0x5A);
         let logs = Logs::with("access.log", bytes);
