@@ -16,6 +16,10 @@ const BEYOND_CHANCE: f64 = 0.6;
 /// Rotation sets compared with each other, by their number of requests.
 const MAX_SETS: usize = 128;
 
+/// What is known of a rotation set: a sample of its requests; how many there are, and in how many buckets of clients.
+/// An application that logs the very requests of its proxy may know only one client, the proxy.
+type Set = (Windows, (u64, usize));
+
 /// What a source is like.
 pub(super) struct Member<'a> {
     /// Its rotation set.
@@ -30,14 +34,15 @@ pub(super) struct Member<'a> {
 
 /// The role of each source.
 pub(super) fn roles(members: &[Member<'_>]) -> Vec<Option<Role>> {
-    let mut sets: BTreeMap<&Untrusted, (Windows, u64)> = BTreeMap::new();
+    let mut sets: BTreeMap<&Untrusted, Set> = BTreeMap::new();
     for member in members.iter().filter(|m| m.class == Some(Class::Access)) {
-        let (windows, requests) = sets.entry(member.group).or_default();
+        let (windows, (requests, clients)) = sets.entry(member.group).or_default();
         let shift = |seconds: i64| member.tally.naive.windows.shifted(seconds);
         let wall = member.tally.naive.days.iter().next().map_or(0, |(day, _)| day.saturating_mul(86_400));
         windows.absorb(member.tally.zoned.windows.clone());
         windows.absorb(shift(member.clock.offset_at(wall).saturating_neg()));
         *requests = requests.saturating_add(member.tally.statuses.values().sum());
+        *clients = (*clients).max(member.tally.clients.iter().filter(|&&n| n > 0).count());
     }
     let backends = backends(sets);
     members
@@ -55,19 +60,19 @@ pub(super) fn roles(members: &[Member<'_>]) -> Vec<Option<Role>> {
 }
 
 /// The sets that another one repeats. Every pair is compared, so only the busiest are.
-fn backends<'a>(sets: BTreeMap<&'a Untrusted, (Windows, u64)>) -> Vec<&'a Untrusted> {
+fn backends<'a>(sets: BTreeMap<&'a Untrusted, Set>) -> Vec<&'a Untrusted> {
     let mut busy: Vec<_> =
         sets.into_iter().filter(|(_, (windows, _))| windows.requests() >= FEWEST).collect();
     busy.sort_by(|a, b| b.1.1.cmp(&a.1.1).then(a.0.cmp(b.0)));
     busy.truncate(MAX_SETS);
-    let repeated = |(name, set): &&(&'a Untrusted, (Windows, u64))| {
+    let repeated = |(name, set): &&(&'a Untrusted, Set)| {
         busy.iter().any(|(other, theirs)| repeats((name, set), (other, theirs)))
     };
     busy.iter().filter(repeated).map(|(name, _)| *name).collect()
 }
 
 /// Whether the first set's requests are told by the second as well, which is the fuller account of the two.
-fn repeats(mine: (&&Untrusted, &(Windows, u64)), theirs: (&&Untrusted, &(Windows, u64))) -> bool {
+fn repeats(mine: (&&Untrusted, &Set), theirs: (&&Untrusted, &Set)) -> bool {
     let ((name, (windows, requests)), (other, (others, others_requests))) = (mine, theirs);
     if name == other {
         return false;
@@ -106,8 +111,8 @@ mod tests {
             .collect()
     }
 
-    fn set(w: Windows, n: u64) -> (Windows, u64) {
-        (w, n)
+    fn set(w: Windows, n: u64) -> Set {
+        (w, (n, 16))
     }
 
     #[test]

@@ -105,8 +105,16 @@ pub(crate) fn decode(data: &[u8]) {
         (lines, outcome)
     };
     let whole = read(1 << 20);
-    assert_eq!(whole, read(64));
-    assert_eq!(whole, read(4097));
+    for buffer in [64, 4097] {
+        let (lines, outcome) = read(buffer);
+        assert_eq!(whole.1, outcome, "it ends differently with {buffer} bytes at a time");
+        assert_eq!(whole.0.len(), lines.len(), "other lines come with {buffer} bytes at a time");
+        let differing = whole.0.iter().zip(&lines).find(|(a, b)| a != b).map(|(a, b)| {
+            let same = a.1.iter().zip(&b.1).take_while(|(a, b)| a == b).count();
+            (a.0, a.1.len(), b.1.len(), same, a.1.get(same..same + 20), b.1.get(same..same + 20))
+        });
+        assert_eq!(differing, None, "a line differs with {buffer} bytes at a time");
+    }
 }
 
 /// Files, parted by lines of `====`, from end to end: every line is accounted for, nothing harmful gets out, and a

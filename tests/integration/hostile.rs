@@ -297,6 +297,66 @@ fn a_gzip_that_is_damaged_says_so() {
 }
 
 #[test]
+fn what_comes_before_damage_is_read_whatever_the_size_of_the_buffer() {
+    let (requests, _) = outage();
+    let log = combined(&requests);
+    let part = log.len() / 2;
+    let bzip2 = |bytes: &[u8]| {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::new(1));
+        std::io::Write::write_all(&mut encoder, bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let xz = |bytes: &[u8]| {
+        let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        std::io::Write::write_all(&mut encoder, bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 3).unwrap();
+    let (one, other) = log.as_bytes().split_at(part);
+    for (name, first, second) in [
+        ("gzip", gzip(one), gzip(other)),
+        ("bzip2", bzip2(one), bzip2(other)),
+        ("xz", xz(one), xz(other)),
+        ("zstd", zstd(one), zstd(other)),
+    ] {
+        let mut bytes = first;
+        let first = bytes.len();
+        bytes.extend(second);
+        let at = first + (bytes.len() - first) / 3;
+        bytes[at..at + 64].fill(0x5A);
+        let logs = Logs::with("access.log", bytes);
+        logs.add("other.log", request(START, "curl"));
+        for buffer in [64, 4096, 100_000, 1 << 20] {
+            let options = logtopsy::pipeline::Options { buffer: Some(buffer), ..options(&[logs.path()]) };
+            let json = checked(&render(&analyse(&options), Format::Json));
+            let row = input(&json, "access.log");
+            assert_eq!(row["status"], "damaged", "{name}: {row}");
+            assert!(number(&row["bytes"]) >= part as u64, "{name} lost a good part at {buffer}: {row}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_block_takes_no_other_with_it() {
+    let (requests, _) = outage();
+    let log = combined(&requests);
+    assert!(log.len() > 250_000, "more than two blocks");
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::new(1));
+    std::io::Write::write_all(&mut encoder, log.as_bytes()).unwrap();
+    let mut bytes = encoder.finish().unwrap();
+    let at = bytes.len() - bytes.len() / 4;
+    bytes[at..at + 64].fill(0x5A);
+    let logs = Logs::with("access.log", bytes);
+    for buffer in [64, 4096, 100_000, 1 << 20] {
+        let options = logtopsy::pipeline::Options { buffer: Some(buffer), ..options(&[logs.path()]) };
+        let json = checked(&render(&analyse(&options), Format::Json));
+        let row = input(&json, "access.log");
+        assert_eq!(row["status"], "damaged");
+        assert!(number(&row["bytes"]) > 199_000, "at {buffer}: {row}");
+    }
+}
+
+#[test]
 fn a_gzip_of_several_members_and_padding_is_read_whole() {
     let (requests, truth) = outage();
     let half = requests.len() / 2;

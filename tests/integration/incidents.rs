@@ -128,6 +128,122 @@ fn three_seconds_are_a_blip() {
 }
 
 #[test]
+fn five_seconds_are_an_incident_and_four_are_none() {
+    for (seconds, count) in [(5, 1), (4, 0)] {
+        let mut requests = traffic(10, 2 * HOUR, 20, 0.002);
+        fail(&mut requests, 10, 3000, 3000 + seconds, 1.0, 502);
+        let json = report(&requests);
+        assert_eq!(incidents(&json).len(), count, "{seconds} s");
+        assert_eq!(kinds(&json).contains(&"blip"), count == 0, "{seconds} s");
+    }
+}
+
+#[test]
+fn logs_in_which_everything_fails_are_one_incident_with_a_warning() {
+    let mut requests = steady(100, 2 * HOUR);
+    fail(&mut requests, 100, 0, 2 * HOUR, 1.0, 502);
+    let json = report(&requests);
+    let incident = the_incident(&json);
+    assert_eq!(number(&incident["impact"]["affected_requests"]), requests.len() as u64);
+    assert!(incident["end"].is_null());
+    let warnings = json["warnings"].as_array().unwrap();
+    assert!(warnings.iter().any(|w| w.as_str().unwrap().contains("healthy")), "{warnings:?}");
+}
+
+#[test]
+fn minutes_of_failure_with_minutes_of_health_between_are_one() {
+    let mut requests = steady(101, 2 * HOUR);
+    for start in (3000..3600).step_by(120) {
+        fail(&mut requests, 101, start, start + 60, 1.0, 502);
+    }
+    is(the_incident(&report(&requests)), &Truth::of(&requests, 3000, 3600));
+}
+
+#[test]
+fn another_status_in_the_middle_is_the_same_incident() {
+    let mut requests = traffic(102, 2 * HOUR, 5, 0.0);
+    fail(&mut requests, 102, 3000, 3300, 1.0, 500);
+    fail(&mut requests, 103, 3300, 3600, 1.0, 503);
+    let json = report(&requests);
+    let incident = the_incident(&json);
+    is(incident, &Truth::of(&requests, 3000, 3600));
+    assert_eq!(incident["statuses"].as_object().unwrap().keys().collect::<Vec<_>>(), ["500", "503"]);
+}
+
+#[test]
+fn an_outage_that_hardly_anybody_asks_in() {
+    let mut requests = steady(104, 2 * HOUR);
+    let mut dice = Dice::new(105);
+    requests.retain(|r| !(START + 3000..START + 3600).contains(&r.at) || dice.chance(0.01));
+    fail(&mut requests, 106, 3000, 3600, 1.0, 502);
+    is(the_incident(&report(&requests)), &Truth::of(&requests, 3000, 3600));
+}
+
+#[test]
+fn a_small_site_with_two_requests_a_minute() {
+    let mut dice = Dice::new(107);
+    let mut requests: Vec<Request> =
+        (0..2000).map(|n| user_request(&mut dice, START + n * 30 + n % 7, 0.0)).collect();
+    assert_eq!(incidents(&report(&requests)).len(), 0);
+    fail(&mut requests, 108, 30_000, 31_200, 1.0, 502);
+    is(the_incident(&report(&requests)), &Truth::of(&requests, 30_000, 31_200));
+}
+
+#[test]
+fn one_path_that_fails_is_the_scope() {
+    let mut requests = traffic(109, HOUR, 5, 0.0);
+    let inside = START + 1800..START + 2400;
+    for request in requests.iter_mut().filter(|r| r.path == "/checkout" && inside.contains(&r.at)) {
+        request.status = 500;
+    }
+    let json = report(&requests);
+    let incident = the_incident(&json);
+    is(incident, &Truth::of(&requests, 1800, 2400));
+    assert_eq!(incident["scope"][0]["dimension"], "path");
+    assert_eq!(incident["scope"][0]["value"], "/checkout");
+}
+
+#[test]
+fn servers_that_write_in_different_zones_are_put_together() {
+    let mut requests = traffic(110, HOUR, 10, 0.0);
+    fail(&mut requests, 111, 1800, 2400, 1.0, 502);
+    let mut dice = Dice::new(112);
+    let (one, other): (Vec<Request>, Vec<Request>) = requests.iter().cloned().partition(|_| dice.chance(0.5));
+    let later: Vec<Request> = other.iter().map(|r| Request { at: r.at + 7200, ..r.clone() }).collect();
+    let logs = Logs::with("web-01/access.log", combined(&one));
+    logs.add("web-02/access.log", combined(&later).replace("+0000", "+0200"));
+    is(the_incident(&logs.report()), &Truth::of(&requests, 1800, 2400));
+}
+
+#[test]
+fn lines_out_of_order_are_put_in_order() {
+    let mut requests = steady(113, HOUR);
+    fail(&mut requests, 114, 1800, 2400, 1.0, 502);
+    let truth = Truth::of(&requests, 1800, 2400);
+    // Apache writes a line when the request ends, with the time when it came.
+    let mut dice = Dice::new(115);
+    requests.sort_by_cached_key(|r| r.at + i64::try_from(dice.below(60)).unwrap());
+    is(the_incident(&report(&requests)), &truth);
+}
+
+#[test]
+fn clients_that_give_up_are_affected_too() {
+    let mut requests = traffic(116, HOUR, 5, 0.0);
+    fail(&mut requests, 117, 1800, 2400, 0.6, 504);
+    let inside = START + 1800..START + 2400;
+    let mut expected = 0;
+    for request in requests.iter_mut().filter(|r| inside.contains(&r.at)) {
+        if request.status == 200 {
+            request.status = 499;
+        }
+        expected += 1;
+    }
+    let json = report(&requests);
+    let affected = number(&the_incident(&json)["impact"]["affected_requests"]);
+    assert_eq!(affected, expected);
+}
+
+#[test]
 fn one_client_failing_alone_is_none() {
     let mut requests = steady(13, HOUR);
     let mut dice = Dice::new(14);
@@ -262,6 +378,23 @@ fn a_proxy_and_the_application_behind_it_count_once() {
     assert_eq!(number(&json["totals"]["requests"]), requests.len() as u64);
     let role = |name| crate::support::input(&json, name)["role"].as_str().unwrap().to_owned();
     assert_eq!((role("nginx/access.log"), role("gunicorn-access.log")), ("edge".into(), "backend".into()));
+}
+
+#[test]
+fn an_application_that_logs_the_very_requests_of_its_proxy_is_behind_it() {
+    let mut requests = traffic(52, HOUR, 5, 0.0);
+    fail(&mut requests, 53, 1800, 2400, 1.0, 500);
+    let behind: Vec<Request> =
+        requests.iter().map(|r| Request { client: "127.0.0.1".to_owned(), ..r.clone() }).collect();
+    // Neither name nor number tells which is in front.
+    for (front, back) in [("a/access.log", "b/access.log"), ("b/access.log", "a/access.log")] {
+        let logs = Logs::with(front, combined(&requests));
+        logs.add(back, combined(&behind));
+        let json = logs.report();
+        assert_eq!(crate::support::input(&json, front)["role"], "edge");
+        assert_eq!(crate::support::input(&json, back)["role"], "backend");
+        is(the_incident(&json), &Truth::of(&requests, 1800, 2400));
+    }
 }
 
 #[test]
