@@ -406,6 +406,26 @@ fn the_same_content_twice_counts_once() {
 }
 
 #[test]
+fn a_rotation_that_was_cut_short_counts_once() {
+    let (requests, truth) = outage();
+    let log = combined(&requests);
+    let packed = gzip(log.as_bytes());
+    for part in [3, 10] {
+        let logs = Logs::with("access.log.1", &log);
+        logs.add("access.log.1.gz", &packed[..packed.len() * part / 11]);
+        logs.add("access.log", request(START + 2000, "curl"));
+        let json = logs.report();
+        knows(&json, &truth);
+        assert_eq!(number(&json["totals"]["requests"]), requests.len() as u64 + 1);
+        assert_eq!(input(&json, "access.log.1.gz")["status"], "duplicate");
+    }
+    // Another file that ends early is no copy.
+    let logs = Logs::with("access.log.1", &log);
+    logs.add("access.log.2.gz", &gzip(log.replace("203.0", "203.1").as_bytes())[..packed.len() / 2]);
+    assert_eq!(input(&logs.report(), "access.log.2.gz")["status"], "truncated");
+}
+
+#[test]
 fn a_path_given_twice_counts_once() {
     let (requests, truth) = outage();
     let logs = Logs::with("access.log", combined(&requests));
