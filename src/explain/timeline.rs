@@ -65,12 +65,12 @@ fn boundaries(index: usize, incident: &Incident) -> Vec<TimelineEntry> {
     for phase in incident.phases.iter().skip(1) {
         rows.push(row(phase.start, EntryKind::Note, Fact::LevelChange { percent: phase.percent }, None));
     }
-    let end = if incident.end.open {
-        Fact::Ongoing
+    rows.push(if incident.end.open {
+        row(incident.end.at, EntryKind::Note, Fact::Ongoing, incident.end.location)
     } else {
-        Fact::Recovery { duration_seconds: incident.duration_seconds() }
-    };
-    rows.push(row(incident.end.at, EntryKind::IncidentEnd, end, incident.end.location));
+        let fact = Fact::Recovery { duration_seconds: incident.duration_seconds() };
+        row(incident.end.at, EntryKind::IncidentEnd, fact, incident.end.location)
+    });
     rows
 }
 

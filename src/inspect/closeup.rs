@@ -59,7 +59,8 @@ pub struct Client {
     pub refused_outside: u64,
 }
 
-/// A scanner's least number of refused requests: under it, a user who mistyped looks the same.
+/// From so many refused requests on, a client that also met server errors is taken for a scanner: under it, a user
+/// who mistyped during the outage looks the same.
 const SCANNER_REQUESTS: u64 = 5;
 
 impl Client {
@@ -67,10 +68,10 @@ impl Client {
     /// the client: a user who came during a total outage is no scanner.
     pub fn is_scanner(&self) -> bool {
         let refused = self.refused_inside.saturating_add(self.refused_outside);
-        self.good_inside == 0
-            && self.good_outside == 0
-            && refused >= SCANNER_REQUESTS
-            && refused >= self.inside.affected
+        let good = self.good_inside.saturating_add(self.good_outside);
+        good == 0
+            && refused > 0
+            && (self.inside.affected == 0 || (refused >= SCANNER_REQUESTS && refused >= self.inside.affected))
     }
 }
 

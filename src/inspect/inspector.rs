@@ -202,7 +202,8 @@ impl<'a> Inspector<'a> {
             let arrival = latency.map(|l| Timestamp::from_micros(time.micros().saturating_sub(l)));
             let place = (self.source, offset);
             closeup.affected.see(&|| self.quote(time, offset, line), time, place, arrival);
-        } else if let Some(latency) = request.latency_us {
+        }
+        if let Some(latency) = request.latency_us {
             closeup.latency.record(latency);
         }
     }
@@ -274,7 +275,8 @@ fn client(closeup: &mut Closeup, request: &Request<'_>, affected: bool, inside: 
     let Some(client) = closeup.clients.entry(hash(address)) else { return };
     let code = request.status.map_or(0, Status::code);
     let good = u64::from((100..400).contains(&code));
-    let refused = u64::from((400..500).contains(&code));
+    // 499 is a client that gave up waiting
+    let refused = u64::from((400..499).contains(&code));
     if inside {
         client.inside.requests += 1;
         client.inside.affected += u64::from(affected);

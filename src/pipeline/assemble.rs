@@ -18,6 +18,7 @@ use crate::format::Class;
 use crate::input::End;
 use crate::inspect::Window;
 use crate::model::{MICROS, Offset, Timestamp, Untrusted};
+use crate::report::time;
 use crate::survey::{Clock, Limits, Merge, RareKind, SiteSeries, Span, Tally, series};
 
 /// Rare lines that the timeline is made of, at most: the earliest of each kind and minute.
@@ -86,11 +87,21 @@ pub(super) fn assemble(
     };
     let (incidents, timeline) = explain(&case);
     let inputs = inputs(tools, discovery, readings, &known);
+    let mut warnings = warnings(&inputs, &findings, &found, discovery, outside);
+    if let (None, Some((first, last))) = (range, all) {
+        let at = |t| time::rfc3339(&zone, t);
+        let text = format!(
+            "the asked-for time range lies outside the logs, which run from {} to {}",
+            at(first),
+            at(last)
+        );
+        warnings.push(Warning { path: None, text });
+    }
     Ok(Report {
         zone,
         window: range,
         totals: totals(&site, &inputs),
-        warnings: warnings(&inputs, &findings, &found, discovery, outside),
+        warnings,
         source_names: discovery.sources.iter().map(|s| s.name.clone()).collect(),
         overview: overview(&site.series, range),
         incidents,
