@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// The formats that can be generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// nginx combined.
     Combined,
     /// nginx with `escape=json`.
@@ -12,7 +12,7 @@ pub enum Kind {
 }
 
 /// A site-day of traffic, line by line.
-pub struct Corpus {
+pub(crate) struct Corpus {
     kind: Kind,
     state: u64,
     /// Milliseconds since the start of the day.
@@ -43,7 +43,7 @@ const REFERRERS: &[&str] = &["-", "https://shop.example.com/", "https://www.goog
 
 impl Corpus {
     /// A corpus with a request every `gap_ms` on average.
-    pub fn new(kind: Kind, seed: u64, gap_ms: u64) -> Self {
+    pub(crate) fn new(kind: Kind, seed: u64, gap_ms: u64) -> Self {
         Self { kind, state: seed | 1, now_ms: 0, gap_ms: gap_ms.max(1) }
     }
 
@@ -61,7 +61,7 @@ impl Corpus {
     }
 
     /// Appends a line.
-    pub fn line(&mut self, out: &mut String) {
+    pub(crate) fn line(&mut self, out: &mut String) {
         self.now_ms += self.next(self.gap_ms * 2);
         let second = self.now_ms / 1000;
         let (day, hour, minute, second) =
@@ -100,7 +100,7 @@ impl Corpus {
     }
 
     /// About `bytes` of whole lines.
-    pub fn text(&mut self, bytes: usize) -> String {
+    pub(crate) fn text(&mut self, bytes: usize) -> String {
         let mut out = String::with_capacity(bytes + 512);
         while out.len() < bytes {
             self.line(&mut out);

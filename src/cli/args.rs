@@ -67,6 +67,15 @@ pub(crate) struct Read {
     /// Format of all inputs: a name of `logtopsy formats`, or an nginx or Apache format string
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_format: Option<String>,
+    /// Configuration of the server whose log formats to know, a file or a directory (repeatable); else what lies beside
+    /// the logs
+    #[arg(long, value_name = "PATH")]
+    pub(crate) config: Vec<PathBuf>,
+
+    /// Folder with format definitions of your own (repeatable); ~/.config/logtopsy/formats is always read
+    #[arg(long, value_name = "DIR")]
+    pub(crate) formats: Vec<PathBuf>,
+
     /// Read only files that match (repeatable)
     #[arg(long, value_name = "GLOB")]
     pub(crate) include: Vec<String>,
@@ -111,6 +120,10 @@ pub(crate) struct Analyse {
     /// How readily something is called an incident
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
     pub(crate) sensitivity: Readiness,
+    /// Quote lines as they are, with passwords, tokens and e-mail addresses in them
+    #[arg(long)]
+    pub(crate) no_redact: bool,
+
     /// Exit with status 10 if there is an incident
     #[arg(long)]
     pub(crate) fail_on_incident: bool,
@@ -195,9 +208,18 @@ impl Read {
             assume_zone: self.assume_tz.clone(),
             log_format: self.log_format.clone(),
             jobs: self.jobs,
+            config: self.config.clone(),
+            formats: own_formats().into_iter().chain(self.formats.iter().cloned()).collect(),
             ..Options::default()
         }
     }
+}
+
+/// The user's own format definitions, where there are some.
+fn own_formats() -> Option<PathBuf> {
+    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+    let config = config.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".config")));
+    config.map(|c| c.join("logtopsy/formats")).filter(|p| p.is_dir())
 }
 
 #[cfg(test)]

@@ -71,7 +71,10 @@ fn analyse(args: &Analyse) -> Result<Exit, Error> {
     let progress = progress::bar(args.read.progress, args.read.quiet);
     let analysed = pipeline::analyse(&options, progress.as_ref());
     progress.finish();
-    let report = analysed?;
+    let mut report = analysed?;
+    if !args.no_redact {
+        report::redact::redact(&mut report);
+    }
 
     let style = Style {
         generated_at: now,

@@ -21,7 +21,7 @@ pub(super) fn evidence(case: &Case<'_>, closeup: &Closeup) -> Vec<Quote> {
         .collect();
     kinds.sort_by(|a, b| b.1.count.cmp(&a.1.count).then(a.0.cmp(b.0)));
     let firsts = kinds.iter().take(MESSAGES).filter_map(|(_, m)| m.first.as_ref());
-    out.extend(firsts.map(|(line, _)| quote(line, QuoteRole::Message)));
+    out.extend(firsts.map(|first| quote(&first.line, QuoteRole::Message)));
     out.extend(closeup.affected.last.as_ref().map(|l| quote(l, QuoteRole::LastAffected)));
     out.sort_by(|a, b| a.time.cmp(&b.time).then(a.role.cmp(&b.role)).then(a.location.cmp(&b.location)));
     out

@@ -1,5 +1,7 @@
 //! Who was hit: requests and clients, with the interval that goes with their number.
 
+use std::collections::BTreeMap;
+
 use crate::detect::Finding;
 use crate::inspect::{Client, Closeup, Part};
 use crate::model::{MICROS, Timestamp};
@@ -9,15 +11,33 @@ use super::facts::{Impact, Vitals};
 /// A minute with fewer requests than this says little about its worst.
 const PEAK_REQUESTS: u64 = 5;
 
+/// The status with which nginx logs that the client gave up waiting.
+const GAVE_UP: u16 = 499;
+
+/// Status → affected requests: 5xx, and 499 beyond its own baseline.
+pub(super) fn statuses(closeup: &Closeup) -> BTreeMap<u16, u64> {
+    let mut out: BTreeMap<u16, u64> =
+        closeup.statuses.iter().filter(|(s, _)| (500..600).contains(*s)).map(|(s, n)| (*s, *n)).collect();
+    if let Some(beyond) = gave_up(closeup) {
+        out.insert(GAVE_UP, beyond);
+    }
+    out
+}
+
+/// Clients that gave up beyond the share that always does; `None` unless that is more than chance (three standard
+/// deviations of the expected count, and at least four).
+fn gave_up(closeup: &Closeup) -> Option<u64> {
+    let of = |map: &BTreeMap<u16, u64>| map.get(&GAVE_UP).copied().unwrap_or(0) as f64;
+    let all = |map: &BTreeMap<u16, u64>| map.values().sum::<u64>() as f64;
+    let usual = (of(&closeup.statuses_outside) + 0.5) / (all(&closeup.statuses_outside) + 1.0);
+    let expected = usual * all(&closeup.statuses);
+    let excess = of(&closeup.statuses) - expected;
+    (excess >= 4.0 && excess > 3.0 * expected.sqrt()).then(|| round(excess))
+}
+
 /// Users' requests in the window without those of scanners.
 pub(super) fn users(closeup: &Closeup) -> Part {
-    let mut all = Part::default();
-    for (&status, &n) in &closeup.statuses {
-        all.requests += n;
-        if (500..600).contains(&status) {
-            all.affected += n;
-        }
-    }
+    let all = Part { requests: closeup.statuses.values().sum(), affected: statuses(closeup).values().sum() };
     let scanned = scanners(closeup);
     Part {
         requests: all.requests.saturating_sub(scanned.requests),

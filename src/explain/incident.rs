@@ -21,8 +21,6 @@ pub(super) fn incident(case: &Case<'_>, finding: &Finding, closeup: &Closeup) ->
     let scope = scope::scope(finding, closeup);
     let suspects = suspects::suspects(case, start.at);
     let seconds = end.at.micros().saturating_sub(start.at.micros()) as f64 / crate::model::MICROS as f64;
-    let mut statuses = closeup.statuses.clone();
-    statuses.retain(|status, _| (500..600).contains(status));
     Incident {
         id: id(start.at, finding.signal, scope.first().map(|s| s.value.raw())),
         signal: finding.signal,
@@ -33,7 +31,7 @@ pub(super) fn incident(case: &Case<'_>, finding: &Finding, closeup: &Closeup) ->
         change_to_recovery_seconds: suspects::trigger(&suspects)
             .map(|s| end.at.micros().saturating_sub(s.time.micros()) as f64 / crate::model::MICROS as f64),
         phases: phases(case, finding, start.at, end.at),
-        statuses,
+        statuses: impact::statuses(closeup),
         impact,
         baseline,
         during,
@@ -91,7 +89,6 @@ fn id(start: Timestamp, signal: Signal, scope: Option<&[u8]>) -> String {
 
 /// The levels of a finding with their exact counts.
 fn phases(case: &Case<'_>, finding: &Finding, start: Timestamp, end: Timestamp) -> Vec<Phase> {
-    let width = i64::from(case.series.slot_seconds.max(1));
     let mut out: Vec<Phase> = Vec::new();
     for level in &finding.levels {
         let inside = |second: i64| second >= level.start.min(level.end) && second <= level.end;
@@ -112,7 +109,7 @@ fn phases(case: &Case<'_>, finding: &Finding, start: Timestamp, end: Timestamp) 
         }
         out.push(Phase {
             start: Timestamp::from_seconds(level.start),
-            end: Timestamp::from_seconds(level.end.saturating_add(width)),
+            end: Timestamp::from_seconds(level.end.saturating_add(1)),
             percent: impact::percent(part).unwrap_or(0.0),
             statuses,
         });

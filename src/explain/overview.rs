@@ -4,8 +4,8 @@ use super::facts::Overview;
 use crate::detect::Series;
 use crate::model::Timestamp;
 
-/// Slices of the window: what fits beside a label on 80 columns.
-const SLICES: i64 = 60;
+/// Slices of the window: what fits beside a label on 100 columns.
+const SLICES: i64 = 88;
 
 /// The site's requests in equal slices.
 pub fn overview(series: &Series, window: Option<(Timestamp, Timestamp)>) -> Overview {

@@ -16,3 +16,14 @@ fn clumped_failures_widen_the_interval() {
     assert!(b.0 < a.0 && b.1 > a.1);
     assert_eq!(percent(part), Some(50.0));
 }
+
+#[test]
+fn clients_that_gave_up_count_beyond_their_usual_share_only() {
+    let closeup = |inside: u64, outside: u64| crate::inspect::Closeup {
+        statuses: [(200, 500), (499, inside), (504, 100)].into(),
+        statuses_outside: [(200, 9_900), (499, outside)].into(),
+        ..Default::default()
+    };
+    assert_eq!(super::impact::statuses(&closeup(60, 100)), [(499, 53), (504, 100)].into());
+    assert_eq!(super::impact::statuses(&closeup(7, 100)), [(504, 100)].into());
+}

@@ -33,7 +33,7 @@ pub(super) fn timeline(case: &Case<'_>, incidents: &[Incident], alone: &[Finding
     // a failure that an incident's own messages tell of is not told twice
     let told: Vec<_> = rows.iter().filter(|r| r.kind == EntryKind::FirstError).map(|r| r.location).collect();
     rows.extend(changes(case).into_iter().filter(|row| !told.contains(&row.location)));
-    rows.sort_by(|a, b| (a.time, a.kind, a.location).cmp(&(b.time, b.kind, b.location)));
+    rows.sort_by_key(|a| (a.time, a.kind, a.location));
     if rows.len() > MOST {
         // what is about an incident stays
         let mut spare = rows.len() - MOST;
@@ -67,12 +67,12 @@ fn boundaries(index: usize, incident: &Incident) -> Vec<TimelineEntry> {
     for phase in incident.phases.iter().skip(1) {
         rows.push(row(phase.start, EntryKind::Note, Fact::LevelChange { percent: phase.percent }, None));
     }
-    let end = if incident.end.open {
-        Fact::Ongoing
+    rows.push(if incident.end.open {
+        row(incident.end.at, EntryKind::Note, Fact::Ongoing, incident.end.location)
     } else {
-        Fact::Recovery { duration_seconds: incident.duration_seconds() }
-    };
-    rows.push(row(incident.end.at, EntryKind::IncidentEnd, end, incident.end.location));
+        let fact = Fact::Recovery { duration_seconds: incident.duration_seconds() };
+        row(incident.end.at, EntryKind::IncidentEnd, fact, incident.end.location)
+    });
     rows
 }
 
@@ -80,14 +80,15 @@ fn boundaries(index: usize, incident: &Incident) -> Vec<TimelineEntry> {
 fn first_errors(case: &Case<'_>, index: usize, closeup: &Closeup) -> Vec<TimelineEntry> {
     let mut rows = Vec::new();
     for (kind, messages) in &closeup.messages {
-        let Some((line, level)) = &messages.first else { continue };
+        let Some(first) = &messages.first else { continue };
+        let line = &first.line;
         if !matches!(case.rule_kind(*kind), None | Some(RuleKind::Failure | RuleKind::Symptom)) {
             continue;
         }
         rows.push(TimelineEntry {
             time: line.time,
             kind: EntryKind::FirstError,
-            fact: failure(case, *kind, *level, &line.text, messages.count),
+            fact: failure(case, *kind, first.level, &first.text, messages.count),
             location: Some(Location { source: line.source, line: line.number }),
             incident: Some(index),
         });

@@ -73,10 +73,9 @@ fn push(
         (Some('H'), _) => Field::Protocol,
         (Some('s'), _) => Field::Status,
         (Some('b' | 'B' | 'O'), _) => Field::Bytes,
-        (Some('D'), _) => Field::Latency { unit_us: 1, nanos: false },
         (Some('T'), None | Some("s")) => Field::Latency { unit_us: 1_000_000, nanos: false },
         (Some('T'), Some("ms")) => Field::Latency { unit_us: 1_000, nanos: false },
-        (Some('T'), Some("us")) => Field::Latency { unit_us: 1, nanos: false },
+        (Some('D'), _) | (Some('T'), Some("us")) => Field::Latency { unit_us: 1, nanos: false },
         (Some('v' | 'V'), _) => Field::Vhost,
         (Some('p' | 'P' | 'k' | 'I'), None) => Field::Number,
         (Some('i'), Some(header)) => match header.to_ascii_lowercase().as_str() {

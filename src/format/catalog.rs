@@ -134,6 +134,43 @@ impl Catalog {
         Ok(())
     }
 
+    /// Adds formats that a server's configuration declares; a known name stays with what it is known for.
+    pub fn declare(&mut self, formats: Vec<Definition>) {
+        for mut definition in formats {
+            let known = self.definitions.iter().any(|d| d.layout == definition.layout);
+            if known {
+                continue;
+            }
+            if self.get(&definition.name).is_some() {
+                definition.name = format!("{} (configured)", definition.name);
+            }
+            self.definitions.push(definition);
+        }
+        self.definitions.sort_by(|a, b| b.rank.cmp(&a.rank).then_with(|| a.name.cmp(&b.name)));
+    }
+
+    /// Adds every definition file (`*.toml`) of a folder, by name.
+    ///
+    /// # Errors
+    /// `Usage` naming the folder or the file and what is wrong with it.
+    pub fn add_folder(&mut self, folder: &std::path::Path) -> Result<()> {
+        let wrong = |path: &std::path::Path, why: &dyn std::fmt::Display| {
+            Error::Usage(format!("{}: {why}", path.display()))
+        };
+        let entries = std::fs::read_dir(folder).map_err(|e| wrong(folder, &e))?;
+        let mut files: Vec<_> = entries
+            .flatten()
+            .map(|e| e.path())
+            .filter(|p| p.extension().is_some_and(|x| x == "toml"))
+            .collect();
+        files.sort();
+        for file in files {
+            let text = std::fs::read_to_string(&file).map_err(|e| wrong(&file, &e))?;
+            self.add(&file.display().to_string(), &text)?;
+        }
+        Ok(())
+    }
+
     /// A format by its name.
     pub fn get(&self, name: &str) -> Option<&Definition> {
         self.definitions.iter().find(|d| d.name == name)

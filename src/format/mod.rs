@@ -4,12 +4,14 @@
 
 mod apache;
 mod catalog;
+pub mod config;
 mod nginx;
 mod pattern;
 
 pub use catalog::{Catalog, Sample};
 
 use crate::error::{Error, Result};
+use crate::model::Escape;
 
 /// What a value in a line means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -183,7 +185,7 @@ pub struct Definition {
     /// How its lines are built.
     pub layout: Layout,
     /// How field values are escaped.
-    pub escape: crate::model::Escape,
+    pub escape: Escape,
     /// Lines that no format accepts belong to the record before them.
     pub continuation: bool,
     /// The program that writes such lines, where they do not name it.
@@ -212,23 +214,25 @@ pub fn from_option(value: &str, catalog: &Catalog) -> Result<Definition> {
     if let Some(known) = catalog.get(value.trim()) {
         return Ok(known.clone());
     }
-    let (patterns, title) = if value.contains('$') {
-        (nginx::tokens(value), "the given nginx log_format")
-    } else if value.contains('%') {
-        (apache::tokens(value), "the given Apache LogFormat")
-    } else {
+    if !value.contains(['$', '%']) {
         let names = catalog.iter().map(|d| d.name.as_str()).collect::<Vec<_>>().join(", ");
         return Err(Error::Usage(format!(
             "--log-format: '{value}' is no known format ({names}), no nginx log_format (no $variable in it) and no Apache LogFormat (no %directive)"
         )));
-    };
-    let tokens = patterns.map_err(|why| Error::Usage(format!("--log-format: {why}")))?;
+    }
+    described(value).map_err(|why| Error::Usage(format!("--log-format: {why}")))
+}
+
+/// The format that an nginx `log_format` or an Apache `LogFormat` describes.
+fn described(text: &str) -> std::result::Result<Definition, String> {
+    let is_nginx = text.contains('$');
+    let (tokens, json) = if is_nginx { nginx::tokens(text)? } else { apache::tokens(text)? };
     Ok(Definition {
         name: "custom".into(),
-        title: title.into(),
+        title: if is_nginx { "the given nginx log_format" } else { "the given Apache LogFormat" }.into(),
         class: Class::Access,
-        escape: if tokens.1 { crate::model::Escape::Json } else { crate::model::Escape::Backslash },
-        layout: Layout::Patterns(vec![tokens.0]),
+        escape: if json { Escape::Json } else { Escape::Backslash },
+        layout: Layout::Patterns(vec![tokens]),
         continuation: false,
         program: None,
         begins: Vec::new(),

@@ -82,7 +82,8 @@ impl Codec {
                 let state = match decoder.decompress(input, output, FlushDecompress::None) {
                     Ok(flate2::Status::StreamEnd) => State::Finished,
                     Ok(flate2::Status::Ok | flate2::Status::BufError) => State::More,
-                    Err(e) => State::Corrupt(e.message().unwrap_or("invalid data").into()),
+                    // Its own words depend on where one call ends and the next begins.
+                    Err(_) => State::Corrupt("a block or its checksum is wrong".into()),
                 };
                 moved(before, (decoder.total_in(), decoder.total_out()), state)
             }

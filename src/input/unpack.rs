@@ -18,6 +18,13 @@ use super::codec::{Codec, State};
 /// Packed bytes read at a time.
 const PACKED: usize = 64 << 10;
 
+/// Bytes of the longest character in UTF-8.
+const CHARACTER: usize = 4;
+
+/// Unpacked bytes that a decoder is asked for at a time, whoever asks for how many: what it still gives of damaged
+/// data, and in which words it refuses the rest, depends on the room it has.
+const ROOM: usize = 64 << 10;
+
 /// The longest magic number of a member.
 const MAGIC: usize = 6;
 
@@ -32,6 +39,9 @@ pub(super) struct Unpack<'a> {
     /// What of `buffer` is still to be unpacked.
     start: usize,
     end: usize,
+    /// Unpacked bytes, and which of them are still to be handed on.
+    unpacked: Vec<u8>,
+    ready: std::ops::Range<usize>,
     /// The decoder of the member being read; `None` between two.
     codec: Option<Codec>,
     /// How many members were begun.
@@ -62,6 +72,8 @@ impl<'a> Unpack<'a> {
             buffer,
             start,
             end,
+            unpacked: vec![0; ROOM],
+            ready: 0..0,
             codec,
             members: 0,
             allowance: limit,
@@ -141,6 +153,17 @@ impl<'a> Unpack<'a> {
         End::Damaged(format!("{} data is corrupt ({why})", name(self.packing)))
     }
 
+    /// Copies what is ready, as far as there is room. Says how much.
+    fn hand_on(&mut self, room: &mut [u8]) -> usize {
+        let size = self.ready.len().min(room.len());
+        let from = self.ready.start;
+        if let (Some(room), Some(ready)) = (room.get_mut(..size), self.unpacked.get(from..from + size)) {
+            room.copy_from_slice(ready);
+        }
+        self.ready.start += size;
+        size
+    }
+
     /// Unpacks something into `into`, which is not empty. May be nothing; `Err` when nothing follows.
     fn step(&mut self, into: &mut [u8]) -> Result<usize, End> {
         if let Some(end) = &self.failed {
@@ -178,8 +201,15 @@ impl Fill for Unpack<'_> {
         let mut bytes = 0;
         let mut end = None;
         while let Some(room) = into.get_mut(bytes..).filter(|room| !room.is_empty()) {
-            match self.step(room) {
-                Ok(made) => bytes += made.min(room.len()),
+            if !self.ready.is_empty() {
+                bytes += self.hand_on(room);
+                continue;
+            }
+            let mut unpacked = std::mem::take(&mut self.unpacked);
+            let made = self.step(&mut unpacked);
+            self.unpacked = unpacked;
+            match made {
+                Ok(made) => self.ready = 0..made.min(ROOM),
                 Err(why) => {
                     end = Some(why);
                     break;
@@ -225,9 +255,11 @@ impl<'a> Transcode<'a> {
 impl Fill for Transcode<'_> {
     fn fill(&mut self, into: &mut [u8]) -> Filled {
         let before = self.at.get();
+        let size = into.len().max(1);
         let mut bytes = 0;
         let mut end = None;
-        while let Some(room) = into.get_mut(bytes..).filter(|room| !room.is_empty()) {
+        // Into less room than a character takes, encoding_rs_io loses the last one of a file with half a unit at its end.
+        while let Some(room) = into.get_mut(bytes..).filter(|room| room.len() >= CHARACTER.min(size)) {
             match self.reader.read(room) {
                 Ok(0) => end = Some(End::Complete),
                 Ok(read) => bytes += read,

@@ -59,7 +59,8 @@ pub struct Client {
     pub refused_outside: u64,
 }
 
-/// A scanner's least number of refused requests: under it, a user who mistyped looks the same.
+/// From so many refused requests on, a client that also met server errors is taken for a scanner: under it, a user
+/// who mistyped during the outage looks the same.
 const SCANNER_REQUESTS: u64 = 5;
 
 impl Client {
@@ -67,10 +68,10 @@ impl Client {
     /// the client: a user who came during a total outage is no scanner.
     pub fn is_scanner(&self) -> bool {
         let refused = self.refused_inside.saturating_add(self.refused_outside);
-        self.good_inside == 0
-            && self.good_outside == 0
-            && refused >= SCANNER_REQUESTS
-            && refused >= self.inside.affected
+        let good = self.good_inside.saturating_add(self.good_outside);
+        good == 0
+            && refused > 0
+            && (self.inside.affected == 0 || (refused >= SCANNER_REQUESTS && refused >= self.inside.affected))
     }
 }
 
@@ -157,13 +158,24 @@ impl Merge for Affected {
     }
 }
 
+/// The first message of a kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FirstMessage {
+    /// Its line, whole.
+    pub line: Line,
+    /// Its level.
+    pub level: Option<Level>,
+    /// Its text, without time and level.
+    pub text: Box<[u8]>,
+}
+
 /// Messages of one kind: how many, and the first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Messages {
     /// How many.
     pub count: u64,
-    /// The earliest, with its level.
-    pub first: Option<(Line, Option<Level>)>,
+    /// The earliest.
+    pub first: Option<FirstMessage>,
 }
 
 impl Merge for Messages {
@@ -195,8 +207,8 @@ pub struct Closeup {
     pub latency: Histogram,
     /// Latencies in the comparison window.
     pub latency_outside: Histogram,
-    /// Users' requests in the comparison window.
-    pub outside: Part,
+    /// Users' requests in the comparison window, by status.
+    pub statuses_outside: BTreeMap<u16, u64>,
     /// Where it hurt.
     pub dimensions: Dimensions,
     /// Rare lines in and just before the window.
@@ -213,7 +225,7 @@ impl Merge for Closeup {
         self.anonymous.absorb(other.anonymous);
         self.latency.absorb(other.latency);
         self.latency_outside.absorb(other.latency_outside);
-        self.outside.absorb(other.outside);
+        self.statuses_outside.absorb(other.statuses_outside);
         self.dimensions.absorb(other.dimensions);
         self.messages.absorb(other.messages);
     }

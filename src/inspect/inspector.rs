@@ -173,8 +173,7 @@ impl<'a> Inspector<'a> {
             if inside {
                 self.inside(closeup, time, offset, line, request, affected);
             } else {
-                closeup.outside.requests += 1;
-                closeup.outside.affected += u64::from(affected);
+                *closeup.statuses_outside.entry(request.status.map_or(0, Status::code)).or_default() += 1;
                 if let (Some(latency), false) = (request.latency_us, affected) {
                     closeup.latency_outside.record(latency);
                 }
@@ -204,7 +203,8 @@ impl<'a> Inspector<'a> {
             let arrival = latency.map(|l| Timestamp::from_micros(time.micros().saturating_sub(l)));
             let place = (self.source, offset);
             closeup.affected.see(&|| self.quote(time, offset, line), time, place, arrival);
-        } else if let Some(latency) = request.latency_us {
+        }
+        if let Some(latency) = request.latency_us {
             closeup.latency.record(latency);
         }
     }
@@ -258,10 +258,14 @@ impl<'a> Inspector<'a> {
             None if message.level.is_some_and(|l| l <= Level::Error) => RareKind::Severe,
             None => return,
         };
-        let quote = self.quote(time, offset, line);
+        let first = super::closeup::FirstMessage {
+            line: self.quote(time, offset, line),
+            level: message.level,
+            text: message.text.get(..QUOTED).unwrap_or(message.text).into(),
+        };
         for (window, closeup) in self.windows.iter().zip(self.closeups.iter_mut()) {
             if window.wants_message(time) {
-                let seen = super::closeup::Messages { count: 1, first: Some((quote.clone(), message.level)) };
+                let seen = super::closeup::Messages { count: 1, first: Some(first.clone()) };
                 closeup.messages.entry(kind).or_default().absorb(seen);
             }
         }
@@ -279,7 +283,8 @@ fn client(closeup: &mut Closeup, request: &Request<'_>, affected: bool, inside: 
     let Some(client) = closeup.clients.entry(hash(address)) else { return };
     let code = request.status.map_or(0, Status::code);
     let good = u64::from((100..400).contains(&code));
-    let refused = u64::from((400..500).contains(&code));
+    // 499 is a client that gave up waiting
+    let refused = u64::from((400..499).contains(&code));
     if inside {
         client.inside.requests += 1;
         client.inside.affected += u64::from(affected);

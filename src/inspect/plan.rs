@@ -88,7 +88,7 @@ pub fn plan(
     for block in wanted {
         match runs.last_mut() {
             Some(run) if run.end == block && run.end.saturating_sub(run.start) < RUN => {
-                run.end = block.saturating_add(1)
+                run.end = block.saturating_add(1);
             }
             _ => runs.push(block..block.saturating_add(1)),
         }

@@ -67,7 +67,7 @@ pub(super) fn starts_with(text: &[u8], literal: &[u8]) -> bool {
         [] => true,
         [a] => matches!(*text, [x, ..] if x == a),
         [a, b] => matches!(*text, [x, y, ..] if x == a && y == b),
-        [a, b, c] => matches!(*text, [x, y, z, ..] if x == a && y == b && z == c),
+        [_, _, _] => text.first_chunk::<3>().is_some_and(|head| head == literal),
         _ => text.starts_with(literal),
     }
 }

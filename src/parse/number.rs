@@ -49,7 +49,7 @@ pub(super) fn scaled(text: &[u8], unit: u32) -> Option<u64> {
                 clippy::cast_sign_loss,
                 reason = "checked to lie inside"
             )]
-            (scaled >= 0.0 && scaled < 1e18).then_some(scaled as u64)
+            (0.0..1e18).contains(&scaled).then_some(scaled as u64)
         }
     }
 }

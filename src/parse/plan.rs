@@ -354,7 +354,7 @@ fn first_of_list(value: &[u8]) -> &[u8] {
     value.split(|b| matches!(b, b',' | b' ')).next().unwrap_or(value)
 }
 
-/// No method is longer (WebDAV's `VERSION-CONTROL` has 15 letters).
+/// No method is longer (`WebDAV`'s `VERSION-CONTROL` has 15 letters).
 const MAX_METHOD: usize = 24;
 
 /// `GET /path HTTP/1.1` into its parts. A request line that is no HTTP keeps neither method nor path.

@@ -42,9 +42,9 @@ impl Cache {
     }
 
     #[cold]
-    fn clf_zone(&mut self, zone: &[u8; 6]) -> Option<()> {
+    fn clf_zone(&mut self, zone: [u8; 6]) -> Option<()> {
         self.offset = offset(zone.strip_prefix(b" ")?).filter(|(_, n)| *n == 5)?.0?;
-        self.zone = *zone;
+        self.zone = zone;
         Some(())
     }
 }
@@ -110,7 +110,7 @@ fn clf(text: &[u8], cache: &mut Cache) -> Read {
         cache.clf_minute(prefix)?;
     }
     if zone != &cache.zone {
-        cache.clf_zone(zone)?;
+        cache.clf_zone(*zone)?;
     }
     let &[.., b':', tens, ones, _, _, _, _, _, _] = head else { return None };
     let wall = (cache.minute + second(tens, ones)?) * MICROS;

@@ -9,7 +9,7 @@ use super::reading::Reading;
 use super::roles::{Member, roles};
 use super::zones::{self, Zone, commonest, zones};
 use super::{Options, Progress, Tools, clock, instant, nothing, offset_name, window};
-use crate::detect::{Caveat, Findings, Series, find_errors};
+use crate::detect::{Caveat, Findings, find_errors};
 use crate::discover::{AsideStatus, Discovery, Source};
 use crate::error::{Result, Warning};
 use crate::explain::facts::{DisplayZone, Input, InputStatus, Report, Role, Totals, ZoneSource};
@@ -17,7 +17,8 @@ use crate::explain::{Case, Sighting, explain, overview};
 use crate::format::Class;
 use crate::input::End;
 use crate::inspect::Window;
-use crate::model::{Offset, Timestamp, Untrusted};
+use crate::model::{MICROS, Offset, Timestamp, Untrusted};
+use crate::report::time;
 use crate::signature::RuleKind;
 use crate::survey::{Clock, Limits, Merge, RareKind, SiteSeries, Span, Tally, WallZone, series};
 
@@ -28,7 +29,7 @@ const AROUND: i64 = 86_400;
 /// Seconds before an incident of which no message may be cut for those of other times.
 const NEAR: i64 = 2 * 3_600;
 /// Seconds before an incident from which on its messages are gathered.
-const PRELUDE: i64 = 60;
+const PRELUDE: i64 = 15;
 /// Seconds of healthy traffic to compare with, at most.
 const COMPARE: i64 = 3_600;
 /// Requests to compare with, about: more make no share more certain than it needs to be.
@@ -54,14 +55,14 @@ pub(super) fn assemble(
     options: &Options,
     tools: &Tools,
     discovery: &Discovery,
-    readings: Vec<std::result::Result<Reading, io::Error>>,
+    readings: &[std::result::Result<Reading, io::Error>],
     limits: Limits,
     buffer: usize,
     progress: &dyn Progress,
 ) -> Result<Report> {
-    let twins = duplicates(&discovery.sources, &readings, buffer);
-    let known = know(options, tools, discovery, &readings, &twins);
-    refuse_nothing(discovery, &readings, &known)?;
+    let twins = duplicates(&discovery.sources, readings, buffer);
+    let known = know(options, tools, discovery, readings, &twins);
+    refuse_nothing(discovery, readings, &known)?;
 
     let counted: Vec<(&Tally, Zone)> =
         known.iter().filter(|k| k.counts()).map(|k| (&k.reading.tally, k.zone)).collect();
@@ -82,7 +83,7 @@ pub(super) fn assemble(
     let site = series(&edges, limits, seconds);
     let findings = find_errors(&site.series, 1, options.sensitivity);
 
-    let windows: Vec<Window> = findings.incidents.iter().map(|f| closer_window(f, &site.series)).collect();
+    let windows: Vec<Window> = findings.incidents.iter().map(closer_window).collect();
     let rare = rare_lines(&known, told, &windows);
     let candidates = candidates(&known, &rare);
     let found = look(&candidates, &windows, tools, buffer, progress);
@@ -95,12 +96,22 @@ pub(super) fn assemble(
         rules: &tools.rules,
     };
     let (incidents, timeline) = explain(&case);
-    let inputs = inputs(tools, discovery, &readings, &known);
+    let inputs = inputs(tools, discovery, readings, &known);
+    let mut warnings = warnings(&inputs, &findings, &found, discovery, outside);
+    if let (None, Some((first, last))) = (range, all) {
+        let at = |t| time::rfc3339(&zone, t);
+        let text = format!(
+            "the asked-for time range lies outside the logs, which run from {} to {}",
+            at(first),
+            at(last)
+        );
+        warnings.push(Warning { path: None, text });
+    }
     Ok(Report {
         zone,
         window: range,
         totals: totals(&site, &inputs),
-        warnings: warnings(&inputs, &findings, &found, discovery, outside),
+        warnings,
         source_names: discovery.sources.iter().map(|s| s.name.clone()).collect(),
         overview: overview(&site.series, range),
         incidents,
@@ -223,14 +234,15 @@ fn range(
     let (first, last) = all?;
     let since = options.since.map(|b| instant(b, zone)).map_or(first, |s| s.max(first));
     // `until` itself is excluded
-    let until = options.until.map(|b| Timestamp::from_micros(instant(b, zone).micros().saturating_sub(1)));
+    let until = options
+        .until
+        .map(|b| Timestamp::from_seconds(instant(b, zone).micros().saturating_sub(1).div_euclid(MICROS)));
     let until = until.map_or(last, |u| u.min(last));
     (since <= until).then_some((since, until))
 }
 
 /// The window of a finding, and health before it, up to an hour, to compare with (after it where there is none).
-fn closer_window(finding: &crate::detect::Finding, series: &Series) -> Window {
-    let width = i64::from(series.slot_seconds.max(1));
+fn closer_window(finding: &crate::detect::Finding) -> Window {
     let at = Timestamp::from_seconds;
     let enough = COMPARE_REQUESTS / finding.baseline.requests_per_second.max(1e-9);
     #[allow(clippy::cast_possible_truncation, reason = "clamped to the range of COMPARE")]
@@ -245,7 +257,7 @@ fn closer_window(finding: &crate::detect::Finding, series: &Series) -> Window {
     });
     Window {
         start: at(finding.start.second),
-        end: at(finding.end.second.saturating_add(width)),
+        end: at(finding.end.second.saturating_add(1)),
         compare,
         messages_from: at(finding.start.second.saturating_sub(PRELUDE)),
     }
@@ -274,15 +286,15 @@ fn rare_lines(known: &[Known<'_>], range: Option<(Timestamp, Timestamp)>, window
                     continue;
                 }
                 out.extend(lines.iter().filter_map(|(_, rare)| {
-                    let (wall, offset, level, text) = rare.first.as_ref()?;
-                    let time = if naive { k.zone.clock.instant(*wall) } else { *wall };
+                    let first = rare.first.as_ref()?;
+                    let time = if naive { k.zone.clock.instant(first.at) } else { first.at };
                     (from <= time && time <= to).then(|| Rare {
                         time,
                         source: k.source.id.0,
-                        offset: *offset,
+                        offset: first.offset,
                         kind,
-                        level: *level,
-                        text: Untrusted::new(text),
+                        level: first.level,
+                        text: Untrusted::new(&first.text),
                         count: rare.count,
                     })
                 }));

@@ -7,12 +7,12 @@ use rayon::prelude::*;
 
 use super::reading::open;
 use super::{Progress, Tools};
-use crate::discover::Source;
+use crate::discover::{Packing, Source};
 use crate::explain::facts::Role;
 use crate::input::{Piece, Reader};
 use crate::inspect::{Closeup, Inspector, Kit, Subject, Visit, Window, plan, read_range};
 use crate::model::Location;
-use crate::survey::{Clock, Merge, Tally};
+use crate::survey::{Clock, Merge};
 
 use super::reading::Reading;
 
@@ -86,15 +86,24 @@ pub(super) fn look(
 }
 
 fn visits(candidate: &Candidate<'_>, windows: &[Window]) -> Vec<Visit> {
-    let tally: &Tally = &candidate.reading.tally;
-    let requests = match candidate.role {
-        Some(Role::Edge) => true,
-        Some(Role::Backend) | None => {
-            return plan(candidate.source.id, tally, candidate.clock, true, &[], &candidate.offsets);
-        }
-        Some(Role::Error | Role::System | Role::Application) => false,
+    let (requests, windows) = match candidate.role {
+        Some(Role::Edge) => (true, windows),
+        Some(Role::Error | Role::System | Role::Application) => (false, windows),
+        // only the numbers of the lines that are asked for
+        Some(Role::Backend) | None => (true, [].as_slice()),
     };
-    plan(candidate.source.id, tally, candidate.clock, requests, windows, &candidate.offsets)
+    let tally = &candidate.reading.tally;
+    let mut visits = plan(candidate.source.id, tally, candidate.clock, requests, windows, &candidate.offsets);
+    // what is packed has to be unpacked from its start for every visit: one is enough
+    let packing = candidate.reading.kept.as_ref().map_or(candidate.source.packing, |opened| opened.packing());
+    if packing != Packing::Plain && visits.len() > 1 {
+        let end = visits.last().map_or(0, |v| v.blocks.end);
+        visits.truncate(1);
+        if let Some(first) = visits.first_mut() {
+            first.blocks.end = end;
+        }
+    }
+    visits
 }
 
 fn look_at(

@@ -11,11 +11,12 @@ mod zones;
 
 use crate::detect::Sensitivity;
 use crate::discover::{Query, discover};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Warning};
 use crate::explain::facts::{DisplayZone, Report};
-use crate::format::{Catalog, from_option};
+use crate::format::{Catalog, Sample, config, from_option};
 use crate::input;
 use crate::model::{Offset, Timestamp};
+use crate::parse::{LineParser, Scratch};
 use crate::signature::{Probes, Rules};
 use crate::sniff::Formats;
 use crate::survey::{Clock, Limits, WallZone};
@@ -46,6 +47,10 @@ pub struct Options {
     pub assume_zone: Option<DisplayZone>,
     /// A format's name, or an nginx `log_format` / Apache `LogFormat` string; skips detection.
     pub log_format: Option<String>,
+    /// The server's configuration, files or directories; else what lies beside the logs.
+    pub config: Vec<std::path::PathBuf>,
+    /// Folders with format definitions of the user's own.
+    pub formats: Vec<std::path::PathBuf>,
     /// Threads; else one per core.
     pub jobs: Option<usize>,
     /// How readily a finding is reported.
@@ -81,14 +86,50 @@ struct Tools {
 }
 
 impl Tools {
-    fn new(log_format: Option<&str>) -> Result<Self> {
-        let catalog = Catalog::built_in()?;
-        let formats = match log_format {
-            Some(value) => Formats::only(&from_option(value, &catalog)?),
-            None => Formats::new(&catalog),
+    /// Compiles the formats that may occur. The second value says what of the server's configuration was not understood.
+    fn new(options: &Options) -> Result<(Self, Vec<String>)> {
+        let mut catalog = Catalog::built_in()?;
+        for folder in &options.formats {
+            let known = catalog.samples().len();
+            catalog.add_folder(folder)?;
+            check_samples(&catalog, catalog.samples().get(known..).unwrap_or_default())?;
+        }
+        let mut problems = Vec::new();
+        let formats = if let Some(value) = &options.log_format {
+            Formats::only(&from_option(value, &catalog)?)
+        } else {
+            let beside = if options.config.is_empty() {
+                config::beside(&options.query.paths)
+            } else {
+                options.config.clone()
+            };
+            let declared = config::read(&beside);
+            catalog.declare(declared.formats);
+            // what was not asked for may well hold formats that are none of requests
+            if !options.config.is_empty() {
+                problems = declared.problems;
+            }
+            Formats::new(&catalog)
         };
-        Ok(Self { formats, probes: Probes::built_in()?, rules: Rules::built_in()? })
+        Ok((Self { formats, probes: Probes::built_in()?, rules: Rules::built_in()? }, problems))
     }
+}
+
+/// An error if a definition of the user's own does not do what its samples say.
+fn check_samples(catalog: &Catalog, samples: &[(String, Sample)]) -> Result<()> {
+    for (name, sample) in samples {
+        let Some(definition) = catalog.get(name) else { continue };
+        let accepted =
+            LineParser::new(definition).parse(sample.line.as_bytes(), &mut Scratch::default()).is_ok();
+        if accepted == sample.reject {
+            let verb = if accepted { "accepts" } else { "does not accept" };
+            return Err(Error::Usage(format!(
+                "format definition {name}: it {verb} its sample '{}'",
+                sample.line
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Reads the logs and finds out what happened.
@@ -96,13 +137,15 @@ impl Tools {
 /// # Errors
 /// `Usage` for a wrong request, `NothingToAnalyse` when no input could be read.
 pub fn analyse(options: &Options, progress: &dyn Progress) -> Result<Report> {
-    let tools = Tools::new(options.log_format.as_deref())?;
+    let (tools, problems) = Tools::new(options)?;
     let threads = rayon::ThreadPoolBuilder::new().num_threads(options.jobs.unwrap_or(0)).build();
-    match threads {
+    let mut report = match threads {
         Ok(pool) => pool.install(|| run(options, &tools, progress)),
         // no threads to be had: rayon's fallback runs everything on this one
         Err(_) => run(options, &tools, progress),
-    }
+    }?;
+    report.warnings.extend(problems.into_iter().map(|text| Warning { path: None, text }));
+    Ok(report)
 }
 
 fn run(options: &Options, tools: &Tools, progress: &dyn Progress) -> Result<Report> {
@@ -112,7 +155,7 @@ fn run(options: &Options, tools: &Tools, progress: &dyn Progress) -> Result<Repo
     let bytes = discovery.sources.iter().map(|s| s.length).sum::<Option<u64>>();
     progress.begin("reading", bytes);
     let readings = reading::read_all(&discovery.sources, tools, limits, buffer, progress);
-    let report = assemble::assemble(options, tools, &discovery, readings, limits, buffer, progress)?;
+    let report = assemble::assemble(options, tools, &discovery, &readings, limits, buffer, progress)?;
     progress.finish();
     Ok(report)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::{Progress, Tools};
-use crate::discover::{Origin, Source};
+use crate::discover::{Origin, Packing, Source};
 use crate::input::{self, End, Opened, Piece, Reader};
 use crate::sniff::{HEAD_BYTES, Sniffed};
 use crate::survey::{Limits, Surveyor, Tally};
@@ -44,6 +44,11 @@ fn read(
     progress: &dyn Progress,
 ) -> Result<Reading, std::io::Error> {
     let opened = Arc::new(open(source)?);
+    // a small file needs no large buffer; what is read does not depend on it
+    let buffer = match usize::try_from(opened.length()) {
+        Ok(length) if opened.packing() == Packing::Plain => buffer.min(length.saturating_add(1).max(4_096)),
+        _ => buffer,
+    };
     let sniffed = tools.formats.sniff(&head(&opened, buffer));
     let pieces = opened.units().into_par_iter().map_init(
         || Reader::new(buffer),

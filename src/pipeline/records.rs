@@ -30,7 +30,7 @@ pub fn records(
     out: &mut dyn Write,
     progress: &dyn Progress,
 ) -> Result<Vec<Input>> {
-    let tools = Tools::new(options.log_format.as_deref())?;
+    let (tools, _) = Tools::new(options)?;
     let discovery = discover(&options.query)?;
     let buffer = options.buffer.unwrap_or(input::BUFFER);
     let zone = options.assume_zone.as_ref().map_or(Clock::new(WallZone::Machine), clock);

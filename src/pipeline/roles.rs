@@ -6,12 +6,19 @@ use std::collections::BTreeMap;
 use crate::explain::facts::Role;
 use crate::format::Class;
 use crate::model::Untrusted;
-use crate::survey::{Clock, Merge, Tally, Windows};
+use crate::survey::{Clock, FEWEST, Merge, Tally, Windows};
 
 /// Share of a source's sampled requests that stand in another's as well, from which on it tells of the same ones.
 const SAME: f64 = 0.85;
 /// How much of the distance between chance and certainty that must cover.
 const BEYOND_CHANCE: f64 = 0.6;
+
+/// Rotation sets compared with each other, by their number of requests.
+const MAX_SETS: usize = 128;
+
+/// What is known of a rotation set: a sample of its requests; how many there are, and in how many buckets of clients.
+/// An application that logs the very requests of its proxy may know only one client, the proxy.
+type Set = (Windows, (u64, usize));
 
 /// What a source is like.
 pub(super) struct Member<'a> {
@@ -27,20 +34,17 @@ pub(super) struct Member<'a> {
 
 /// The role of each source.
 pub(super) fn roles(members: &[Member<'_>]) -> Vec<Option<Role>> {
-    let mut sets: BTreeMap<&Untrusted, (Windows, u64)> = BTreeMap::new();
+    let mut sets: BTreeMap<&Untrusted, Set> = BTreeMap::new();
     for member in members.iter().filter(|m| m.class == Some(Class::Access)) {
-        let (windows, requests) = sets.entry(member.group).or_default();
+        let (windows, (requests, clients)) = sets.entry(member.group).or_default();
         let shift = |seconds: i64| member.tally.naive.windows.shifted(seconds);
         let wall = member.tally.naive.days.iter().next().map_or(0, |(day, _)| day.saturating_mul(86_400));
         windows.absorb(member.tally.zoned.windows.clone());
         windows.absorb(shift(member.clock.offset_at(wall).saturating_neg()));
         *requests = requests.saturating_add(member.tally.statuses.values().sum());
+        *clients = (*clients).max(member.tally.clients.iter().filter(|&&n| n > 0).count());
     }
-    let backends: Vec<&Untrusted> = sets
-        .iter()
-        .filter(|(name, set)| sets.iter().any(|(other, theirs)| repeats((name, set), (other, theirs))))
-        .map(|(n, _)| *n)
-        .collect();
+    let backends = backends(sets);
     members
         .iter()
         .map(|member| {
@@ -55,8 +59,20 @@ pub(super) fn roles(members: &[Member<'_>]) -> Vec<Option<Role>> {
         .collect()
 }
 
+/// The sets that another one repeats. Every pair is compared, so only the busiest are.
+fn backends<'a>(sets: BTreeMap<&'a Untrusted, Set>) -> Vec<&'a Untrusted> {
+    let mut busy: Vec<_> =
+        sets.into_iter().filter(|(_, (windows, _))| windows.requests() >= FEWEST).collect();
+    busy.sort_by(|a, b| b.1.1.cmp(&a.1.1).then(a.0.cmp(b.0)));
+    busy.truncate(MAX_SETS);
+    let repeated = |(name, set): &&(&'a Untrusted, Set)| {
+        busy.iter().any(|(other, theirs)| repeats((name, set), (other, theirs)))
+    };
+    busy.iter().filter(repeated).map(|(name, _)| *name).collect()
+}
+
 /// Whether the first set's requests are told by the second as well, which is the fuller account of the two.
-fn repeats(mine: (&&Untrusted, &(Windows, u64)), theirs: (&&Untrusted, &(Windows, u64))) -> bool {
+fn repeats(mine: (&&Untrusted, &Set), theirs: (&&Untrusted, &Set)) -> bool {
     let ((name, (windows, requests)), (other, (others, others_requests))) = (mine, theirs);
     if name == other {
         return false;
@@ -89,14 +105,14 @@ mod tests {
         (0..20_000usize)
             .map(|i| {
                 let id = (i * 7919 + seed * 104_729) % 5_003;
-                let path = if id % 3 == 0 { "/".to_owned() } else { format!("/p/{}", id % 400) };
+                let path = if id.is_multiple_of(3) { "/".to_owned() } else { format!("/p/{}", id % 400) };
                 (i64::try_from(i).unwrap() / 3, path)
             })
             .collect()
     }
 
-    fn set(w: Windows, n: u64) -> (Windows, u64) {
-        (w, n)
+    fn set(w: Windows, n: u64) -> Set {
+        (w, (n, 16))
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod json;
 mod markdown;
 mod page;
 pub mod record;
+pub mod redact;
 mod schema;
 mod text;
 pub mod time;

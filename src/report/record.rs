@@ -170,12 +170,11 @@ fn line<T: Serialize>(value: &T, out: &mut dyn Write) -> io::Result<()> {
 
 /// RFC 3339 with the offset that the line states, or that its zone has.
 fn written_time(stamp: Stamp, resolve: &dyn Fn(Stamp) -> (Timestamp, i64)) -> String {
-    let (at, offset) = match stamp.offset {
-        Some(offset) => (stamp.at, offset),
-        None => {
-            let (at, seconds) = resolve(stamp);
-            (at, Offset(i32::try_from(seconds).unwrap_or(0)))
-        }
+    let (at, offset) = if let Some(offset) = stamp.offset {
+        (stamp.at, offset)
+    } else {
+        let (at, seconds) = resolve(stamp);
+        (at, Offset(i32::try_from(seconds).unwrap_or(0)))
     };
     time::rfc3339(&DisplayZone::Fixed(offset), at)
 }

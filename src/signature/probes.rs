@@ -28,7 +28,7 @@ pub struct Probes {
     heads: [u64; 64],
 }
 
-/// Agents already judged. Holds no more than [`CACHE_SLOTS`]; a verdict depends on the agent alone.
+/// Agents already judged. Holds no more than 512; a verdict depends on the agent alone.
 #[derive(Debug)]
 pub struct AgentCache {
     slots: Vec<(Vec<u8>, bool)>,

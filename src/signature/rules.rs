@@ -72,7 +72,7 @@ struct File {
 /// All rules, compiled.
 #[derive(Debug)]
 pub struct Rules {
-    rules: Vec<Rule>,
+    all: Vec<Rule>,
     literals: AhoCorasick,
     /// Literal → (rule, bit of the literal in it).
     owners: Vec<(usize, u32)>,
@@ -115,12 +115,12 @@ impl Rules {
             .ascii_case_insensitive(true)
             .build(&needles)
             .map_err(|e| Error::Usage(format!("rules: {e}")))?;
-        Ok(Self { rules, literals, owners })
+        Ok(Self { all: rules, literals, owners })
     }
 
     /// The rule behind an id.
     pub fn get(&self, id: RuleId) -> Option<&Rule> {
-        self.rules.get(usize::from(id.0))
+        self.all.get(usize::from(id.0))
     }
 
     /// The first rule whose literals all stand in the message, which a program wrote, if that is known.
@@ -134,7 +134,7 @@ impl Rules {
             }
         }
         let complete = |&&(owner, bits): &&(usize, u32)| {
-            self.rules.get(owner).is_some_and(|r| {
+            self.all.get(owner).is_some_and(|r| {
                 bits.count_ones() as usize == r.literals.len().min(32) && r.fits(message, component)
             })
         };
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn each_rule_takes_its_samples_and_leaves_its_counter_samples() {
         let rules = Rules::built_in().unwrap();
-        for rule in &rules.rules {
+        for rule in &rules.all {
             let component = rule.component.first().map(String::as_bytes);
             let found = |m: &str| {
                 let id = rules.find(m.as_bytes(), component)?;

@@ -105,7 +105,9 @@ mod tests {
 
     fn count(units: &[i64], cap: usize) -> Coarse<u64> {
         let mut c = Coarse::new(cap);
-        units.iter().for_each(|&u| *c.bucket(u) += 1);
+        for &u in units {
+            *c.bucket(u) += 1;
+        }
         c
     }
 

@@ -17,10 +17,10 @@ pub use merge::Merge;
 pub use series::{SiteSeries, series};
 pub use surveyor::Surveyor;
 pub use tally::{
-    BLOCK, Cell, Day, Example, Failing, Group, Limits, Rare, RareKind, Reason, Seam, Span, Tally, Timed,
-    block_of,
+    BLOCK, Cell, Day, Example, Failing, Group, Limits, Rare, RareKind, Reason, Sample, Seam, Span, Tally,
+    Timed, block_of,
 };
-pub use windows::Windows;
+pub use windows::{FEWEST, Windows};
 
 #[cfg(test)]
 mod tests;

@@ -26,8 +26,8 @@ pub fn series(tallies: &[(&Tally, Clock)], limits: Limits, range: std::ops::Rang
     let mut clients = [0u64; 16];
     for (tally, clock) in tallies {
         for (timed, clock) in [(&tally.zoned, None), (&tally.naive, Some(*clock))] {
-            groups.absorb(moved_groups(timed, clock, limits));
-            failing.absorb(moved_failing(timed, clock, limits));
+            add_groups(&mut groups, timed, clock);
+            add_failing(&mut failing, timed, clock);
         }
         for (sum, count) in clients.iter_mut().zip(tally.clients) {
             sum.absorb(count);
@@ -39,33 +39,32 @@ pub fn series(tallies: &[(&Tally, Clock)], limits: Limits, range: std::ops::Rang
     flatten(&groups, &failing, shift, clients, range)
 }
 
-fn moved_groups(timed: &Timed, clock: Option<Clock>, limits: Limits) -> Coarse<Group> {
-    let Some(clock) = clock else { return timed.groups.clone() };
-    let mut out: Coarse<Group> = Coarse::new(limits.groups);
+/// The instant of a slot that begins at `wall`.
+fn moved(wall: i64, clock: Option<Clock>) -> i64 {
+    wall.saturating_sub(clock.map_or(0, |c| c.offset_at(wall)))
+}
+
+fn add_groups(groups: &mut Coarse<Group>, timed: &Timed, clock: Option<Clock>) {
     let width = timed.groups.shift();
     for (unit, group) in timed.groups.iter() {
         for (slot, cell) in (0i64..).zip(group.0.iter()).filter(|(_, c)| **c != Cell::default()) {
-            let wall = (unit << 6).saturating_add(slot << width);
-            let second = wall.saturating_sub(clock.offset_at(wall));
-            out.bucket(second >> 6);
-            let at = usize::try_from((second >> out.shift()) & 63).unwrap_or(0);
-            if let Some(mine) = out.bucket(second >> 6).0.get_mut(at) {
+            let second = moved((unit << 6).saturating_add(slot << width), clock);
+            // making the bucket may widen all of them, which moves the slot
+            groups.bucket(second >> 6);
+            let at = usize::try_from((second >> groups.shift()) & 63).unwrap_or(0);
+            if let Some(mine) = groups.bucket(second >> 6).0.get_mut(at) {
                 mine.add(cell);
             }
         }
     }
-    out.widen(width.saturating_sub(out.shift()));
-    out
+    groups.widen(width.saturating_sub(groups.shift()));
 }
 
-fn moved_failing(timed: &Timed, clock: Option<Clock>, limits: Limits) -> Coarse<Failing> {
-    let Some(clock) = clock else { return timed.failing.clone() };
-    let mut out: Coarse<Failing> = Coarse::new(limits.failing);
-    for (wall, failing) in timed.failing.iter() {
-        out.bucket(wall.saturating_sub(clock.offset_at(wall))).absorb(failing.clone());
+fn add_failing(failing: &mut Coarse<Failing>, timed: &Timed, clock: Option<Clock>) {
+    for (wall, slot) in timed.failing.iter() {
+        failing.bucket(moved(wall, clock)).absorb(slot.clone());
     }
-    out.widen(timed.failing.shift().saturating_sub(out.shift()));
-    out
+    failing.widen(timed.failing.shift().saturating_sub(failing.shift()));
 }
 
 fn flatten(

@@ -1,6 +1,6 @@
 //! The path that every line takes.
 
-use super::tally::{Day, Span};
+use super::tally::{Day, Sample, Span};
 use super::{Cell, Example, Limits, Merge, Rare, RareKind, Reason, Seam, Tally, Timed, Windows, block_of};
 use crate::model::{Level, MICROS, Message, Offset, Request, Stamp, Status, Timestamp};
 use crate::parse::{Fields, Reject, Scratch};
@@ -363,9 +363,9 @@ impl<'a> Surveyor<'a> {
 }
 
 fn keep_first(rare: &mut Rare, at: Timestamp, offset: u64, message: &Message<'_>) {
-    let earlier = rare.first.as_ref().is_none_or(|first| (at, offset) < (first.0, first.1));
+    let earlier = rare.first.as_ref().is_none_or(|first| (at, offset) < (first.at, first.offset));
     if earlier {
-        rare.first = Some((at, offset, message.level, cut(message.text).into()));
+        rare.first = Some(Sample { at, offset, level: message.level, text: cut(message.text).into() });
     }
 }
 

@@ -16,9 +16,8 @@ pub const BLOCK: u64 = 256 * 1024;
 const MAX_DAYS: usize = 4_096;
 
 /// The block that an offset lies in.
-pub const fn block_of(offset: u64) -> u32 {
-    let block = offset / BLOCK;
-    if block > u32::MAX as u64 { u32::MAX } else { block as u32 }
+pub fn block_of(offset: u64) -> u32 {
+    u32::try_from(offset / BLOCK).unwrap_or(u32::MAX)
 }
 
 /// How much a tally may keep.
@@ -38,9 +37,9 @@ impl Limits {
     /// Shares a fixed memory among so many sources.
     pub fn for_sources(sources: usize) -> Self {
         let share = |most: usize, least: usize| (most / sources.max(1)).clamp(least.min(most), most);
-        // at one source: 40 MiB of groups (24 days of seconds), 10 MiB of failures
+        // at one source: 20 MiB of groups (12 days of seconds), 8 MiB of failures; each thread may hold as much
         Self {
-            groups: share(32_768, 512),
+            groups: share(16_384, 512),
             failing: share(65_536, 1_024),
             rare: share(2_048, 64),
             minutes: share(16_384, 512),
@@ -122,7 +121,9 @@ impl Bucket for Group {
         let mut wide = Self::default();
         let half = wide.0.iter_mut().skip(if upper { 32 } else { 0 });
         for (into, pair) in half.zip(self.0.chunks(2)) {
-            pair.iter().for_each(|cell| into.add(cell));
+            for cell in pair {
+                into.add(cell);
+            }
         }
         wide
     }
@@ -175,13 +176,26 @@ pub enum RareKind {
     Severe,
 }
 
+/// A rare line: ordered by time, then by place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sample {
+    /// When, as written.
+    pub at: Timestamp,
+    /// Where it begins.
+    pub offset: u64,
+    /// Its level.
+    pub level: Option<Level>,
+    /// Its message, cut to a bound.
+    pub text: Box<[u8]>,
+}
+
 /// Lines of one kind in one minute: how many, and the first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rare {
     /// How many.
     pub count: u64,
-    /// (time, offset, level, text) of the earliest.
-    pub first: Option<(Timestamp, u64, Option<Level>, Box<[u8]>)>,
+    /// The earliest.
+    pub first: Option<Sample>,
 }
 
 impl Merge for Rare {

@@ -106,9 +106,12 @@ fn junk_in_an_access_log_is_skipped_with_its_reason() {
 fn times_all_over_the_calendar_make_buckets_wider_not_more() {
     let mut text = String::new();
     for year in 1970..2200 {
-        text.push_str(&format!(
-            "10.0.0.1 - - [14/May/{year}:12:00:03 +0100] \"GET / HTTP/1.1\" 502 5 \"-\" \"x\"\n"
-        ));
+        let _ = std::fmt::Write::write_fmt(
+            &mut text,
+            format_args!(
+                "10.0.0.1 - - [14/May/{year}:12:00:03 +0100] \"GET / HTTP/1.1\" 502 5 \"-\" \"x\"\n"
+            ),
+        );
     }
     let limits = Limits { groups: 16, failing: 16, rare: 4, minutes: 4 };
     let tally = Tools::new().survey(text.as_bytes(), &[100], limits);

@@ -16,6 +16,9 @@ const MAX_WINDOWS: usize = 96;
 /// Paths kept per window, by the lowest hashes.
 const MAX_PATHS: usize = 64;
 
+/// Under this many sampled requests the shares of [`Windows::contained_in`] mean nothing.
+pub const FEWEST: u64 = 20;
+
 /// Window → path hash → requests.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Windows {
@@ -74,9 +77,13 @@ impl Windows {
                 chance = chance.saturating_add(m);
             }
         }
-        // under this many requests the shares mean nothing
-        (total >= 20 && chance_total > 0)
+        (total >= FEWEST && chance_total > 0)
             .then(|| (matched as f64 / total as f64, chance as f64 / chance_total as f64))
+    }
+
+    /// Requests sampled.
+    pub fn requests(&self) -> u64 {
+        self.map.values().flat_map(BTreeMap::values).fold(0, |sum, n| sum.saturating_add(u64::from(*n)))
     }
 
     /// Requests sampled in windows that both have.
