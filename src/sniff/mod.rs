@@ -185,9 +185,6 @@ pub fn trim(line: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
-mod trees;
-
-#[cfg(test)]
 mod tests {
     use super::*;
 

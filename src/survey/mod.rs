@@ -24,3 +24,5 @@ pub use windows::{FEWEST, Windows};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trees;

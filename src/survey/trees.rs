@@ -5,11 +5,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::*;
+use super::{Limits, Reason, Surveyor, Tally};
 use crate::discover::{Query, discover};
+use crate::format::Catalog;
 use crate::input::{self, Piece, Reader};
+use crate::parse::Scratch;
 use crate::signature::{Probes, Rules};
-use crate::survey::{Limits, Reason, Surveyor, Tally};
+use crate::sniff::{Formats, lines};
 
 /// Lines that become records or continue one, of those that are not blank.
 const FLOOR_PERCENT: f64 = 99.5;
