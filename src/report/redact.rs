@@ -80,6 +80,10 @@ fn assigned(rest: &[u8], before: &[u8]) -> Option<(usize, usize)> {
     let is_quote = |b: u8| matches!(b, b'"' | b'\'' | b'\\');
     let before = before.get(..before.len() - length_back(before, is_quote))?;
     let key = before.get(before.len() - length_back(before, is_word)..)?;
+    // sudo and the shell name the working directory so
+    if key == b"PWD" && rest.starts_with(b"=/") {
+        return None;
+    }
     let key = key.to_ascii_lowercase();
     if !KEYS.iter().any(|k| key.windows(k.len()).any(|w| w == *k)) {
         return None;
@@ -183,6 +187,8 @@ mod tests {
         let error = "connect() failed (111: Connection refused) while connecting to upstream, upstream: \"http://127.0.0.1:8000/\"";
         assert_eq!(shown(error), error);
         assert_eq!(shown("KeyError: missing"), "KeyError: missing");
+        let sudo = "ann : TTY=pts/0 ; PWD=/home/ann ; USER=root ; COMMAND=/usr/sbin/nginx -s reload";
+        assert_eq!(shown(sudo), sudo);
     }
 
     proptest! {
