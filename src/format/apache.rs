@@ -64,7 +64,7 @@ fn push(
 ) -> Result<(), String> {
     let letter = directive.trim_start_matches('}').chars().next();
     let mut field = match (letter, argument) {
-        (Some('h' | 'a'), None) => Field::Client,
+        (Some('h' | 'a'), _) => Field::Client,
         (Some('u'), _) => Field::User,
         (Some('t'), _) => time(argument)?,
         (Some('r'), _) => Field::RequestLine,

@@ -10,8 +10,9 @@ const SECONDS: Field = Field::Latency { unit_us: 1_000_000, nanos: false };
 const VARIABLES: &[(&str, Field)] = &[
     ("remote_addr", Field::Client),
     ("realip_remote_addr", Field::Ignored),
-    ("http_x_forwarded_for", Field::Ignored),
-    ("proxy_add_x_forwarded_for", Field::Ignored),
+    ("http_x_forwarded_for", Field::ClientList),
+    ("proxy_add_x_forwarded_for", Field::ClientList),
+    ("http_x_real_ip", Field::ClientList),
     ("remote_user", Field::User),
     ("time_local", Field::Time(TimeNotation::Clf)),
     ("time_iso8601", Field::Time(TimeNotation::Iso)),
@@ -82,6 +83,10 @@ pub(super) fn tokens(text: &str) -> Result<(Vec<Token>, bool), String> {
 fn meaning(name: &str, whole: &str, seen: &mut Vec<Field>) -> Field {
     let known = VARIABLES.iter().find(|(n, _)| *n == name).map_or(Field::Ignored, |&(_, f)| f);
     let field = match known {
+        // a header is what the client likes to say; without the connection's address it is all there is
+        Field::ClientList if whole.contains("$remote_addr") || whole.contains("${remote_addr}") => {
+            Field::Ignored
+        }
         // $msec says the same instant with milliseconds
         Field::Time(notation) if notation != TimeNotation::Epoch && whole.contains("$msec") => Field::Ignored,
         Field::Bytes if name == "bytes_sent" && whole.contains("$body_bytes_sent") => Field::Ignored,

@@ -6,9 +6,13 @@ use super::{Field, TimeNotation, Token};
 
 const FIELDS: &[(&str, Field)] = &[
     ("client", Field::Client),
+    ("client:port", Field::ClientPort),
+    ("client:list", Field::ClientList),
     ("user", Field::User),
     ("time:clf", Field::Time(TimeNotation::Clf)),
+    ("time:clf_loose", Field::Time(TimeNotation::ClfLoose)),
     ("time:iso", Field::Time(TimeNotation::Iso)),
+    ("time:utc", Field::Time(TimeNotation::IsoUtc)),
     ("time:epoch", Field::Time(TimeNotation::Epoch)),
     ("time:slashed", Field::Time(TimeNotation::Slashed)),
     ("time:asctime", Field::Time(TimeNotation::Asctime)),

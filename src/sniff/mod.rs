@@ -3,6 +3,9 @@
 //! Never knows a format by its name. What a line is read as depends on that line and the file's first lines alone,
 //! never on the lines between: so the result is the same however a file is cut.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use crate::format::{Catalog, Definition};
 use crate::model::Event;
 use crate::parse::{Fields, LineParser, Projection, Reject, Scratch};
@@ -41,11 +44,45 @@ impl Entry {
     }
 }
 
+/// Formats in the order in which each line of a file is tried, and what the file's own head says about them.
+#[derive(Debug, Clone, Default)]
+pub struct Order {
+    ids: Vec<FormatId>,
+    /// Formats whose columns the head names, in place of the general ones of the same id.
+    declared: Arc<[(FormatId, Entry)]>,
+}
+
+impl Deref for Order {
+    type Target = [FormatId];
+
+    fn deref(&self) -> &[FormatId] {
+        &self.ids
+    }
+}
+
+impl Order {
+    /// One of these formats alone, as the file's head declares it.
+    #[must_use]
+    pub fn only(&self, id: FormatId) -> Self {
+        Self { ids: vec![id], declared: Arc::clone(&self.declared) }
+    }
+
+    #[inline]
+    fn entry<'a>(&'a self, id: FormatId, formats: &'a Formats) -> Option<&'a Entry> {
+        if !self.declared.is_empty()
+            && let Some((_, entry)) = self.declared.iter().find(|(declared, _)| *declared == id)
+        {
+            return Some(entry);
+        }
+        formats.entries.get(usize::from(id.0))
+    }
+}
+
 /// What the head of a file looks like.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Sniffed {
     /// Formats in the order in which each line of the file is tried: the one that fits the head best first.
-    pub order: Vec<FormatId>,
+    pub order: Order,
     /// Share of the tried lines that the first accepts, in percent.
     pub confidence_percent: u8,
     /// The next best and its share, if it accepts any line.
@@ -76,26 +113,51 @@ impl Formats {
     pub fn sniff(&self, head: &[u8]) -> Sniffed {
         let head = head.get(..HEAD_BYTES).unwrap_or(head);
         let lines: Vec<&[u8]> = lines(head).filter(|l| !l.is_empty()).take(HEAD_LINES).collect();
+        let all = Order { ids: self.ids().collect(), declared: self.declared(&lines) };
         let mut scratch = Scratch::default();
-        let mut scores: Vec<(usize, FormatId)> = self
-            .ids()
-            .map(|id| (lines.iter().filter(|l| self.parse_as(id, l, &mut scratch).is_ok()).count(), id))
-            .collect();
+        let mut scores: Vec<(usize, FormatId)> = all.iter().map(|&id| (0, id)).collect();
+        for line in &lines {
+            // a format that takes what is left gets only that; ids are in the order of rank, so it comes last
+            let mut taken = false;
+            for (score, id) in &mut scores {
+                let Some(entry) = all.entry(*id, self) else { continue };
+                if !(taken && entry.definition.is_fallback()) && entry.full.parse(line, &mut scratch).is_ok()
+                {
+                    *score = score.saturating_add(1);
+                    taken = true;
+                }
+            }
+        }
         // ids are in the order of rank, which settles ties
         scores.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         let percent = |n: usize| u8::try_from(n * 100 / lines.len().max(1)).unwrap_or(100);
         Sniffed {
             confidence_percent: scores.first().map_or(0, |s| percent(s.0)),
             runner_up: scores.get(1).filter(|s| s.0 > 0).map(|s| (s.1, percent(s.0))),
-            order: order(&scores),
+            order: Order { ids: self.order(&scores), declared: all.declared },
         }
     }
 
-    fn parse_as<'a>(&self, id: FormatId, line: &'a [u8], scratch: &mut Scratch) -> Result<Event<'a>, Reject> {
-        match self.entries.get(usize::from(id.0)) {
-            Some(entry) => entry.full.parse(line, scratch),
-            None => Err(Reject::Mismatch),
-        }
+    /// The formats whose columns a line of the head names.
+    fn declared(&self, head: &[&[u8]]) -> Arc<[(FormatId, Entry)]> {
+        let Some(line) = head.iter().find(|line| line.starts_with(b"#Fields:")) else {
+            return Arc::default();
+        };
+        let declared = self.ids().zip(&self.entries);
+        declared.filter_map(|(id, e)| Some((id, Entry::new(&e.definition.declared_by(line)?)))).collect()
+    }
+
+    /// The best first, but a format that takes what is left behind the others that the head has lines of; the rest by
+    /// rank, so that the order depends on the head alone.
+    fn order(&self, scores: &[(usize, FormatId)]) -> Vec<FormatId> {
+        let Some(&(_, best)) = scores.first() else { return Vec::new() };
+        let is_fallback = |id| self.definition(id).is_some_and(Definition::is_fallback);
+        let ahead = scores.iter().filter(|s| is_fallback(best) && s.0 > 0 && !is_fallback(s.1)).map(|s| s.1);
+        let mut order: Vec<FormatId> = ahead.chain([best]).collect();
+        let mut others: Vec<FormatId> = scores.iter().map(|s| s.1).filter(|id| !order.contains(id)).collect();
+        others.sort();
+        order.append(&mut others);
+        order
     }
 
     /// Reads a line as the first format of `order` that accepts it.
@@ -104,16 +166,17 @@ impl Formats {
     /// Why none does.
     pub fn parse<'a>(
         &self,
-        order: &[FormatId],
+        order: &Order,
         line: &'a [u8],
         scratch: &mut Scratch,
     ) -> Result<(FormatId, Event<'a>), Reject> {
         let mut reason = Reject::Mismatch;
-        for &id in order {
-            match self.parse_as(id, line, scratch) {
+        for &id in &order.ids {
+            let Some(entry) = order.entry(id, self) else { continue };
+            match entry.full.parse(line, scratch) {
                 Ok(event) => return Ok((id, event)),
-                Err(Reject::TooDeep) => reason = Reject::TooDeep,
                 Err(Reject::Mismatch) => {}
+                Err(other) => reason = other,
             }
         }
         Err(reason)
@@ -127,30 +190,22 @@ impl Formats {
     #[inline]
     pub fn count<'a>(
         &self,
-        order: &[FormatId],
+        order: &Order,
         line: &'a [u8],
         fields: &mut Fields<'a>,
         scratch: &mut Scratch,
     ) -> Result<(FormatId, bool), Reject> {
         let mut reason = Reject::Mismatch;
-        for &id in order {
-            let Some(entry) = self.entries.get(usize::from(id.0)) else { continue };
+        for &id in &order.ids {
+            let Some(entry) = order.entry(id, self) else { continue };
             match entry.counting.fill(line, fields, scratch) {
                 Ok(()) => return Ok((id, entry.counting.is_access())),
-                Err(Reject::TooDeep) => reason = Reject::TooDeep,
                 Err(Reject::Mismatch) => {}
+                Err(other) => reason = other,
             }
         }
         Err(reason)
     }
-}
-
-/// The best first; the others by rank, so that the order depends on the winner alone.
-fn order(scores: &[(usize, FormatId)]) -> Vec<FormatId> {
-    let Some(&(_, best)) = scores.first() else { return Vec::new() };
-    let mut others: Vec<FormatId> = scores.iter().map(|s| s.1).filter(|&id| id != best).collect();
-    others.sort();
-    std::iter::once(best).chain(others).collect()
 }
 
 /// The lines of a chunk, without line ends, NULs at either end, or a byte order mark.
@@ -173,6 +228,9 @@ pub fn trim(line: &[u8]) -> &[u8] {
         _ => line,
     }
 }
+
+#[cfg(test)]
+mod peers;
 
 #[cfg(test)]
 mod tests {
