@@ -214,4 +214,6 @@ fn any_of<'a>(
 }
 
 #[cfg(test)]
+mod roundtrip;
+#[cfg(test)]
 mod tests;
