@@ -262,6 +262,42 @@ mod tests {
     }
 
     #[test]
+    fn a_file_names_its_own_columns() {
+        let formats = formats();
+        let head = "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n\
+            #Fields: date time cs-host sc-status cs-method cs-uri-stem time-taken c-ip\n\
+            2023-05-14 12:00:03 shop.example.com 502 GET /cart 46 203.0.113.7\n";
+        let order = formats.sniff(head.as_bytes()).order;
+        let line = b"2023-05-14 12:00:04 shop.example.com 200 GET / 3 203.0.113.8";
+        let (id, event) = formats.parse(&order, line, &mut Scratch::default()).unwrap();
+        assert_eq!(formats.definition(id).unwrap().name, "iis");
+        let crate::model::Kind::Request(request) = event.kind else { panic!("a message") };
+        assert_eq!(request.status.map(crate::model::Status::code), Some(200));
+        assert_eq!(request.latency_us, Some(3_000));
+        assert_eq!(request.client, Some(&b"203.0.113.8"[..]));
+        assert_eq!(event.stamp.unwrap().offset, Some(crate::model::Offset(0)));
+        // the directives are no records, and are no failures either
+        let directive = formats.parse(&order, b"#Version: 1.0", &mut Scratch::default());
+        assert_eq!(directive.unwrap_err(), Reject::Comment);
+        // another file does not have these columns
+        let other = formats.sniff(COMBINED.as_bytes()).order;
+        assert_eq!(formats.parse(&other, line, &mut Scratch::default()).unwrap_err(), Reject::Mismatch);
+    }
+
+    #[test]
+    fn what_is_left_is_read_behind_the_formats_that_the_head_has() {
+        let formats = formats();
+        let loose = r#"10.0.0.1, 10.0.0.2 - - [14/May/2023:12:00:03 +0100] "GET / HTTP/1.1" 200 5 "-" "curl""#;
+        let name = |id: FormatId| formats.definition(id).unwrap().name.clone();
+        let sniffed = formats.sniff(format!("{loose}\n{loose}\n{COMBINED}\n").as_bytes());
+        assert_eq!(sniffed.confidence_percent, 66);
+        assert_eq!((name(sniffed.order[0]), name(sniffed.order[1])), ("combined".into(), "loose-access".into()));
+        let sniffed = formats.sniff(format!("{COMBINED}\n{loose}\n{COMBINED}\n").as_bytes());
+        assert_eq!(name(sniffed.order[0]), "combined");
+        assert_eq!(name(*sniffed.order.last().unwrap()), "loose-access");
+    }
+
+    #[test]
     fn line_ends_byte_order_marks_and_nul_padding_are_no_part_of_a_line() {
         assert_eq!(trim(b"a\r\n"), b"a");
         assert_eq!(trim(b"\0\0\0a\0\n"), b"a");
