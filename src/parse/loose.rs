@@ -5,8 +5,9 @@
 
 use memchr::{memchr, memmem};
 
+use super::address::{first_of_list, without_port};
 use super::number::{duration_us, scaled, whole};
-use super::plan::{closing_quote, first_of_list, request_line, without_port};
+use super::plan::{closing_quote, request_line};
 use super::{Fields, digits, time};
 use crate::format::TimeNotation;
 use crate::model::{Stamp, Status};

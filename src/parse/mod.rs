@@ -3,6 +3,8 @@
 //! nom and memchr live here. No IO, and no allocation on the path that every line takes: values borrow from the
 //! line, time stamps are compared with the last one's minute before anything is parsed.
 
+mod address;
+mod explain;
 mod find;
 mod json;
 mod loose;
@@ -12,6 +14,7 @@ mod tail;
 mod time;
 mod unescape;
 
+pub use explain::Stop;
 pub use unescape::{unescape, unescape_into};
 
 use find::digits;

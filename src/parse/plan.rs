@@ -2,6 +2,7 @@
 
 use memchr::memchr2;
 
+use super::address::{first_of_list, may_be_address, without_port};
 use super::find::{byte as find_byte, digits, starts_with};
 use super::number::{duration_us, scaled, two, whole};
 use super::{Fields, Projection, time};
@@ -11,11 +12,11 @@ use crate::model::{Level, Status};
 /// A compiled pattern.
 #[derive(Debug)]
 pub(super) struct Plan {
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
 }
 
 #[derive(Debug)]
-enum Step {
+pub(super) enum Step {
     Literal(Box<[u8]>),
     Space,
     Time {
@@ -39,7 +40,7 @@ enum Step {
 
 /// Where a value ends.
 #[derive(Debug, Clone, PartialEq)]
-enum Until {
+pub(super) enum Until {
     /// At this byte.
     Byte(u8),
     /// At a `"` that no backslash escapes.
@@ -143,7 +144,7 @@ impl Plan {
 }
 
 /// What is left of `rest` after all steps; `None` where one does not fit.
-fn run<'a>(
+pub(super) fn run<'a>(
     steps: &[Step],
     mut rest: &'a [u8],
     fields: &mut Fields<'a>,
@@ -352,30 +353,6 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>) -
         _ => {}
     }
     Some(())
-}
-
-/// A name with a port (`www.example.com:443`) is a virtual host, not a client: a colon belongs to IPv6, to an
-/// address with a port, or to nginx's `unix:`.
-fn may_be_address(value: &[u8]) -> bool {
-    find_byte(value, b':').is_none()
-        || value == b"unix:"
-        || value
-            .iter()
-            .all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.' | b'%' | b'[' | b']' | b',' | b' '))
-}
-
-/// An address without the port behind it: the digits after its last colon.
-pub(super) fn without_port(value: &[u8]) -> &[u8] {
-    match memchr::memrchr(b':', value).and_then(|at| value.split_at_checked(at)) {
-        Some((host, [_, port @ ..])) if digits(port) == port.len() => {
-            host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]")).unwrap_or(host)
-        }
-        _ => value,
-    }
-}
-
-pub(super) fn first_of_list(value: &[u8]) -> &[u8] {
-    value.split(|b| matches!(b, b',' | b' ')).next().unwrap_or(value)
 }
 
 /// No method is longer (`WebDAV`'s `VERSION-CONTROL` has 15 letters).

@@ -3,6 +3,10 @@
 //! Never knows a format by its name. What a line is read as depends on that line and the file's first lines alone,
 //! never on the lines between: so the result is the same however a file is cut.
 
+mod explain;
+
+pub use explain::{Explanation, Lost};
+
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -287,11 +291,15 @@ mod tests {
     #[test]
     fn what_is_left_is_read_behind_the_formats_that_the_head_has() {
         let formats = formats();
-        let loose = r#"10.0.0.1, 10.0.0.2 - - [14/May/2023:12:00:03 +0100] "GET / HTTP/1.1" 200 5 "-" "curl""#;
+        let loose =
+            r#"10.0.0.1, 10.0.0.2 - - [14/May/2023:12:00:03 +0100] "GET / HTTP/1.1" 200 5 "-" "curl""#;
         let name = |id: FormatId| formats.definition(id).unwrap().name.clone();
         let sniffed = formats.sniff(format!("{loose}\n{loose}\n{COMBINED}\n").as_bytes());
         assert_eq!(sniffed.confidence_percent, 66);
-        assert_eq!((name(sniffed.order[0]), name(sniffed.order[1])), ("combined".into(), "loose-access".into()));
+        assert_eq!(
+            (name(sniffed.order[0]), name(sniffed.order[1])),
+            ("combined".into(), "loose-access".into())
+        );
         let sniffed = formats.sniff(format!("{COMBINED}\n{loose}\n{COMBINED}\n").as_bytes());
         assert_eq!(name(sniffed.order[0]), "combined");
         assert_eq!(name(*sniffed.order.last().unwrap()), "loose-access");
