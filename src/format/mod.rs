@@ -41,7 +41,8 @@ pub enum Field {
     Bytes,
     /// Duration of the request; the number is in this many microseconds.
     Latency {
-        /// Microseconds per unit of the written number: 1 000 000 for seconds, 1 for `%D`.
+        /// Microseconds per unit of the written number: 1 000 000 for seconds, 1 for `%D`; 0 where the writer does not
+        /// say: seconds if the number has a fraction, its own unit if it has one, else nothing is known.
         unit_us: u32,
         /// Nanoseconds are written: divide instead.
         nanos: bool,

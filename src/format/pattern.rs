@@ -25,6 +25,7 @@ const FIELDS: &[(&str, Field)] = &[
     ("latency:s", Field::Latency { unit_us: 1_000_000, nanos: false }),
     ("latency:ms", Field::Latency { unit_us: 1_000, nanos: false }),
     ("latency:us", Field::Latency { unit_us: 1, nanos: false }),
+    ("latency:vague", Field::Latency { unit_us: 0, nanos: false }),
     ("vhost", Field::Vhost),
     ("upstream", Field::Upstream),
     ("upstream_status", Field::UpstreamStatus),

@@ -53,9 +53,9 @@ impl Plan {
         let reach = |steps: &[Step]| {
             run(steps, line, &mut Fields::default(), &mut time::Cache::default()).map(<[u8]>::len)
         };
-        let prefixes = (0..=self.steps.len()).filter_map(|n| Some((n, reach(self.steps.get(..n)?)?)));
+        let mut prefixes = (0..=self.steps.len()).filter_map(|n| Some((n, reach(self.steps.get(..n)?)?)));
         // a step that does not fit ends it: those behind it run into the same
-        let (fitting, rest) = prefixes.last().unwrap_or((0, line.len()));
+        let (fitting, rest) = prefixes.next_back().unwrap_or((0, line.len()));
         let wanted = self.steps.get(fitting).map_or_else(|| "the end of the line".to_owned(), Step::describe);
         Stop { at: line.len().saturating_sub(rest), wanted }
     }

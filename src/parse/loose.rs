@@ -21,12 +21,26 @@ const MAX_WORDS: usize = 64;
 
 /// Fills `fields` if the line is one of requests.
 pub(super) fn read<'a>(line: &'a [u8], fields: &mut Fields<'a>, cache: &mut time::Cache) -> Option<()> {
+    // what JSON wraps is the business of what unwraps it
+    if line.first() == Some(&b'{') {
+        return None;
+    }
     let (stamp, before, after) = bracketed_time(line, cache).or_else(|| leading_time(line, cache))?;
-    let quoted = request_in(after)?;
     fields.stamp = Some(stamp);
-    request_line(quoted.value, fields);
-    who(before, quoted.before, fields);
-    outcome(quoted.after, fields);
+    if let Some(quoted) = request_in(after) {
+        request_line(quoted.value, fields);
+        who(before, quoted.before, fields);
+        outcome(quoted.after, fields);
+        // a status may stand in front of the request
+        let ahead = || Words(quoted.before).find_map(status_of);
+        fields.request.status = fields.request.status.or_else(ahead);
+    } else {
+        // the request in front of the time, and what became of it behind
+        let quoted = request_in(before).filter(|quoted| is_request(quoted.value))?;
+        request_line(quoted.value, fields);
+        who(quoted.before, &[], fields);
+        outcome(after, fields);
+    }
     Some(())
 }
 
@@ -170,7 +184,8 @@ fn who<'a>(before: &'a [u8], between: &'a [u8], fields: &mut Fields<'a>) {
     }
     if let Some(list) = address_list(before) {
         let offset = before.len().saturating_sub(list.len());
-        request.vhost = before.get(..offset).and_then(|head| Words(head).last()).and_then(present);
+        request.vhost =
+            before.get(..offset).and_then(|head| Words(head).last()).and_then(present).map(without_port);
         request.client = present(client(first_of_list(bare(list))));
     } else {
         one_client(before, request);
@@ -215,7 +230,7 @@ fn one_client<'a>(before: &'a [u8], request: &mut crate::model::Request<'a>) {
         (Some([.., b':' | b'|']), client) => (None, client),
         pair => pair,
     };
-    request.vhost = vhost.and_then(present);
+    request.vhost = vhost.and_then(present).map(without_port);
     request.client = from.and_then(present).map(client);
 }
 

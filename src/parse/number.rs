@@ -54,6 +54,17 @@ pub(super) fn scaled(text: &[u8], unit: u32) -> Option<u64> {
     }
 }
 
+/// A latency whose field says its unit; 0 is no unit: only a fraction tells that it is seconds.
+pub(super) fn latency_us(text: &[u8], unit_us: u32, nanos: bool) -> Option<u64> {
+    let unit = match unit_us {
+        0 if text.contains(&b'.') => 1_000_000,
+        other => other,
+    };
+    // what is spelt with its unit is no number
+    let number = if unit == 0 { None } else { scaled(text, unit) };
+    number.map(|n| if nanos { n / 1_000 } else { n }).or_else(|| duration_us(text))
+}
+
 /// Units of a spelt duration, the longer before its own beginning.
 const UNITS: &[(&[u8], u64)] = &[
     (b"ns", 1),
@@ -86,7 +97,7 @@ pub(super) fn duration_us(text: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::duration_us;
+    use super::{duration_us, latency_us};
 
     #[test]
     fn spelt_durations_are_read() {
@@ -96,6 +107,9 @@ mod tests {
         assert_eq!(read("1m2.5s"), Some(62_500_000));
         assert_eq!(read("12\u{b5}s"), Some(12));
         assert_eq!(read("1h"), Some(3_600_000_000));
+        assert_eq!(latency_us(b"1500000", 1, true), Some(1_500));
+        assert_eq!(latency_us(b"1.5ms", 1, true), Some(1_500));
+        assert_eq!((latency_us(b"12", 0, false), latency_us(b"0.25", 0, false)), (None, Some(250_000)));
         for wrong in ["", "ms", "5", "5x", "-1s", "1.2.3s"] {
             assert_eq!(read(wrong), None, "{wrong}");
         }

@@ -4,7 +4,7 @@ use memchr::memchr2;
 
 use super::address::{first_of_list, may_be_address, without_port};
 use super::find::{byte as find_byte, digits, starts_with};
-use super::number::{duration_us, scaled, two, whole};
+use super::number::{latency_us, two, whole};
 use super::{Fields, Projection, time};
 use crate::format::{Field, TimeNotation, Token};
 use crate::model::{Level, Status};
@@ -321,9 +321,7 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>) -
         Field::Status => request.status = Status::new(u16::try_from(whole(value)?).ok()?),
         Field::Bytes => request.bytes = whole(value),
         Field::Latency { unit_us, nanos } => {
-            let text = present.map(first_of_list);
-            let number = text.and_then(|t| scaled(t, unit_us).or_else(|| duration_us(t)));
-            request.latency_us = if nanos { number.map(|n| n / 1_000) } else { number };
+            request.latency_us = present.map(first_of_list).and_then(|t| latency_us(t, unit_us, nanos));
         }
         Field::Vhost => request.vhost = present,
         Field::Upstream => request.upstream = present,

@@ -195,10 +195,9 @@ proptest! {
         for (nth, Written { name, value, is_text }) in written.iter_mut().enumerate() {
             let in_brackets = brackets >> nth & 1 == 1;
             let (open, close) = match (bars, *is_text, in_brackets) {
-                (true, ..) => ("", ""),
                 (false, _, true) => ("[", "]"),
                 (false, true, false) => ("\"", "\""),
-                (false, false, false) => ("", ""),
+                _ => ("", ""),
             };
             // what separates values must not be part of one: nginx escapes quotes only
             if bars || in_brackets {
@@ -218,7 +217,7 @@ proptest! {
                 format.push_str(between);
                 line.extend(between.bytes());
             }
-            format.push_str(&format!("{open}${name}{close}"));
+            format.extend([open, "$", name, close]);
             line.extend([open.as_bytes(), &escaped(value.as_deref()), close.as_bytes()].concat());
         }
         check(&format, &line, &written)?;
@@ -230,7 +229,7 @@ proptest! {
         let mut line = b"{".to_vec();
         for (nth, Written { name, value, .. }) in written.iter().enumerate() {
             let comma = if nth > 0 { "," } else { "" };
-            format.push_str(&format!("{comma}\"k{nth}\":\"${name}\""));
+            format.extend([comma, &format!("\"k{nth}\":\"${name}\"")]);
             line.extend(format!("{comma}\"k{nth}\":\"").bytes());
             line.extend(escaped_json(value.as_deref()));
             line.push(b'"');

@@ -33,8 +33,7 @@ impl Formats {
             let Some(entry) = order.entry(id, self) else { continue };
             let lost = entry.full.stop(line).map_or(Lost::LessSpecific, Lost::Stopped);
             let better = match (&lost, runner_up.as_ref().map(|(_, best)| best)) {
-                (_, None) => true,
-                (Lost::LessSpecific, Some(Lost::Stopped(_))) => true,
+                (_, None) | (Lost::LessSpecific, Some(Lost::Stopped(_))) => true,
                 (Lost::Stopped(stop), Some(Lost::Stopped(best))) => stop.at > best.at,
                 (_, Some(Lost::LessSpecific)) => false,
             };

@@ -83,7 +83,10 @@ fn strings(value: &Value) -> Vec<String> {
 }
 
 fn number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_f64().map(|f| f as u64)).or_else(|| value.as_str()?.parse().ok())
+    value
+        .as_u64()
+        .or_else(|| value.as_f64().and_then(|f| f.to_string().parse().ok()))
+        .or_else(|| value.as_str()?.parse().ok())
 }
 
 fn micros(text: &str) -> Option<i64> {
