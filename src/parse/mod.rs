@@ -216,6 +216,13 @@ fn any_of<'a>(
     if fits { Ok(()) } else { Err(Reject::Mismatch) }
 }
 
+/// Method, path and protocol of a request line; nothing of one that is no HTTP.
+pub fn request_parts(line: &[u8]) -> Request<'_> {
+    let mut fields = Fields::default();
+    plan::request_line(line, &mut fields);
+    fields.request
+}
+
 #[cfg(test)]
 mod roundtrip;
 #[cfg(test)]

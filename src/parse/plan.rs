@@ -280,7 +280,10 @@ fn take_number<'a>(field: Field, rest: &'a [u8], fields: &mut Fields<'a>) -> Opt
     let number = whole(number)?;
     match field {
         Field::Status => fields.request.status = Status::new(u16::try_from(number).ok()?),
-        Field::Bytes => fields.request.bytes = Some(number),
+        Field::Bytes => {
+            fields.request.bytes = Some(number);
+            fields.message.bytes = Some(number);
+        }
         Field::Pid => fields.message.pid = Some(number),
         _ => {}
     }
