@@ -69,6 +69,14 @@ fn an_apache_logformat_string_is_a_format() {
 }
 
 #[test]
+fn the_finer_of_two_latencies_counts() {
+    let line = r#"203.0.113.7 [14/May/2023:12:00:03 +0100] "GET /a HTTP/1.1" 200 1 1500"#;
+    for format in [r#"%h %t "%r" %>s %T %D"#, r#"%a %t \"%r\" %>s %{s}T %{us}T"#] {
+        assert_eq!(request(&custom(format), line).latency_us, Some(1_500), "{format}");
+    }
+}
+
+#[test]
 fn a_format_without_a_time_is_refused() {
     let error = crate::format::from_option("$remote_addr $status", &catalog()).unwrap_err().to_string();
     assert!(error.contains("$time_local"), "{error}");
