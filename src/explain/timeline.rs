@@ -30,7 +30,9 @@ pub(super) fn timeline(case: &Case<'_>, incidents: &[Incident], alone: &[Finding
     }
     rows.extend(case.findings.blips.iter().map(|f| blip(f, EntryKind::Blip)));
     rows.extend(alone.iter().map(|f| blip(f, EntryKind::Note)));
-    rows.extend(changes(case));
+    // a failure that an incident's own messages tell of is not told twice
+    let told: Vec<_> = rows.iter().filter(|r| r.kind == EntryKind::FirstError).map(|r| r.location).collect();
+    rows.extend(changes(case).into_iter().filter(|row| !told.contains(&row.location)));
     rows.sort_by_key(|a| (a.time, a.kind, a.location));
     if rows.len() > MOST {
         // what is about an incident stays

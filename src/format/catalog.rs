@@ -31,6 +31,26 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("json-access", include_str!("definitions/json-access.toml")),
     ("nginx-error", include_str!("definitions/nginx-error.toml")),
     ("apache-error", include_str!("definitions/apache-error.toml")),
+    ("syslog", include_str!("definitions/syslog.toml")),
+    ("syslog-iso", include_str!("definitions/syslog-iso.toml")),
+    ("syslog-5424", include_str!("definitions/syslog-5424.toml")),
+    ("dpkg", include_str!("definitions/dpkg.toml")),
+    ("apt-history", include_str!("definitions/apt-history.toml")),
+    ("apt-term", include_str!("definitions/apt-term.toml")),
+    ("dmesg", include_str!("definitions/dmesg.toml")),
+    ("short-date", include_str!("definitions/short-date.toml")),
+    ("mysql-slow", include_str!("definitions/mysql-slow.toml")),
+    ("postgresql", include_str!("definitions/postgresql.toml")),
+    ("redis", include_str!("definitions/redis.toml")),
+    ("php", include_str!("definitions/php.toml")),
+    ("mongodb", include_str!("definitions/mongodb.toml")),
+    ("rails", include_str!("definitions/rails.toml")),
+    ("klog", include_str!("definitions/klog.toml")),
+    ("cri", include_str!("definitions/cri.toml")),
+    ("audit", include_str!("definitions/audit.toml")),
+    ("logfmt", include_str!("definitions/logfmt.toml")),
+    ("json-message", include_str!("definitions/json-message.toml")),
+    ("timed", include_str!("definitions/timed.toml")),
     ("iso-level", include_str!("definitions/iso-level.toml")),
 ];
 
@@ -64,6 +84,11 @@ struct File {
     rank: i64,
     #[serde(default)]
     continuation: bool,
+    /// The program that writes such lines, where they do not name it.
+    program: Option<String>,
+    /// The message begins with one of these.
+    #[serde(default)]
+    begins: Vec<String>,
     layout: FileLayout,
     /// How values are escaped, for patterns.
     #[serde(default)]
@@ -88,6 +113,7 @@ enum FileLayout {
     Nginx(String),
     Apache(String),
     Patterns(Vec<String>),
+    Logfmt { keys: BTreeMap<String, Vec<String>>, required: Vec<Vec<String>> },
     Json { keys: BTreeMap<String, Vec<String>>, required: Vec<Vec<String>> },
     Columns { separator: char, fields: BTreeMap<String, String>, usual: Vec<String> },
     Loose {},
@@ -127,6 +153,8 @@ impl Catalog {
             layout,
             escape,
             continuation: read.continuation,
+            program: read.program,
+            begins: read.begins,
             tail,
             rank: read.rank,
         });
@@ -198,21 +226,13 @@ fn layout(layout: FileLayout, escape: FileEscape) -> std::result::Result<(Layout
                 FileEscape::Backslash => Escape::Backslash,
             },
         ),
+        FileLayout::Logfmt { keys, required } => {
+            let (keys, required) = table(keys, required)?;
+            (Layout::Logfmt { keys, required }, Escape::Backslash)
+        }
         FileLayout::Json { keys, required } => {
-            let mut table = Vec::new();
-            let mut groups = required;
-            for (name, spellings) in keys {
-                let field = json_field(&name).ok_or_else(|| format!("'{name}' is no field"))?;
-                // `{status}` in a required group stands for every key of that field
-                for group in &mut groups {
-                    if group.contains(&format!("{{{name}}}")) {
-                        group.extend(spellings.iter().cloned());
-                    }
-                }
-                table.extend(spellings.into_iter().map(|key| (key, field)));
-            }
-            let required = groups;
-            (Layout::Json { keys: table, required }, Escape::Json)
+            let (keys, required) = table(keys, required)?;
+            (Layout::Json { keys, required }, Escape::Json)
         }
         FileLayout::Columns { separator, fields, usual } => {
             (Layout::Columns(super::Columns::new(separator, fields, &usual)?), Escape::None)
@@ -221,10 +241,32 @@ fn layout(layout: FileLayout, escape: FileEscape) -> std::result::Result<(Layout
     })
 }
 
+/// Keys with their fields.
+type Table = Vec<(String, Field)>;
+
+/// Key → field, from field → keys; `{status}` in a required group stands for every key of that field.
+fn table(
+    keys: BTreeMap<String, Vec<String>>,
+    mut required: Vec<Vec<String>>,
+) -> std::result::Result<(Table, Vec<Vec<String>>), String> {
+    let mut table = Vec::new();
+    for (name, spellings) in keys {
+        let field = json_field(&name).ok_or_else(|| format!("'{name}' is no field"))?;
+        for group in &mut required {
+            if group.contains(&format!("{{{name}}}")) {
+                group.extend(spellings.iter().cloned());
+            }
+        }
+        table.extend(spellings.into_iter().map(|key| (key, field)));
+    }
+    Ok((table, required))
+}
+
 /// Field names of a JSON definition: those of patterns, `time` in any notation, and latencies in nanoseconds.
 fn json_field(name: &str) -> Option<Field> {
     match name {
         "time" => Some(Field::Time(super::TimeNotation::Any)),
+        "level" => Some(Field::LevelAs(super::LevelNotation::Any)),
         "latency:ns" => Some(Field::Latency { unit_us: 1, nanos: true }),
         other => pattern::field(other),
     }

@@ -57,8 +57,14 @@ pub enum Field {
     Referrer,
     /// User agent.
     UserAgent,
-    /// Severity of a message.
+    /// Severity of a message, as a word.
     Level,
+    /// Severity of a message in another notation.
+    LevelAs(LevelNotation),
+    /// A name of a host: one word that is no level; it is not kept.
+    Host,
+    /// An abbreviation of a time zone: it is the time's offset where it means one only.
+    Abbreviation,
     /// Program, module or logger.
     Component,
     /// Process id.
@@ -92,9 +98,37 @@ pub enum TimeNotation {
     Slashed,
     /// `Sun May 14 12:00:03.123456 2023`
     Asctime,
+    /// `May 14 12:00:03` (RFC 3164), with a year after the day or, mostly, none at all.
+    Syslog,
+    /// `14-May-2023 12:00:03`, `14 May 2023 12:00:03.123`, with or without the year.
+    DayFirst,
+    /// `230514 12:00:03` and `23/05/14 12:00:03`: a year of two digits.
+    Short,
+    /// `0514 12:00:03.123456` or `20230514 12:00:03.123456`, as klog and glog write it.
+    Klog,
+    /// The same as `Iso`, but with a `T`.
+    Rfc3339,
     /// Any of these, told apart by their look (for JSON values).
     Any,
 }
+
+/// How a severity is written where it is no word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LevelNotation {
+    /// One letter: `E`.
+    Letter,
+    /// One of redis's marks: `.`, `-`, `*`, `#`.
+    Mark,
+    /// The priority of a syslog line, of which the last three bits are the severity.
+    Priority,
+    /// The last word of what stands here.
+    Last,
+    /// A word or a number, told apart by their look (for JSON values).
+    Any,
+}
+
+/// The year that times without one are held in until `survey::Clock` knows better: a leap year, long before any log.
+pub const PLACEHOLDER_YEAR: i32 = 4;
 
 /// One piece of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +153,13 @@ pub enum Token {
 pub enum Layout {
     /// Any one of these sequences.
     Patterns(Vec<Vec<Token>>),
+    /// `key=value` pairs.
+    Logfmt {
+        /// Key → meaning, the more telling first.
+        keys: Vec<(String, Field)>,
+        /// Each group must have one of its keys in the line.
+        required: Vec<Vec<String>>,
+    },
     /// A JSON object a line.
     Json {
         /// Dotted key → meaning.
@@ -174,6 +215,10 @@ pub struct Definition {
     pub escape: Escape,
     /// Lines that no format accepts belong to the record before them.
     pub continuation: bool,
+    /// The program that writes such lines, where they do not name it.
+    pub program: Option<String>,
+    /// The message begins with one of these; nothing here allows any.
+    pub begins: Vec<String>,
     /// `, key: value` pairs at the end of a message, as nginx writes them.
     pub tail: Vec<(String, Field)>,
     /// Order among formats that accept the same lines: the higher is the more specific.
@@ -225,6 +270,8 @@ fn described(text: &str) -> std::result::Result<Definition, String> {
         escape: if json { Escape::Json } else { Escape::Backslash },
         layout: Layout::Patterns(vec![tokens]),
         continuation: false,
+        program: None,
+        begins: Vec::new(),
         tail: Vec::new(),
         rank: i64::MAX,
     })

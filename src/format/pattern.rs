@@ -2,7 +2,7 @@
 //!
 //! `{field}` is a value, `( … )?` may be missing, a space is any run of spaces, `\` makes the next character plain.
 
-use super::{Field, TimeNotation, Token};
+use super::{Field, LevelNotation, TimeNotation, Token};
 
 const FIELDS: &[(&str, Field)] = &[
     ("client", Field::Client),
@@ -15,6 +15,11 @@ const FIELDS: &[(&str, Field)] = &[
     ("time:utc", Field::Time(TimeNotation::IsoUtc)),
     ("time:epoch", Field::Time(TimeNotation::Epoch)),
     ("time:slashed", Field::Time(TimeNotation::Slashed)),
+    ("time:syslog", Field::Time(TimeNotation::Syslog)),
+    ("time:day_first", Field::Time(TimeNotation::DayFirst)),
+    ("time:short", Field::Time(TimeNotation::Short)),
+    ("time:klog", Field::Time(TimeNotation::Klog)),
+    ("time:rfc3339", Field::Time(TimeNotation::Rfc3339)),
     ("time:asctime", Field::Time(TimeNotation::Asctime)),
     ("request", Field::RequestLine),
     ("method", Field::Method),
@@ -32,6 +37,12 @@ const FIELDS: &[(&str, Field)] = &[
     ("referrer", Field::Referrer),
     ("user_agent", Field::UserAgent),
     ("level", Field::Level),
+    ("level:letter", Field::LevelAs(LevelNotation::Letter)),
+    ("level:mark", Field::LevelAs(LevelNotation::Mark)),
+    ("level:priority", Field::LevelAs(LevelNotation::Priority)),
+    ("level:last", Field::LevelAs(LevelNotation::Last)),
+    ("host", Field::Host),
+    ("zone", Field::Abbreviation),
     ("component", Field::Component),
     ("pid", Field::Pid),
     ("number", Field::Number),

@@ -116,7 +116,7 @@ impl<'a> Inspector<'a> {
     fn line(&mut self, offset: u64, raw: &[u8]) {
         self.count(offset);
         let line = trim(raw);
-        let Ok((_, event)) = self.formats.parse(self.order, line, &mut self.scratch) else { return };
+        let Ok((format, event)) = self.formats.parse(self.order, line, &mut self.scratch) else { return };
         let Some(time) = event.stamp.map(|s| self.clock.resolve(s)) else { return };
         match &event.kind {
             Kind::Request(request) if self.edge => {
@@ -127,7 +127,8 @@ impl<'a> Inspector<'a> {
             Kind::Request(_) => {}
             Kind::Message(message) => {
                 if self.windows.iter().any(|w| w.wants_message(time)) {
-                    self.message(time, offset, line, message);
+                    let program = message.component.or_else(|| self.formats.program(format));
+                    self.message(time, offset, line, message, program);
                 }
             }
         }
@@ -244,8 +245,15 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    fn message(&mut self, time: Timestamp, offset: u64, line: &[u8], message: &Message<'_>) {
-        let kind = match self.rules.find(message.text) {
+    fn message(
+        &mut self,
+        time: Timestamp,
+        offset: u64,
+        line: &[u8],
+        message: &Message<'_>,
+        program: Option<&[u8]>,
+    ) {
+        let kind = match self.rules.find(message.text, program) {
             Some(rule) => RareKind::Rule(rule),
             None if message.level.is_some_and(|l| l <= Level::Error) => RareKind::Severe,
             None => return,

@@ -75,7 +75,8 @@ pub fn plan(
         let at = |time: Timestamp| if zoned { time } else { clock.instant(time) };
         for (&block, span) in &timed.blocks {
             if let (Some(first), Some(last)) = (span.first, span.last)
-                && windows.iter().any(|w| w.overlaps(at(first), at(last), requests))
+                && let (first, last) = in_order(at(first), at(last))
+                && windows.iter().any(|w| w.overlaps(first, last, requests))
             {
                 wanted.push(block);
             }
@@ -103,6 +104,13 @@ pub fn plan(
         visits.push(Visit { source, blocks, lines_before: before });
     }
     visits
+}
+
+/// A block with lines from both sides of New Year but no years in them has its last day first: what it spans is
+/// not known, only that it is less than a year on either side.
+fn in_order(first: Timestamp, last: Timestamp) -> (Timestamp, Timestamp) {
+    const YEAR: i64 = 366 * 86_400;
+    if first <= last { (first, last) } else { (last.plus_seconds(-YEAR), first.plus_seconds(YEAR)) }
 }
 
 /// The range of bytes to ask `input` for, so that every line that begins in these blocks comes, and no other.

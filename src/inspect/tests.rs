@@ -5,7 +5,7 @@ use crate::format::Catalog;
 use crate::model::{Dimension, Offset, SourceId, Timestamp};
 use crate::signature::{Probes, Rules};
 use crate::sniff::Formats;
-use crate::survey::{Clock, Limits, Merge, Surveyor};
+use crate::survey::{Clock, Limits, Merge, Surveyor, WallZone};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Count(u64);
@@ -71,7 +71,7 @@ fn a_closeup_is_exact() {
     let mut surveyor = Surveyor::new(&formats, &order, &probes, &rules, Limits::for_sources(1));
     surveyor.lines(0, LOG.as_bytes());
     let tally = surveyor.finish();
-    let clock = Clock::Fixed(Offset(0));
+    let clock = Clock::new(WallZone::Fixed(Offset(0)));
     let visits = plan(SourceId(0), &tally, clock, true, &windows, &[]);
     assert_eq!(visits.len(), 1);
     let kit = Kit { formats: &formats, probes: &probes, rules: &rules };
@@ -109,7 +109,7 @@ fn only_blocks_that_overlap_are_read_again() {
     let tally = surveyor.finish();
     let at = |s: i64| Timestamp::from_seconds(1_684_022_400 + s);
     let window = Window { start: at(10_000), end: at(10_010), compare: None, messages_from: at(9_000) };
-    let visits = plan(SourceId(0), &tally, Clock::Machine, true, &[window], &[]);
+    let visits = plan(SourceId(0), &tally, Clock::new(WallZone::Machine), true, &[window], &[]);
     assert_eq!(visits.len(), 1);
     assert!(visits[0].blocks.len() <= 2, "{visits:?}");
     let range = read_range(&visits[0].blocks);

@@ -34,6 +34,9 @@ impl LineParser {
             (Reject::Mismatch, Engine::Json(_)) => {
                 said("a JSON object with the keys that make it one of these records")
             }
+            (Reject::Mismatch, Engine::Logfmt(_)) => {
+                said("key=value pairs with the keys that make it one of these records")
+            }
             (Reject::Mismatch, Engine::Loose) => {
                 said("a time in brackets, and a request in quotes or a status behind the first quotes")
             }
@@ -77,7 +80,7 @@ impl Step {
                     Until::Byte(b) => b.escape_ascii().to_string(),
                     Until::Quote => "\"".to_owned(),
                     Until::Literal(l) | Until::Word(l) | Until::User(l) => l.escape_ascii().to_string(),
-                    Until::Blank | Until::LineEnd => String::new(),
+                    Until::Blank | Until::One | Until::LineEnd => String::new(),
                 };
                 let end = format!("{end}{}", then.escape_ascii());
                 if end.is_empty() {

@@ -7,19 +7,22 @@ mod address;
 mod explain;
 mod find;
 mod json;
+mod level;
+mod logfmt;
 mod loose;
 mod number;
 mod plan;
 mod tail;
 mod time;
 mod unescape;
+mod zone;
 
 pub use explain::Stop;
 pub use unescape::{unescape, unescape_into};
 
 use find::digits;
 
-use crate::format::{Class, Definition, Field, Layout};
+use crate::format::{Class, Definition, Field, Layout, Token};
 use crate::model::{Escape, Event, Kind, Message, Request, Stamp};
 
 /// Why a line is no record of a format.
@@ -71,6 +74,10 @@ pub struct LineParser {
     class: Class,
     escape: Escape,
     tail: Vec<(Vec<u8>, Field)>,
+    /// The message begins with one of these, if there are any.
+    begins: Vec<Vec<u8>>,
+    /// Some lines have no text beside their values: the line is the message then.
+    bare: bool,
     engine: Engine,
 }
 
@@ -81,6 +88,7 @@ enum Engine {
     Loose,
     /// Columns; lines that begin with `#` and a directive are comments.
     Columns(Vec<ColumnPlan>),
+    Logfmt(logfmt::Keys),
 }
 
 /// A plan and how many separators its lines have: what would fit in the wrong columns is told apart by that.
@@ -118,6 +126,7 @@ impl LineParser {
             Layout::Patterns(patterns) => {
                 Engine::Plans(patterns.iter().map(|p| plan::compile(p, projection)).collect())
             }
+            Layout::Logfmt { keys, required } => Engine::Logfmt(logfmt::Keys::new(keys, required)),
             Layout::Json { keys, required } => Engine::Json(json::Keys::new(keys, required, projection)),
             Layout::Loose => Engine::Loose,
             Layout::Columns(columns) => {
@@ -133,7 +142,18 @@ impl LineParser {
             Projection::Counts => &[],
         };
         let tail = tail.iter().map(|(key, field)| (format!(", {key}: ").into_bytes(), *field)).collect();
-        Self { class: definition.class, escape: definition.escape, tail, engine }
+        let bare = match &definition.layout {
+            Layout::Patterns(patterns) => patterns.iter().any(|p| !has_message(p)),
+            _ => false,
+        };
+        Self {
+            class: definition.class,
+            escape: definition.escape,
+            tail,
+            begins: definition.begins.iter().map(|b| b.as_bytes().to_vec()).collect(),
+            bare,
+            engine,
+        }
     }
 
     /// Whether its lines are requests.
@@ -178,6 +198,17 @@ impl LineParser {
                     return Err(Reject::Mismatch);
                 }
             }
+            Engine::Logfmt(keys) => keys.run(line, fields, &mut scratch.time).ok_or(Reject::Mismatch)?,
+        }
+        // what follows is about messages
+        if self.is_access() {
+            return Ok(());
+        }
+        if !self.begins.is_empty() && !self.begins.iter().any(|b| fields.message.text.starts_with(b)) {
+            return Err(Reject::Mismatch);
+        }
+        if self.bare && fields.message.text.is_empty() {
+            fields.message.text = line;
         }
         if !self.tail.is_empty() {
             tail::read(&self.tail, &mut fields.message);
@@ -221,6 +252,14 @@ pub fn request_parts(line: &[u8]) -> Request<'_> {
     let mut fields = Fields::default();
     plan::request_line(line, &mut fields);
     fields.request
+}
+
+fn has_message(tokens: &[Token]) -> bool {
+    tokens.iter().any(|token| match token {
+        Token::Value { field, .. } => *field == Field::Message,
+        Token::Optional(inner) => has_message(inner),
+        Token::Literal(_) | Token::Space => false,
+    })
 }
 
 #[cfg(test)]

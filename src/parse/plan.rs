@@ -4,10 +4,11 @@ use memchr::memchr2;
 
 use super::address::{first_of_list, may_be_address, without_port};
 use super::find::{byte as find_byte, digits, starts_with};
+use super::level::{level, level_as};
 use super::number::{latency_us, two, whole};
-use super::{Fields, Projection, time};
-use crate::format::{Field, TimeNotation, Token};
-use crate::model::{Level, Status};
+use super::{Fields, Projection, time, zone};
+use crate::format::{Field, LevelNotation, TimeNotation, Token};
+use crate::model::Status;
 
 /// A compiled pattern.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ pub(super) enum Until {
     User(Box<[u8]>),
     /// At a space or the end of the line.
     Blank,
+    /// Behind one byte.
+    One,
     /// At the end of the line.
     LineEnd,
 }
@@ -113,7 +116,7 @@ fn value(
     let known = match &until {
         Until::Byte(_) | Until::Quote => 1,
         Until::Literal(l) | Until::Word(l) | Until::User(l) => l.len(),
-        Until::Blank | Until::LineEnd => 0,
+        Until::Blank | Until::One | Until::LineEnd => 0,
     };
     let skip = known.min(then.len());
     let field = if projection.wants(field) { field } else { Field::Ignored };
@@ -122,6 +125,7 @@ fn value(
 
 fn until(field: Field, quoted: bool, next: Option<&Token>) -> Until {
     match (field, next) {
+        (Field::LevelAs(LevelNotation::Letter | LevelNotation::Mark), _) => Until::One,
         (_, Some(Token::Literal(l))) if quoted && l.first() == Some(&b'"') => Until::Quote,
         (_, Some(Token::Literal(l))) => match l.as_slice() {
             [one] => Until::Byte(*one),
@@ -129,8 +133,7 @@ fn until(field: Field, quoted: bool, next: Option<&Token>) -> Until {
             more if field == Field::User => Until::User(more.into()),
             more => Until::Literal(more.into()),
         },
-        (_, Some(Token::Space)) => Until::Byte(b' '),
-        (Field::Word, _) => Until::Blank,
+        (_, Some(Token::Space)) | (Field::Word, _) => Until::Blank,
         (_, None | Some(Token::Value { .. } | Token::Optional(_))) => Until::LineEnd,
     }
 }
@@ -200,6 +203,7 @@ fn find_end(rest: &[u8], until: &Until, list: bool) -> Option<usize> {
         }
         Until::User(l) => find_literal(rest, l).filter(|&at| at <= 1 || is_user(rest.get(..at))),
         Until::Blank => Some(memchr2(b' ', b'\t', rest).unwrap_or(rest.len())),
+        Until::One => (!rest.is_empty()).then_some(1),
         Until::LineEnd => Some(rest.len()),
     }
 }
@@ -331,8 +335,25 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>) -
         Field::UpstreamStatus => request.upstream_status = present,
         Field::Referrer => request.referrer = present,
         Field::UserAgent => request.user_agent = present,
-        Field::Level => fields.message.level = Some(level(value)?),
+        Field::Level => fields.message.level = Some(level(value.trim_ascii())?),
+        Field::LevelAs(notation) => fields.message.level = Some(level_as(value, notation)?),
+        Field::Host => {
+            let name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':');
+            if value.is_empty() || !value.iter().all(name) || level(value).is_some() {
+                return None;
+            }
+        }
+        Field::Abbreviation => {
+            let name = |b: &u8| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'+' | b'-');
+            if value.is_empty() || value.len() > 6 || !value.iter().all(name) {
+                return None;
+            }
+            if let Some(stamp) = &mut fields.stamp {
+                zone::abbreviated(value, stamp);
+            }
+        }
         Field::Component => {
+            let value = value.trim_ascii();
             if value.is_empty() || memchr2(b' ', b'"', value).is_some() {
                 return None;
             }
@@ -392,43 +413,4 @@ pub(super) fn request_line<'a>(line: &'a [u8], fields: &mut Fields<'a>) {
     };
     request.path = Some(path);
     request.protocol = protocol;
-}
-
-/// Names of levels, by upper case.
-const LEVELS: &[(&[u8], Level)] = &[
-    (b"INFO", Level::Info),
-    (b"ERROR", Level::Error),
-    (b"WARN", Level::Warning),
-    (b"WARNING", Level::Warning),
-    (b"DEBUG", Level::Debug),
-    (b"NOTICE", Level::Notice),
-    (b"ERR", Level::Error),
-    (b"CRIT", Level::Critical),
-    (b"CRITICAL", Level::Critical),
-    (b"FATAL", Level::Critical),
-    (b"SEVERE", Level::Error),
-    (b"ALERT", Level::Alert),
-    (b"EMERG", Level::Emergency),
-    (b"EMERGENCY", Level::Emergency),
-    (b"PANIC", Level::Emergency),
-    (b"TRACE", Level::Debug),
-    (b"TRACE1", Level::Debug),
-    (b"TRACE2", Level::Debug),
-    (b"TRACE3", Level::Debug),
-    (b"TRACE4", Level::Debug),
-    (b"TRACE5", Level::Debug),
-    (b"TRACE6", Level::Debug),
-    (b"TRACE7", Level::Debug),
-    (b"TRACE8", Level::Debug),
-    (b"VERBOSE", Level::Debug),
-    (b"FINE", Level::Debug),
-    (b"FINER", Level::Debug),
-    (b"FINEST", Level::Debug),
-    (b"CONFIG", Level::Info),
-    (b"INFORMATION", Level::Info),
-];
-
-/// The level that a word names.
-pub(super) fn level(word: &[u8]) -> Option<Level> {
-    LEVELS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|&(_, level)| level)
 }

@@ -2,14 +2,15 @@
 
 use chrono::NaiveDate;
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take};
+use nom::bytes::complete::{tag, take, take_while_m_n};
 use nom::character::complete::{one_of, satisfy};
 use nom::combinator::{map_opt, opt, value};
+use nom::sequence::preceded;
 use nom::{IResult, Parser};
 
 use super::find::digits;
 use super::number::{scaled, two, whole};
-use crate::format::TimeNotation;
+use crate::format::{PLACEHOLDER_YEAR, TimeNotation};
 use crate::model::{MICROS, Offset, Stamp, Timestamp};
 
 /// The minute prefix of the last line and what it means.
@@ -64,6 +65,11 @@ pub(super) fn read(text: &[u8], notation: TimeNotation, cache: &mut Cache) -> Re
         TimeNotation::IsoUtc => iso(text, cache).map(|(stamp, n)| (in_utc(stamp), n)),
         TimeNotation::Slashed => slashed(text, cache),
         TimeNotation::Asctime => asctime(text, cache),
+        TimeNotation::Syslog => syslog(text, cache),
+        TimeNotation::DayFirst => day_first(text),
+        TimeNotation::Short => short(text),
+        TimeNotation::Klog => klog(text),
+        TimeNotation::Rfc3339 => text.get(10).filter(|b| **b == b'T').and_then(|_| iso(text, cache)),
         TimeNotation::Epoch => epoch(text, 1_000_000),
         TimeNotation::EpochMillis => epoch(text, 1_000),
         TimeNotation::Any => any(text, cache),
@@ -141,8 +147,18 @@ fn in_utc(stamp: Stamp) -> Stamp {
     Stamp { offset: stamp.offset.or(Some(Offset(0))), ..stamp }
 }
 
-/// `2023-05-14T12:00:03.123+01:00`
+/// `2023-05-14T12:00:03.123+01:00`; apt has two spaces before the hour.
 fn iso(text: &[u8], cache: &mut Cache) -> Read {
+    if let Some([b' ', b' ', b'0'..=b'2', b'0'..=b'9', ..]) = text.get(10..20) {
+        let mut narrow = [0u8; 19];
+        narrow.get_mut(..11)?.copy_from_slice(text.get(..11)?);
+        narrow.get_mut(11..)?.copy_from_slice(text.get(12..20)?);
+        return iso_narrow(&narrow, cache).map(|(stamp, _)| (stamp, 20));
+    }
+    iso_narrow(text, cache)
+}
+
+fn iso_narrow(text: &[u8], cache: &mut Cache) -> Read {
     let head: &[u8; 19] = text.first_chunk()?;
     let &[d @ .., b':', tens, ones] = head else { return None };
     let prefix = tagged(&d, b'i');
@@ -186,6 +202,78 @@ fn asctime(text: &[u8], cache: &mut Cache) -> Read {
         cache.year = *year;
     }
     Some((stamp((cache.minute + second(tens, ones)?) * MICROS + fraction, None)?, at + 5))
+}
+
+/// `May 14 12:00:03`, `May  4 12:00:03.123`; less often `May 14 2023 12:00:03`.
+fn syslog(text: &[u8], cache: &mut Cache) -> Read {
+    /// Up to the minutes.
+    const HEAD: usize = 12;
+    let head: &[u8; HEAD + 3] = text.first_chunk()?;
+    if let &[ref d @ .., b':', tens, ones] = head
+        && let Some(second) = second(tens, ones)
+    {
+        let mut prefix = [b'y'; PREFIX];
+        prefix.get_mut(..HEAD)?.copy_from_slice(d);
+        if prefix != cache.prefix
+            && let Ok((_, (month, day, hour, minute))) = syslog_prefix(d)
+        {
+            cache.minute = minute_start(PLACEHOLDER_YEAR, month, day, hour, minute)?;
+            cache.prefix = prefix;
+        }
+        if prefix == cache.prefix {
+            let (fraction, at) = fraction(text, HEAD + 3);
+            return Some((stamp((cache.minute + second) * MICROS + fraction, None)?, at));
+        }
+    }
+    let (rest, (month, _, day)) = (month, tag(&b" "[..]), number_of(1, 2)).parse(text).ok()?;
+    let (rest, year) = opt(preceded(tag(&b" "[..]), number(4))).parse(rest).ok()?;
+    clock_time(text, rest, year, month, day)
+}
+
+/// `14-May-2023 12:00:03`, `14 May 12:00:03.123`, `Sun, 14 May 2023 12:00:03 GMT`.
+fn day_first(text: &[u8]) -> Read {
+    let letter = || satisfy(|c| c.is_ascii_alphabetic());
+    let weekday = (letter(), letter(), letter(), tag(&b", "[..]));
+    let separator = || one_of("- ");
+    let (rest, (_, day, _, month)) = (opt(weekday), number_of(1, 2), separator(), month).parse(text).ok()?;
+    let (rest, year) = opt(preceded(separator(), number(4))).parse(rest).ok()?;
+    clock_time(text, rest, year, month, day)
+}
+
+/// `230514 12:00:03`, `230514  9:00:03`, `23/05/14 12:00:03`.
+fn short(text: &[u8]) -> Read {
+    let slash = || opt(tag(&b"/"[..]));
+    let (rest, (year, _, month, _, day)) =
+        (number(2), slash(), number(2), slash(), number(2)).parse(text).ok()?;
+    // two digits say nothing of the century, and no log is older than this one
+    clock_time(text, rest, Some(2000 + year), month, day)
+}
+
+/// `0514 12:00:03.123456`, `20230514 12:00:03.123456`, `230514 12:00:03.123456`.
+fn klog(text: &[u8]) -> Read {
+    if digits(text) == 6 {
+        return short(text);
+    }
+    let year = usize::from(digits(text) == 8);
+    let (rest, year) = nom::multi::count(number(4), year).parse(text).ok()?;
+    let (rest, (month, day)) = (number(2), number(2)).parse(rest).ok()?;
+    clock_time(text, rest, year.first().copied(), month, day)
+}
+
+/// What follows a date: a space or `T`, the time of day, perhaps a fraction and an offset. `text` is the whole.
+fn clock_time(text: &[u8], rest: &[u8], year: Option<u32>, month: u32, day: u32) -> Read {
+    let (rest, _) = one_of::<_, _, nom::error::Error<&[u8]>>(" T").parse(rest).ok()?;
+    let (rest, (hour, _, minute, _)) =
+        (padded, tag(&b":"[..]), number(2), tag(&b":"[..])).parse(rest).ok()?;
+    let &[tens, ones, ..] = rest else { return None };
+    let (fraction, at) = fraction(text, text.len().checked_sub(rest.len())? + 2);
+    let (offset, n) = match year {
+        Some(_) => offset(text.get(at..)?).unwrap_or((None, 0)),
+        None => (None, 0),
+    };
+    let year = year.map_or(Some(PLACEHOLDER_YEAR), |y| i32::try_from(y).ok())?;
+    let wall = (minute_start(year, month, day, hour, minute)? + second(tens, ones)?) * MICROS + fraction;
+    Some((stamp(wall, offset)?, at + n))
 }
 
 /// `1684062003.123`, in units of `micros_per_unit`.
@@ -272,6 +360,11 @@ fn number<'a>(width: usize) -> impl Parser<&'a [u8], Output = u32, Error = nom::
     map_opt(take(width), |d: &[u8]| whole(d).and_then(|n| u32::try_from(n).ok()))
 }
 
+/// Two digits, or a space and one: `MariaDB` pads its hours so.
+fn padded(text: &[u8]) -> IResult<&[u8], u32> {
+    alt((number(2), preceded(tag(&b" "[..]), number(1)))).parse(text)
+}
+
 fn month(text: &[u8]) -> IResult<&[u8], u32> {
     alt((
         value(1, tag(&b"Jan"[..])),
@@ -297,8 +390,8 @@ fn clf_prefix(text: &[u8]) -> IResult<&[u8], Minute> {
 }
 
 fn iso_prefix(text: &[u8]) -> IResult<&[u8], Minute> {
-    // CloudFront has a tab between date and time, which are two columns there
-    dated(text, "-", "T \t")
+    // CloudFront has a tab between date and time, which are two columns there; runit's svlogd an underscore
+    dated(text, "-", "T _\t")
 }
 
 fn slashed_prefix(text: &[u8]) -> IResult<&[u8], Minute> {
@@ -308,8 +401,25 @@ fn slashed_prefix(text: &[u8]) -> IResult<&[u8], Minute> {
 fn dated<'a>(text: &'a [u8], separator: &str, between: &str) -> IResult<&'a [u8], Minute> {
     let (rest, (year, _, month, _, day)) =
         (number(4), tag(separator), number(2), tag(separator), number(2)).parse(text)?;
-    let (rest, (_, hour, _, minute)) = (one_of(between), number(2), tag(":"), number(2)).parse(rest)?;
+    let (rest, (_, hour, _, minute)) = (one_of(between), padded, tag(":"), number(2)).parse(rest)?;
     Ok((rest, (year.try_into().unwrap_or(0), month, day, hour, minute)))
+}
+
+/// `May 14 12:00` or `May  4 12:00`.
+fn syslog_prefix(text: &[u8]) -> IResult<&[u8], (u32, u32, u32, u32)> {
+    let (rest, (month, _, day, _)) = (month, tag(" "), padded, tag(" ")).parse(text)?;
+    let (rest, (hour, _, minute)) = (number(2), tag(":"), number(2)).parse(rest)?;
+    Ok((rest, (month, day, hour, minute)))
+}
+
+/// A number of so many digits.
+fn number_of<'a>(
+    least: usize,
+    most: usize,
+) -> impl Parser<&'a [u8], Output = u32, Error = nom::error::Error<&'a [u8]>> {
+    map_opt(take_while_m_n(least, most, |b: u8| b.is_ascii_digit()), |d: &[u8]| {
+        whole(d).and_then(|n| u32::try_from(n).ok())
+    })
 }
 
 /// `Sun May 14 12:00` or `Sun May  4 12:00`.

@@ -7,7 +7,7 @@ use super::closer::{Candidate, Found, look};
 use super::duplicates::duplicates;
 use super::reading::Reading;
 use super::roles::{Member, roles};
-use super::zones::{Zone, commonest, zones};
+use super::zones::{self, Zone, commonest, zones};
 use super::{Options, Progress, Tools, clock, instant, nothing, offset_name, window};
 use crate::detect::{Caveat, Findings, find_errors};
 use crate::discover::{AsideStatus, Discovery, Source};
@@ -19,10 +19,15 @@ use crate::input::End;
 use crate::inspect::Window;
 use crate::model::{MICROS, Offset, Timestamp, Untrusted};
 use crate::report::time;
-use crate::survey::{Clock, Limits, Merge, RareKind, SiteSeries, Span, Tally, series};
+use crate::signature::RuleKind;
+use crate::survey::{Clock, Limits, Merge, RareKind, SiteSeries, Span, Tally, WallZone, series};
 
-/// Rare lines that the timeline is made of, at most: the earliest of each kind and minute.
+/// Rare lines that the timeline is made of, at most: those near an incident, then the earliest.
 const MAX_SIGHTINGS: usize = 5_000;
+/// Seconds around the requests' time of which messages are told as well.
+const AROUND: i64 = 86_400;
+/// Seconds before an incident of which no message may be cut for those of other times.
+const NEAR: i64 = 2 * 3_600;
 /// Seconds before an incident from which on its messages are gathered.
 const PRELUDE: i64 = 15;
 /// Seconds of healthy traffic to compare with, at most.
@@ -62,19 +67,24 @@ pub(super) fn assemble(
     let counted: Vec<(&Tally, Zone)> =
         known.iter().filter(|k| k.counts()).map(|k| (&k.reading.tally, k.zone)).collect();
     let zone = options.display_zone.clone().unwrap_or_else(|| DisplayZone::Fixed(display_offset(&known)));
-    let (all, outside) = window::window(&counted);
+    // requests say what the time is about; a package that was installed years before does not
+    let edge = |k: &&Known<'_>| k.counts() && k.role == Some(Role::Edge);
+    let requested: Vec<(&Tally, Zone)> =
+        known.iter().filter(edge).map(|k| (&k.reading.tally, k.zone)).collect();
+    let (all, outside) = match window::window(&requested) {
+        (Some(all), outside) => (Some(all), outside),
+        (None, _) => window::window(&counted),
+    };
+    let told = all.map(|(first, last)| (first.plus_seconds(-AROUND), last.plus_seconds(AROUND)));
+    let told = range(options, &zone, told);
     let range = range(options, &zone, all);
-    let edges: Vec<_> = known
-        .iter()
-        .filter(|k| k.counts() && k.role == Some(Role::Edge))
-        .map(|k| (&k.reading.tally, k.zone.clock))
-        .collect();
+    let edges: Vec<_> = known.iter().filter(edge).map(|k| (&k.reading.tally, k.zone.clock)).collect();
     let seconds = range.map_or(0..0, |(from, to)| from.second()..to.second().saturating_add(1));
     let site = series(&edges, limits, seconds);
     let findings = find_errors(&site.series, 1, options.sensitivity);
 
     let windows: Vec<Window> = findings.incidents.iter().map(closer_window).collect();
-    let rare = rare_lines(&known, range);
+    let rare = rare_lines(&known, told, &windows);
     let candidates = candidates(&known, &rare);
     let found = look(&candidates, &windows, tools, buffer, progress);
     let sightings = sightings(rare, &found);
@@ -125,8 +135,19 @@ fn know<'a>(
         .zip(twins)
         .filter_map(|((source, reading), twin)| reading.as_ref().ok().map(|r| (source, r, *twin)))
         .collect();
-    let tallies: Vec<&Tally> = read.iter().map(|(_, r, _)| &r.tally).collect();
-    let zones = zones(&tallies, options.assume_zone.as_ref().map(clock));
+    let sources: Vec<zones::Member<'_>> = read
+        .iter()
+        .map(|(source, reading, _)| zones::Member {
+            tally: &reading.tally,
+            group: &source.group,
+            modified: source.modified,
+        })
+        .collect();
+    let is_symptom = |kind| match kind {
+        RareKind::Severe => true,
+        RareKind::Rule(id) => tools.rules.get(id).is_some_and(|rule| rule.kind == RuleKind::Symptom),
+    };
+    let zones = zones(&sources, &is_symptom, options.assume_zone.as_ref().map(|zone| clock(zone).zone));
     let members: Vec<Member<'_>> = read
         .iter()
         .zip(&zones)
@@ -254,7 +275,7 @@ struct Rare {
 }
 
 /// Known messages of all sources within the range, by time.
-fn rare_lines(known: &[Known<'_>], range: Option<(Timestamp, Timestamp)>) -> Vec<Rare> {
+fn rare_lines(known: &[Known<'_>], range: Option<(Timestamp, Timestamp)>, windows: &[Window]) -> Vec<Rare> {
     let Some((from, to)) = range else { return Vec::new() };
     let mut out = Vec::new();
     for k in known.iter().filter(|k| k.counts()) {
@@ -280,8 +301,12 @@ fn rare_lines(known: &[Known<'_>], range: Option<(Timestamp, Timestamp)>) -> Vec
             }
         }
     }
+    if out.len() > MAX_SIGHTINGS {
+        let near = |r: &Rare| windows.iter().any(|w| w.start.plus_seconds(-NEAR) <= r.time && r.time < w.end);
+        out.sort_by_cached_key(|r| (!near(r), r.time, r.kind, r.source, r.offset));
+        out.truncate(MAX_SIGHTINGS);
+    }
     out.sort_by_key(|r| (r.time, r.kind, r.source, r.offset));
-    out.truncate(MAX_SIGHTINGS);
     out
 }
 
@@ -428,10 +453,10 @@ fn span(tally: &Tally, zone: Zone) -> Span {
 
 /// IANA name, or the offset at the time of the log.
 fn clock_name(clock: Clock, at: Option<Timestamp>) -> String {
-    match clock {
-        Clock::Fixed(offset) => offset_name(offset),
-        Clock::Named(tz) => tz.name().to_owned(),
-        Clock::Machine => {
+    match clock.zone {
+        WallZone::Fixed(offset) => offset_name(offset),
+        WallZone::Named(tz) => tz.name().to_owned(),
+        WallZone::Machine => {
             let seconds = clock.offset_at(at.map_or(0, Timestamp::second));
             offset_name(Offset(i32::try_from(seconds).unwrap_or(0)))
         }

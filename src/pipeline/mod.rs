@@ -19,7 +19,7 @@ use crate::model::{Offset, Timestamp};
 use crate::parse::{LineParser, Scratch};
 use crate::signature::{Probes, Rules};
 use crate::sniff::Formats;
-use crate::survey::{Clock, Limits};
+use crate::survey::{Clock, Limits, WallZone};
 
 pub use records::records;
 
@@ -162,10 +162,15 @@ fn run(options: &Options, tools: &Tools, progress: &dyn Progress) -> Result<Repo
 
 /// The clock that an option names.
 fn clock(zone: &DisplayZone) -> Clock {
-    match zone {
-        DisplayZone::Fixed(offset) => Clock::Fixed(*offset),
-        DisplayZone::Named(tz) => Clock::Named(*tz),
-    }
+    Clock::new(match zone {
+        DisplayZone::Fixed(offset) => WallZone::Fixed(*offset),
+        DisplayZone::Named(tz) => WallZone::Named(*tz),
+    })
+}
+
+/// The machine's own time, for lines whose year nothing else tells.
+fn now() -> Timestamp {
+    Timestamp::from_micros(chrono::Utc::now().timestamp_micros())
 }
 
 /// The instant that a bound means in the display zone.
@@ -195,3 +200,6 @@ pub fn formats() -> Vec<(String, String)> {
 fn nothing(why: &str) -> Error {
     Error::NothingToAnalyse(format!("nothing could be analysed: {why}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use crate::model::{Kind, Untrusted};
 use crate::parse::{Reject, Scratch};
 use crate::report::record::{Record, Rejected};
 use crate::sniff::trim;
-use crate::survey::Clock;
+use crate::survey::{Clock, WallZone};
 
 /// Lines that a record may be continued by; more are told apart, so that memory stays bounded.
 const MAX_CONTINUATION_BYTES: usize = 1 << 20;
@@ -33,7 +33,7 @@ pub fn records(
     let (tools, _) = Tools::new(options)?;
     let discovery = discover(&options.query)?;
     let buffer = options.buffer.unwrap_or(input::BUFFER);
-    let zone = options.assume_zone.as_ref().map_or(Clock::Machine, clock);
+    let zone = options.assume_zone.as_ref().map_or(Clock::new(WallZone::Machine), clock);
     progress.begin("reading", discovery.sources.iter().map(|s| s.length).sum::<Option<u64>>());
     let mut rows = Vec::new();
     for source in &discovery.sources {
@@ -45,6 +45,8 @@ pub fn records(
             }
         };
         let sniffed = tools.formats.sniff(&head(&opened, buffer));
+        // what other logs say of the year is not known while this one is written
+        let zone = Clock { reference: source.modified.or_else(|| Some(super::now())), ..zone };
         let mut writer = Writer::new(&tools, &sniffed.order, zone, &source.name, rejects, out);
         let mut failed = None;
         let outcome =
@@ -141,9 +143,12 @@ impl<'a> Writer<'a> {
     fn one(&mut self, line: &[u8]) -> std::io::Result<()> {
         self.line = self.line.saturating_add(1);
         match self.tools.formats.parse(self.order, line, &mut self.scratch) {
-            Ok((format, event)) => {
+            Ok((format, mut event)) => {
                 self.flush()?;
                 let Some(definition) = self.tools.formats.definition(format) else { return Ok(()) };
+                if let Kind::Message(message) = &mut event.kind {
+                    message.component = message.component.or_else(|| self.tools.formats.program(format));
+                }
                 let record = Record::new(&event, &definition.name, self.name, self.line, &|stamp| {
                     (self.zone.resolve(stamp), self.zone.offset_at(stamp.at.second()))
                 });

@@ -6,7 +6,14 @@ use serde::Deserialize;
 use crate::error::{Error, Result};
 
 /// The rule files. To add a rule, add it to a file; to add a file, add its line here.
-const BUILT_IN: &[(&str, &str)] = &[("web.toml", include_str!("rules/web.toml"))];
+const BUILT_IN: &[(&str, &str)] = &[
+    ("web.toml", include_str!("rules/web.toml")),
+    ("packages.toml", include_str!("rules/packages.toml")),
+    ("services.toml", include_str!("rules/services.toml")),
+    ("operator.toml", include_str!("rules/operator.toml")),
+    ("kernel.toml", include_str!("rules/kernel.toml")),
+    ("stores.toml", include_str!("rules/stores.toml")),
+];
 
 /// The index of a rule in [`Rules`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +47,15 @@ pub struct Rule {
     pub kind: RuleKind,
     /// All of these stand in the message, in any case.
     pub literals: Vec<String>,
+    /// The message begins with the first of them.
+    #[serde(default)]
+    pub prefix: bool,
+    /// The program that says so, one of these; nothing here allows any.
+    #[serde(default)]
+    pub component: Vec<String>,
+    /// None of these stands in the message, in this case.
+    #[serde(default)]
+    pub except: Vec<String>,
     /// What it means, for a human.
     pub meaning: String,
     /// Messages that must match.
@@ -60,6 +76,20 @@ pub struct Rules {
     literals: AhoCorasick,
     /// Literal → (rule, bit of the literal in it).
     owners: Vec<(usize, u32)>,
+}
+
+impl Rule {
+    /// What its literals leave open.
+    fn fits(&self, message: &[u8], component: Option<&[u8]>) -> bool {
+        let named = |c: &[u8]| self.component.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(c));
+        if !self.component.is_empty() && !component.is_some_and(named) {
+            return false;
+        }
+        let first = self.literals.first().map_or(&b""[..], String::as_bytes);
+        let begins = message.get(..first.len()).is_some_and(|head| head.eq_ignore_ascii_case(first));
+        (begins || !self.prefix)
+            && !self.except.iter().any(|text| memchr::memmem::find(message, text.as_bytes()).is_some())
+    }
 }
 
 impl Rules {
@@ -93,8 +123,8 @@ impl Rules {
         self.all.get(usize::from(id.0))
     }
 
-    /// The first rule whose literals all stand in the message.
-    pub fn find(&self, message: &[u8]) -> Option<RuleId> {
+    /// The first rule whose literals all stand in the message, which a program wrote, if that is known.
+    pub fn find(&self, message: &[u8], component: Option<&[u8]>) -> Option<RuleId> {
         let mut hits: Vec<(usize, u32)> = Vec::new();
         for found in self.literals.find_overlapping_iter(message) {
             let &(owner, bit) = self.owners.get(found.pattern().as_usize())?;
@@ -104,7 +134,9 @@ impl Rules {
             }
         }
         let complete = |&&(owner, bits): &&(usize, u32)| {
-            self.all.get(owner).is_some_and(|r| bits.count_ones() as usize == r.literals.len().min(32))
+            self.all.get(owner).is_some_and(|r| {
+                bits.count_ones() as usize == r.literals.len().min(32) && r.fits(message, component)
+            })
         };
         let first = hits.iter().filter(complete).map(|h| h.0).min()?;
         u16::try_from(first).ok().map(RuleId)
@@ -119,8 +151,11 @@ mod tests {
     fn each_rule_takes_its_samples_and_leaves_its_counter_samples() {
         let rules = Rules::built_in().unwrap();
         for rule in &rules.all {
-            let found =
-                |m: &str| rules.find(m.as_bytes()).and_then(|id| rules.get(id)).map(|r| r.id.as_str());
+            let component = rule.component.first().map(String::as_bytes);
+            let found = |m: &str| {
+                let id = rules.find(m.as_bytes(), component)?;
+                rules.get(id).map(|r| r.id.as_str())
+            };
             assert!(
                 !rule.samples.is_empty() && !rule.counter_samples.is_empty(),
                 "{} lacks samples",
@@ -133,5 +168,15 @@ mod tests {
                 assert_ne!(found(sample), Some(rule.id.as_str()), "{sample}");
             }
         }
+    }
+
+    #[test]
+    fn a_program_s_message_is_no_other_program_s() {
+        let rules = Rules::built_in().unwrap();
+        let message = b"install apache2:amd64 <none> 2.4.57-2";
+        assert!(rules.find(message, Some(b"dpkg")).is_some());
+        assert!(rules.find(message, Some(b"shop")).is_none());
+        assert!(rules.find(message, None).is_none());
+        assert!(rules.find(b"status installed install x", Some(b"dpkg")).is_none());
     }
 }

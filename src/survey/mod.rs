@@ -11,7 +11,7 @@ mod surveyor;
 mod tally;
 mod windows;
 
-pub use clock::Clock;
+pub use clock::{Clock, WallZone};
 pub use coarse::{Bucket, Coarse};
 pub use merge::Merge;
 pub use series::{SiteSeries, series};
@@ -24,3 +24,5 @@ pub use windows::{FEWEST, Windows};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trees;

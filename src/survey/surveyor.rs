@@ -176,7 +176,7 @@ impl<'a> Surveyor<'a> {
         } else {
             self.seam.open = Some(self.formats.definition(format).is_some_and(|d| d.continuation));
             if let Some(stamp) = fields.stamp {
-                self.message(offset, stamp, &fields.message);
+                self.message(offset, format, stamp, &fields.message);
             }
         }
     }
@@ -307,8 +307,9 @@ impl<'a> Surveyor<'a> {
         }
     }
 
-    fn message(&mut self, offset: u64, stamp: Stamp, message: &Message<'_>) {
-        let kind = match self.rules.find(message.text) {
+    fn message(&mut self, offset: u64, format: FormatId, stamp: Stamp, message: &Message<'_>) {
+        let program = message.component.or_else(|| self.formats.program(format));
+        let kind = match self.rules.find(message.text, program) {
             Some(rule) => RareKind::Rule(rule),
             None if message.level.is_some_and(|l| l <= Level::Error) => RareKind::Severe,
             None => return,

@@ -77,7 +77,7 @@ fn users_probes_and_junk_are_counted_apart() {
         "10.0.0.4 - - [14/May/2023:12:00:04 +0100] \"\\x16\\x03\" 400 5 \"-\" \"-\"\n",
     );
     let tally = Tools::new().survey(text.as_bytes(), &[], Limits::for_sources(1));
-    let site = series(&[(&tally, Clock::Machine)], Limits::for_sources(1), i64::MIN..i64::MAX);
+    let site = series(&[(&tally, Clock::new(WallZone::Machine))], Limits::for_sources(1), i64::MIN..i64::MAX);
     assert_eq!((site.requests, site.failures, site.probes), (4, 2, 1));
     let slots: Vec<_> = site.series.slots.iter().map(|s| (s.second, s.requests, s.failures)).collect();
     assert_eq!(slots, [(1_684_062_003, 2, 1)]);
@@ -116,7 +116,7 @@ fn times_all_over_the_calendar_make_buckets_wider_not_more() {
     let limits = Limits { groups: 16, failing: 16, rare: 4, minutes: 4 };
     let tally = Tools::new().survey(text.as_bytes(), &[100], limits);
     assert!(tally.zoned.groups.len() <= 16 && tally.zoned.failing.len() <= 16);
-    let site = series(&[(&tally, Clock::Machine)], limits, i64::MIN..i64::MAX);
+    let site = series(&[(&tally, Clock::new(WallZone::Machine))], limits, i64::MIN..i64::MAX);
     assert_eq!(site.requests, 230);
     assert_eq!(site.series.slots.iter().map(|s| s.failures).sum::<u32>(), 230);
 }

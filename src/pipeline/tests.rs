@@ -1,0 +1,83 @@
+use std::fmt::Write as _;
+use std::path::Path;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::*;
+use crate::explain::facts::{EntryKind, ZoneSource};
+
+/// An hour of requests, one a second, written at an offset; they fail between two seconds.
+fn access(from: DateTime<Utc>, offset_hours: i64, fail: std::ops::Range<i64>) -> String {
+    let mut out = String::new();
+    for i in 0..3_600 {
+        let local = from + TimeDelta::seconds(i) + TimeDelta::hours(offset_hours);
+        let status = if fail.contains(&i) { 502 } else { 200 };
+        let _ = writeln!(
+            out,
+            "203.0.113.{} - - [{} +{offset_hours:02}00] \"GET /p{} HTTP/1.1\" {status} 5 \"-\" \"Mozilla/5.0\"",
+            i % 200,
+            local.format("%d/%b/%Y:%H:%M:%S"),
+            i % 7,
+        );
+    }
+    out
+}
+
+fn report(files: &[(&str, &str)]) -> Report {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    analyse(&options(folder.path()), &Silent).unwrap()
+}
+
+fn options(folder: &Path) -> Options {
+    Options { query: Query { paths: vec![folder.to_owned()], ..Query::default() }, ..Options::default() }
+}
+
+fn utc(text: &str) -> Timestamp {
+    Timestamp::from_micros(DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros())
+}
+
+#[test]
+fn a_syslog_without_years_is_read_across_new_year() {
+    let access =
+        access(DateTime::parse_from_rfc3339("2023-12-31T23:30:00Z").unwrap().into(), 0, 1_795..2_400);
+    let syslog = "Dec 31 23:59:54 web-01 systemd[1]: Stopping shop.service - The shop...\n\
+                  Jan  1 00:09:58 web-01 systemd[1]: Started shop.service - The shop.\n";
+    let report = report(&[("access.log", &access), ("syslog", syslog)]);
+    let restarts: Vec<_> =
+        report.timeline.iter().filter(|e| e.kind == EntryKind::Restart).map(|e| e.time).collect();
+    assert_eq!(restarts, [utc("2023-12-31T23:59:54Z"), utc("2024-01-01T00:09:58Z")]);
+    assert_eq!(report.incidents[0].suspects[0].time, utc("2023-12-31T23:59:54Z"));
+}
+
+#[test]
+fn logs_in_two_zones_make_one_timeline() {
+    // requests at +01:00, errors in UTC without a zone, packages in local time without a zone, syslog with one
+    let access =
+        access(DateTime::parse_from_rfc3339("2023-05-14T10:30:00Z").unwrap().into(), 1, 1_800..2_400);
+    let mut errors = String::new();
+    for minute in 0..10 {
+        let _ = writeln!(
+            errors,
+            "2023/05/14 11:{minute:02}:01 [error] 8#8: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 203.0.113.7"
+        );
+    }
+    let dpkg = "2023-05-14 11:59:50 upgrade shop:all 1.8.2 2.0.0\n";
+    let syslog = "2023-05-14T10:59:55.123456+00:00 web-01 systemd[1]: Stopping shop.service - The shop...\n";
+    let report =
+        report(&[("access.log", &access), ("error.log", &errors), ("dpkg.log", dpkg), ("syslog", syslog)]);
+    let told: Vec<_> = report.timeline.iter().map(|e| (e.kind, e.time)).collect();
+    let start = utc("2023-05-14T11:00:00Z");
+    assert_eq!(told[0], (EntryKind::Change, utc("2023-05-14T10:59:50Z")));
+    assert_eq!(told[1], (EntryKind::Restart, utc("2023-05-14T10:59:55.123456Z")));
+    assert!(told.contains(&(EntryKind::IncidentStart, start)), "{told:?}");
+    assert!(told.contains(&(EntryKind::FirstError, utc("2023-05-14T11:00:01Z"))), "{told:?}");
+    let zone = |name: &str| {
+        let input = report.inputs.iter().find(|i| i.path.raw().ends_with(name.as_bytes())).unwrap();
+        (input.time_zone.clone().unwrap(), input.time_zone_source.unwrap())
+    };
+    assert_eq!(zone("error.log"), ("+00:00".into(), ZoneSource::Inferred));
+    assert_eq!(zone("dpkg.log"), ("+01:00".into(), ZoneSource::Inferred));
+}
