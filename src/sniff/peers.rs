@@ -161,8 +161,13 @@ fn other_projects_web_cases_are_read_as_they_expect() {
         let order = formats.sniff(case.raw.as_bytes()).order;
         let mut scratch = Scratch::default();
         let read = lines(case.raw.as_bytes()).find_map(|line| formats.parse(&order, line, &mut scratch).ok());
+        if !case.ok {
+            // ossec's say only that no rule of theirs matched
+            let request = read.is_some_and(|(_, event)| matches!(event.kind, Kind::Request(_)));
+            assert!(case.peer != "vrl" || !request, "no request: {}", case.raw);
+            continue;
+        }
         let problems = match &read {
-            _ if !case.ok => continue,
             // messages of the same programs, and lines of which nothing but being a log line is expected
             _ if !expects_request(case) => continue,
             None => vec!["no format fits".to_owned()],
