@@ -64,7 +64,7 @@ fn push(
 ) -> Result<(), String> {
     let letter = directive.trim_start_matches('}').chars().next();
     let mut field = match (letter, argument) {
-        (Some('h' | 'a'), None) => Field::Client,
+        (Some('h' | 'a'), _) => Field::Client,
         (Some('u'), _) => Field::User,
         (Some('t'), _) => time(argument)?,
         (Some('r'), _) => Field::RequestLine,
@@ -86,6 +86,16 @@ fn push(
         },
         _ => Field::Ignored,
     };
+    // of two latencies the finer one counts: %T beside %D
+    if let Field::Latency { unit_us: new, .. } = field {
+        for token in out.iter_mut() {
+            if let Token::Value { field: old @ Field::Latency { .. }, .. } = token
+                && matches!(old, Field::Latency { unit_us, .. } if *unit_us > new)
+            {
+                *old = Field::Ignored;
+            }
+        }
+    }
     let taken = |f: Field| {
         out.iter().any(|t| matches!(t, Token::Value { field, .. } if std::mem::discriminant(field) == std::mem::discriminant(&f)))
     };

@@ -13,6 +13,21 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("combined", include_str!("definitions/combined.toml")),
     ("common", include_str!("definitions/common.toml")),
     ("vhost_combined", include_str!("definitions/vhost_combined.toml")),
+    ("ingress-nginx", include_str!("definitions/ingress-nginx.toml")),
+    ("nginx-main", include_str!("definitions/nginx-main.toml")),
+    ("haproxy-http", include_str!("definitions/haproxy-http.toml")),
+    ("haproxy-tcp", include_str!("definitions/haproxy-tcp.toml")),
+    ("traefik", include_str!("definitions/traefik.toml")),
+    ("envoy", include_str!("definitions/envoy.toml")),
+    ("envoy-json", include_str!("definitions/envoy-json.toml")),
+    ("uvicorn", include_str!("definitions/uvicorn.toml")),
+    ("uwsgi", include_str!("definitions/uwsgi.toml")),
+    ("iis", include_str!("definitions/iis.toml")),
+    ("aws-elb", include_str!("definitions/aws-elb.toml")),
+    ("aws-s3", include_str!("definitions/aws-s3.toml")),
+    ("cloudfront", include_str!("definitions/cloudfront.toml")),
+    ("squid", include_str!("definitions/squid.toml")),
+    ("loose-access", include_str!("definitions/loose-access.toml")),
     ("json-access", include_str!("definitions/json-access.toml")),
     ("nginx-error", include_str!("definitions/nginx-error.toml")),
     ("apache-error", include_str!("definitions/apache-error.toml")),
@@ -75,10 +90,21 @@ struct File {
     #[serde(default)]
     begins: Vec<String>,
     layout: FileLayout,
+    /// How values are escaped, for patterns.
+    #[serde(default)]
+    escape: FileEscape,
     /// Key at the end of a message → field.
     #[serde(default)]
     tail: BTreeMap<String, String>,
     sample: Vec<Sample>,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum FileEscape {
+    #[default]
+    None,
+    Backslash,
 }
 
 #[derive(Deserialize)]
@@ -89,6 +115,8 @@ enum FileLayout {
     Patterns(Vec<String>),
     Logfmt { keys: BTreeMap<String, Vec<String>>, required: Vec<Vec<String>> },
     Json { keys: BTreeMap<String, Vec<String>>, required: Vec<Vec<String>> },
+    Columns { separator: char, fields: BTreeMap<String, String>, usual: Vec<String> },
+    Loose {},
 }
 
 impl Catalog {
@@ -111,7 +139,7 @@ impl Catalog {
     pub fn add(&mut self, file: &str, text: &str) -> Result<()> {
         let wrong = |why: String| Error::Usage(format!("format definition {file}: {why}"));
         let read: File = toml::from_str(text).map_err(|e| wrong(e.to_string()))?;
-        let (layout, escape) = layout(read.layout).map_err(wrong)?;
+        let (layout, escape) = layout(read.layout, read.escape).map_err(wrong)?;
         let tail = read.tail.into_iter().map(|(key, name)| match pattern::field(&name) {
             Some(field) => Ok((key, field)),
             None => Err(wrong(format!("'{name}' is no field"))),
@@ -187,29 +215,51 @@ impl Catalog {
     }
 }
 
-fn layout(layout: FileLayout) -> std::result::Result<(Layout, Escape), String> {
+fn layout(layout: FileLayout, escape: FileEscape) -> std::result::Result<(Layout, Escape), String> {
     Ok(match layout {
         FileLayout::Nginx(text) => (Layout::Patterns(vec![nginx::tokens(&text)?.0]), Escape::Backslash),
         FileLayout::Apache(text) => (Layout::Patterns(vec![apache::tokens(&text)?.0]), Escape::Backslash),
         FileLayout::Patterns(list) => (
             Layout::Patterns(list.iter().map(|p| pattern::tokens(p)).collect::<std::result::Result<_, _>>()?),
-            Escape::None,
+            match escape {
+                FileEscape::None => Escape::None,
+                FileEscape::Backslash => Escape::Backslash,
+            },
         ),
         FileLayout::Logfmt { keys, required } => {
-            (Layout::Logfmt { keys: table(keys)?, required }, Escape::Backslash)
+            let (keys, required) = table(keys, required)?;
+            (Layout::Logfmt { keys, required }, Escape::Backslash)
         }
-        FileLayout::Json { keys, required } => (Layout::Json { keys: table(keys)?, required }, Escape::Json),
+        FileLayout::Json { keys, required } => {
+            let (keys, required) = table(keys, required)?;
+            (Layout::Json { keys, required }, Escape::Json)
+        }
+        FileLayout::Columns { separator, fields, usual } => {
+            (Layout::Columns(super::Columns::new(separator, fields, &usual)?), Escape::None)
+        }
+        FileLayout::Loose {} => (Layout::Loose, Escape::Backslash),
     })
 }
 
-/// Key → field, from field → keys.
-fn table(keys: BTreeMap<String, Vec<String>>) -> std::result::Result<Vec<(String, Field)>, String> {
+/// Keys with their fields.
+type Table = Vec<(String, Field)>;
+
+/// Key → field, from field → keys; `{status}` in a required group stands for every key of that field.
+fn table(
+    keys: BTreeMap<String, Vec<String>>,
+    mut required: Vec<Vec<String>>,
+) -> std::result::Result<(Table, Vec<Vec<String>>), String> {
     let mut table = Vec::new();
     for (name, spellings) in keys {
         let field = json_field(&name).ok_or_else(|| format!("'{name}' is no field"))?;
+        for group in &mut required {
+            if group.contains(&format!("{{{name}}}")) {
+                group.extend(spellings.iter().cloned());
+            }
+        }
         table.extend(spellings.into_iter().map(|key| (key, field)));
     }
-    Ok(table)
+    Ok((table, required))
 }
 
 /// Field names of a JSON definition: those of patterns, `time` in any notation, and latencies in nanoseconds.

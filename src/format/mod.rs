@@ -4,6 +4,7 @@
 
 mod apache;
 mod catalog;
+mod columns;
 pub mod config;
 mod nginx;
 mod pattern;
@@ -18,6 +19,10 @@ use crate::model::Escape;
 pub enum Field {
     /// Client address, the first of a list.
     Client,
+    /// Client address with a port behind it (`203.0.113.7:51234`, `2001:db8::7:51234`), which is not kept.
+    ClientPort,
+    /// A chain of addresses (`X-Forwarded-For`), of which the first is the client's.
+    ClientList,
     /// Authenticated user.
     User,
     /// Time in one of the known notations.
@@ -36,7 +41,8 @@ pub enum Field {
     Bytes,
     /// Duration of the request; the number is in this many microseconds.
     Latency {
-        /// Microseconds per unit of the written number: 1 000 000 for seconds, 1 for `%D`.
+        /// Microseconds per unit of the written number: 1 000 000 for seconds, 1 for `%D`; 0 where the writer does not
+        /// say: seconds if the number has a fraction, its own unit if it has one, else nothing is known.
         unit_us: u32,
         /// Nanoseconds are written: divide instead.
         nanos: bool,
@@ -78,8 +84,12 @@ pub enum Field {
 pub enum TimeNotation {
     /// `14/May/2023:12:00:03 +0100`
     Clf,
+    /// `14/May/2023:12:00:03.123`: no zone, or any, a fraction or none, days of one digit, a space before the hour.
+    ClfLoose,
     /// `2023-05-14T12:00:03.123+01:00`: `T` or a space, `.` or `,` before the fraction, any or no offset.
     Iso,
+    /// The same; without an offset it is UTC, as the W3C's extended log format has it.
+    IsoUtc,
     /// `1684062003.123`: seconds since the epoch.
     Epoch,
     /// `1684062003123`: milliseconds since the epoch.
@@ -157,6 +167,23 @@ pub enum Layout {
         /// Each group must have one of its keys in the line.
         required: Vec<Vec<String>>,
     },
+    /// A bracketed time, a quoted request and what makes sense around them.
+    Loose,
+    /// Columns that a `#Fields:` line of the file names (W3C extended log format).
+    Columns(Columns),
+}
+
+/// The columns of a W3C extended log.
+///
+/// <https://www.w3.org/TR/WD-logfile.html>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    /// What stands between two columns.
+    separator: char,
+    /// Name of a column → meaning; others are passed over.
+    fields: Vec<(String, Field)>,
+    /// The usual sets, for files that have lost their head.
+    pub usual: Vec<Vec<Token>>,
 }
 
 /// What kind of log a format is.
@@ -202,6 +229,15 @@ impl Definition {
     /// Whether it takes what is left: such a format may accept lines of others, and stands behind those that do.
     pub fn is_fallback(&self) -> bool {
         self.rank < 0
+    }
+
+    /// This format with the columns that a file's own `#Fields:` line names, if `line` is one and the format has any.
+    pub fn declared_by(&self, line: &[u8]) -> Option<Self> {
+        let Layout::Columns(columns) = &self.layout else { return None };
+        let names = std::str::from_utf8(line.strip_prefix(b"#Fields:")?).ok()?;
+        // a later #Fields line of the same file may go back to one of the usual sets
+        let usual = std::iter::once(columns.tokens(names)?).chain(columns.usual.iter().cloned()).collect();
+        Some(Self { layout: Layout::Columns(Columns { usual, ..columns.clone() }), ..self.clone() })
     }
 }
 

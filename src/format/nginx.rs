@@ -10,8 +10,9 @@ const SECONDS: Field = Field::Latency { unit_us: 1_000_000, nanos: false };
 const VARIABLES: &[(&str, Field)] = &[
     ("remote_addr", Field::Client),
     ("realip_remote_addr", Field::Ignored),
-    ("http_x_forwarded_for", Field::Ignored),
-    ("proxy_add_x_forwarded_for", Field::Ignored),
+    ("http_x_forwarded_for", Field::ClientList),
+    ("proxy_add_x_forwarded_for", Field::ClientList),
+    ("http_x_real_ip", Field::ClientList),
     ("remote_user", Field::User),
     ("time_local", Field::Time(TimeNotation::Clf)),
     ("time_iso8601", Field::Time(TimeNotation::Iso)),
@@ -43,6 +44,7 @@ pub(super) fn tokens(text: &str) -> Result<(Vec<Token>, bool), String> {
     let mut out: Vec<Token> = Vec::new();
     let mut literal = String::new();
     let mut seen = Vec::new();
+    let names = names(&text);
     let mut rest = text.as_str();
     while let Some(c) = rest.chars().next() {
         if c != '$' {
@@ -63,7 +65,7 @@ pub(super) fn tokens(text: &str) -> Result<(Vec<Token>, bool), String> {
             out.push(Token::Literal(std::mem::take(&mut literal).into_bytes()));
         }
         out.push(Token::Value {
-            field: meaning(name, &text, &mut seen),
+            field: meaning(name, &names, &mut seen),
             list: name.starts_with("upstream_") || name.contains("forwarded_for"),
         });
         rest = after;
@@ -77,16 +79,19 @@ pub(super) fn tokens(text: &str) -> Result<(Vec<Token>, bool), String> {
     Ok((out, json))
 }
 
-/// What a variable means here. A meaning is given once: `$uri` after `$request` is passed over, and so is a clock
-/// coarser than another one in the same line.
-fn meaning(name: &str, whole: &str, seen: &mut Vec<Field>) -> Field {
+/// What a variable means here, among the names of them all. A meaning is given once: `$uri` beside `$request` is
+/// passed over, and so is a clock coarser than another one in the same line.
+fn meaning(name: &str, names: &[&str], seen: &mut Vec<Field>) -> Field {
     let known = VARIABLES.iter().find(|(n, _)| *n == name).map_or(Field::Ignored, |&(_, f)| f);
+    let has = |other: &str| names.contains(&other);
     let field = match known {
+        // a header is what the client likes to say; without the connection's address it is all there is
+        Field::ClientList if has("remote_addr") => Field::Ignored,
         // $msec says the same instant with milliseconds
-        Field::Time(notation) if notation != TimeNotation::Epoch && whole.contains("$msec") => Field::Ignored,
-        Field::Bytes if name == "bytes_sent" && whole.contains("$body_bytes_sent") => Field::Ignored,
-        Field::Path if whole.contains("$request ") || whole.contains("$request\"") => Field::Ignored,
-        Field::Path if name != "request_uri" && whole.contains("$request_uri") => Field::Ignored,
+        Field::Time(notation) if notation != TimeNotation::Epoch && has("msec") => Field::Ignored,
+        Field::Bytes if name == "bytes_sent" && has("body_bytes_sent") => Field::Ignored,
+        Field::Path | Field::Method | Field::Protocol if has("request") => Field::Ignored,
+        Field::Path if name != "request_uri" && has("request_uri") => Field::Ignored,
         other => other,
     };
     let same_kind = |f: &Field| std::mem::discriminant(f) == std::mem::discriminant(&field);
@@ -95,6 +100,11 @@ fn meaning(name: &str, whole: &str, seen: &mut Vec<Field>) -> Field {
     }
     seen.push(field);
     field
+}
+
+/// The names of all variables in a format.
+fn names(text: &str) -> Vec<&str> {
+    text.split('$').skip(1).map(|rest| variable(rest).0).collect()
 }
 
 fn variable(rest: &str) -> (&str, &str) {

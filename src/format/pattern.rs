@@ -6,9 +6,13 @@ use super::{Field, LevelNotation, TimeNotation, Token};
 
 const FIELDS: &[(&str, Field)] = &[
     ("client", Field::Client),
+    ("client:port", Field::ClientPort),
+    ("client:list", Field::ClientList),
     ("user", Field::User),
     ("time:clf", Field::Time(TimeNotation::Clf)),
+    ("time:clf_loose", Field::Time(TimeNotation::ClfLoose)),
     ("time:iso", Field::Time(TimeNotation::Iso)),
+    ("time:utc", Field::Time(TimeNotation::IsoUtc)),
     ("time:epoch", Field::Time(TimeNotation::Epoch)),
     ("time:slashed", Field::Time(TimeNotation::Slashed)),
     ("time:syslog", Field::Time(TimeNotation::Syslog)),
@@ -26,6 +30,7 @@ const FIELDS: &[(&str, Field)] = &[
     ("latency:s", Field::Latency { unit_us: 1_000_000, nanos: false }),
     ("latency:ms", Field::Latency { unit_us: 1_000, nanos: false }),
     ("latency:us", Field::Latency { unit_us: 1, nanos: false }),
+    ("latency:vague", Field::Latency { unit_us: 0, nanos: false }),
     ("vhost", Field::Vhost),
     ("upstream", Field::Upstream),
     ("upstream_status", Field::UpstreamStatus),

@@ -6,7 +6,7 @@ use super::{Closeup, Visit, Window};
 use crate::model::{Dimension, Event, Kind, Level, Message, Request, SourceId, Status, Timestamp};
 use crate::parse::{Scratch, unescape_into};
 use crate::signature::{AgentCache, Probes, Rules};
-use crate::sniff::{FormatId, Formats, trim};
+use crate::sniff::{Formats, Order, trim};
 use crate::survey::{Clock, Merge, RareKind};
 
 /// Bytes of a line that are quoted.
@@ -15,7 +15,7 @@ const QUOTED: usize = 512;
 /// Looks closely at a run of blocks of one source.
 pub struct Inspector<'a> {
     formats: &'a Formats,
-    order: &'a [FormatId],
+    order: &'a Order,
     probes: &'a Probes,
     rules: &'a Rules,
     windows: &'a [Window],
@@ -54,7 +54,7 @@ pub struct Subject<'a> {
     /// Its name for the `source` dimension.
     pub name: &'a [u8],
     /// The order in which its lines are tried.
-    pub order: &'a [FormatId],
+    pub order: &'a Order,
     /// What its times without a zone mean.
     pub clock: Clock,
     /// Whether its requests are users' requests at the edge.

@@ -126,6 +126,10 @@ pub struct Message<'a> {
     pub upstream: Option<&'a [u8]>,
     /// Virtual host, where named.
     pub vhost: Option<&'a [u8]>,
+    /// The request line, where the message is about a request.
+    pub request: Option<&'a [u8]>,
+    /// Bytes sent, where the message is about a connection.
+    pub bytes: Option<u64>,
     /// The text.
     pub text: &'a [u8],
 }

@@ -1,7 +1,7 @@
 //! JSON lines: the wanted keys are picked while the line is walked once; no document is built.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use memchr::memchr2;
 
@@ -10,28 +10,52 @@ use crate::format::Field;
 
 /// Deeper nesting makes the line a reject: nothing legitimate needs it.
 const MAX_DEPTH: usize = 128;
+/// The id of the next [`Keys`].
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 /// More keys than this are looked up anew each time.
 const MAX_CACHED_KEYS: usize = 256;
-/// Definitions with a cache of their own; more take turns.
-const MAX_CACHES: usize = 64;
 
 /// What to pick.
 #[derive(Debug)]
 pub(super) struct Keys {
-    /// Which cache in [`Scratch`] is its own.
-    id: usize,
-    /// Dotted key → its place in `fields`.
-    places: HashMap<Box<[u8]>, usize>,
-    fields: Vec<Field>,
-    /// For each required group, the places of its keys.
-    required: Vec<Vec<usize>>,
+    /// Tells it from all others.
+    id: u64,
+    /// Dotted key → its place in `wanted`.
+    exact: HashMap<Box<[u8]>, usize>,
+    /// The same without case and word marks, for keys that are not there as they stand.
+    plain: HashMap<Box<[u8]>, usize>,
+    wanted: Vec<Wanted>,
+    /// A bit for each required group.
+    required: u64,
 }
 
-/// Formats are compiled once or twice: the count stays small.
-static NEXT: AtomicUsize = AtomicUsize::new(0);
+/// What a key stands for.
+#[derive(Debug)]
+struct Wanted {
+    field: Field,
+    /// Where its field's best key so far is remembered.
+    slot: usize,
+    /// Its turn among the keys of the field: the earlier one is believed.
+    turn: u8,
+    /// The required groups that it satisfies.
+    groups: u64,
+}
+
+/// Fields that a line can have; the others share the last.
+const SLOTS: usize = 24;
 
 /// The n-th key of the last line and its place: the next line has mostly the same.
-pub(super) type KeyCache = Vec<(Vec<u8>, Option<usize>)>;
+type KeyCache = Vec<(Vec<u8>, Option<usize>)>;
+
+/// One for each [`Keys`] that read with it: what a key means differs between them.
+#[derive(Debug, Default)]
+pub(super) struct KeyCaches(BTreeMap<u64, KeyCache>);
+
+impl KeyCaches {
+    fn of(&mut self, keys: u64) -> &mut KeyCache {
+        self.0.entry(keys).or_default()
+    }
+}
 
 /// How far the walk is.
 struct Walk<'a, 's> {
@@ -40,23 +64,48 @@ struct Walk<'a, 's> {
     /// Dotted path of the objects around.
     path: Vec<u8>,
     nth: usize,
-    seen: u128,
+    /// Required groups of which a key was seen.
+    seen: u64,
+    /// For each field, the turn of the key that it was read from.
+    turns: [u8; SLOTS],
     cache: &'s mut KeyCache,
     time: &'s mut time::Cache,
 }
 
 impl Keys {
     pub(super) fn new(keys: &[(String, Field)], required: &[Vec<String>], projection: Projection) -> Self {
-        let keys: Vec<(&str, Field)> =
-            keys.iter().filter(|k| projection.wants(k.1)).map(|(k, f)| (k.as_str(), *f)).collect();
-        let places: HashMap<Box<[u8]>, usize> =
-            keys.iter().enumerate().map(|(i, (key, _))| (key.as_bytes().into(), i)).collect();
-        let required = required
-            .iter()
-            .map(|group| group.iter().filter_map(|k| places.get(k.as_bytes()).copied()).collect())
-            .collect();
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { id, places, fields: keys.iter().map(|&(_, f)| f).collect(), required }
+        let (mut exact, mut loose) = (HashMap::new(), HashMap::new());
+        let mut wanted: Vec<Wanted> = Vec::new();
+        let mut kinds = Vec::new();
+        for (key, field) in keys.iter().filter(|k| projection.wants(k.1)) {
+            let kind = std::mem::discriminant(match field {
+                Field::ClientPort | Field::ClientList => &Field::Client,
+                other => other,
+            });
+            let slot = kinds.iter().position(|k| *k == kind).unwrap_or_else(|| {
+                kinds.push(kind);
+                kinds.len().saturating_sub(1)
+            });
+            let turn = wanted.iter().filter(|w| w.slot == slot).count();
+            let groups = (0u32..).zip(required).filter(|(_, group)| group.contains(key));
+            let groups = groups.filter_map(|(bit, _)| 1u64.checked_shl(bit)).fold(0, |all, bit| all | bit);
+            exact.insert(key.as_bytes().into(), wanted.len());
+            loose.entry(plain(key.as_bytes()).into_boxed_slice()).or_insert(wanted.len());
+            wanted.push(Wanted {
+                field: *field,
+                slot: slot.min(SLOTS.saturating_sub(1)),
+                turn: u8::try_from(turn).unwrap_or(u8::MAX),
+                groups,
+            });
+        }
+        let required = (0u32..).zip(required).filter_map(|(bit, _)| 1u64.checked_shl(bit));
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            exact,
+            plain: loose,
+            wanted,
+            required: required.fold(0, |all, bit| all | bit),
+        }
     }
 
     /// Reads a line.
@@ -66,25 +115,23 @@ impl Keys {
         captures: &mut Fields<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Reject> {
-        let turn = self.id % MAX_CACHES;
-        if scratch.keys.len() <= turn {
-            scratch.keys.resize_with(turn.saturating_add(1), Default::default);
-        }
-        let Some((owner, cache)) = scratch.keys.get_mut(turn) else { return Err(Reject::Mismatch) };
-        if *owner != self.id {
-            *owner = self.id;
-            cache.clear();
-        }
-        let mut walk =
-            Walk { line, at: 0, path: Vec::new(), nth: 0, seen: 0, cache, time: &mut scratch.time };
+        let mut walk = Walk {
+            line,
+            at: 0,
+            path: Vec::new(),
+            nth: 0,
+            seen: 0,
+            turns: [u8::MAX; SLOTS],
+            cache: scratch.keys.of(self.id),
+            time: &mut scratch.time,
+        };
         walk.blanks();
         if walk.peek() != Some(b'{') {
             return Err(Reject::Mismatch);
         }
         self.object(&mut walk, captures, 1)?;
         walk.blanks();
-        let has = |place: &usize| walk.seen >> (*place).min(127) & 1 == 1;
-        if walk.at < line.len() || !self.required.iter().all(|group| group.iter().any(has)) {
+        if walk.at < line.len() || walk.seen != self.required {
             return Err(Reject::Mismatch);
         }
         Ok(())
@@ -146,7 +193,8 @@ impl Keys {
             return *place;
         }
         let full = [prefix, key].concat();
-        let place = self.places.get(full.as_slice()).copied();
+        let place =
+            self.exact.get(full.as_slice()).or_else(|| self.plain.get(plain(&full).as_slice())).copied();
         if let Some(slot) = walk.cache.get_mut(nth) {
             *slot = (full, place);
         } else if nth < MAX_CACHED_KEYS {
@@ -156,7 +204,13 @@ impl Keys {
     }
 
     fn keep<'a>(&self, place: usize, value: &'a [u8], walk: &mut Walk<'a, '_>, captures: &mut Fields<'a>) {
-        let Some(&field) = self.fields.get(place) else { return };
+        let Some(&Wanted { field, slot, turn, groups }) = self.wanted.get(place) else { return };
+        let Some(best) = walk.turns.get_mut(slot) else { return };
+        if turn >= *best || value.is_empty() || value == b"-" {
+            // what is there already is believed more; its key counts as seen all the same
+            walk.seen |= groups;
+            return;
+        }
         let kept = if let Field::Time(notation) = field {
             match time::read(value, notation, walk.time) {
                 Some((stamp, n)) if n == value.len() || value.get(n..) == Some(b"]") => {
@@ -169,9 +223,15 @@ impl Keys {
             plan::keep(field, value, captures).is_some()
         };
         if kept {
-            walk.seen |= 1 << place.min(127);
+            *best = turn;
+            walk.seen |= groups;
         }
     }
+}
+
+/// A key without what writers differ in: `remote_addr`, `remoteAddr`, `RemoteAddr` and `remote-addr` are one.
+fn plain(key: &[u8]) -> Vec<u8> {
+    key.iter().filter(|b| !matches!(b, b'_' | b'-')).map(u8::to_ascii_lowercase).collect()
 }
 
 impl<'a> Walk<'a, '_> {
@@ -217,11 +277,11 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// A value that is no object: the text of a string or number; `None` for `null` and arrays.
+    /// A value that is no object: the text of a string or number, of an array its first string; `None` for `null`.
     fn value(&mut self, depth: usize) -> Result<Option<&'a [u8]>, Reject> {
         match self.peek() {
             Some(b'"') => self.string().map(Some),
-            Some(b'[') => self.skip_array(depth).map(|()| None),
+            Some(b'[') => self.array(depth),
             Some(_) => {
                 let rest = self.line.get(self.at..).unwrap_or_default();
                 let n = rest
@@ -245,6 +305,17 @@ impl<'a> Walk<'a, '_> {
             }
             None => Err(Reject::Mismatch),
         }
+    }
+
+    /// The first of an array's values if it is a string, as HTTP headers are logged; the others are passed over.
+    fn array(&mut self, depth: usize) -> Result<Option<&'a [u8]>, Reject> {
+        let start = self.at;
+        self.bump();
+        self.blanks();
+        let first = if self.peek() == Some(b'"') { Some(self.string()?) } else { None };
+        self.at = start;
+        self.skip_array(depth)?;
+        Ok(first)
     }
 
     /// Passes over an array, whatever is in it; brackets must pair up.

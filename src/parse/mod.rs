@@ -3,10 +3,13 @@
 //! nom and memchr live here. No IO, and no allocation on the path that every line takes: values borrow from the
 //! line, time stamps are compared with the last one's minute before anything is parsed.
 
+mod address;
+mod explain;
 mod find;
 mod json;
 mod level;
 mod logfmt;
+mod loose;
 mod number;
 mod plan;
 mod tail;
@@ -14,7 +17,10 @@ mod time;
 mod unescape;
 mod zone;
 
+pub use explain::Stop;
 pub use unescape::{unescape, unescape_into};
+
+use find::digits;
 
 use crate::format::{Class, Definition, Field, Layout, Token};
 use crate::model::{Escape, Event, Kind, Message, Request, Stamp};
@@ -26,14 +32,15 @@ pub enum Reject {
     Mismatch,
     /// JSON nested deeper than 128 levels.
     TooDeep,
+    /// A directive of the log itself (`#Fields: …`), no record.
+    Comment,
 }
 
 /// What a parser remembers from line to line, only to be faster: the last minute's prefix and the last line's keys.
 #[derive(Debug, Default)]
 pub struct Scratch {
     time: time::Cache,
-    /// A cache for each definition: two formats that are tried by turns would undo each other's.
-    keys: Vec<(usize, json::KeyCache)>,
+    keys: json::KeyCaches,
 }
 
 /// Which values a pass asks for; the others are passed over.
@@ -78,8 +85,23 @@ pub struct LineParser {
 enum Engine {
     Plans(Vec<plan::Plan>),
     Json(json::Keys),
+    Loose,
+    /// Columns; lines that begin with `#` and a directive are comments.
+    Columns(Vec<ColumnPlan>),
     Logfmt(logfmt::Keys),
 }
+
+/// A plan and how many separators its lines have: what would fit in the wrong columns is told apart by that.
+#[derive(Debug)]
+struct ColumnPlan {
+    separator: u8,
+    count: usize,
+    plan: plan::Plan,
+}
+
+/// Directives of W3C extended logs.
+const DIRECTIVES: &[&[u8]] =
+    &[b"#Fields:", b"#Version:", b"#Software:", b"#Date:", b"#Start-Date:", b"#End-Date:", b"#Remark:"];
 
 /// The values of a line: a request's if the format is one of requests, else a message's.
 #[derive(Debug, Default)]
@@ -106,6 +128,14 @@ impl LineParser {
             }
             Layout::Logfmt { keys, required } => Engine::Logfmt(logfmt::Keys::new(keys, required)),
             Layout::Json { keys, required } => Engine::Json(json::Keys::new(keys, required, projection)),
+            Layout::Loose => Engine::Loose,
+            Layout::Columns(columns) => {
+                let plan = |tokens: &Vec<crate::format::Token>| {
+                    let (separator, count) = columns.separators(tokens);
+                    ColumnPlan { separator, count, plan: plan::compile(tokens, projection) }
+                };
+                Engine::Columns(columns.usual.iter().map(plan).collect())
+            }
         };
         let tail = match projection {
             Projection::All => definition.tail.as_slice(),
@@ -150,19 +180,24 @@ impl LineParser {
             fields.message = Message::default();
         }
         match &self.engine {
-            Engine::Plans(plans) => {
-                let mut plans = plans.iter();
-                let first = plans.next().is_some_and(|plan| plan.run(line, fields, &mut scratch.time));
-                let fits = first
-                    || plans.any(|plan| {
-                        *fields = Fields::default();
-                        plan.run(line, fields, &mut scratch.time)
-                    });
+            Engine::Plans(plans) => any_of(plans, line, fields, scratch)?,
+            Engine::Json(keys) => keys.run(line, fields, scratch)?,
+            Engine::Loose => loose::read(line, fields, &mut scratch.time).ok_or(Reject::Mismatch)?,
+            Engine::Columns(_) if line.first() == Some(&b'#') => {
+                let directive = DIRECTIVES.iter().any(|d| line.starts_with(d));
+                return Err(if directive { Reject::Comment } else { Reject::Mismatch });
+            }
+            Engine::Columns(plans) => {
+                let separator = plans.first().map_or(b' ', |p| p.separator);
+                let count = memchr::memchr_iter(separator, line).count();
+                let fits = plans.iter().filter(|p| p.count == count).any(|p| {
+                    *fields = Fields::default();
+                    p.plan.run(line, fields, &mut scratch.time)
+                });
                 if !fits {
                     return Err(Reject::Mismatch);
                 }
             }
-            Engine::Json(keys) => keys.run(line, fields, scratch)?,
             Engine::Logfmt(keys) => keys.run(line, fields, &mut scratch.time).ok_or(Reject::Mismatch)?,
         }
         // what follows is about messages
@@ -194,6 +229,31 @@ impl LineParser {
     }
 }
 
+/// The first plan that the whole line fits.
+#[inline]
+fn any_of<'a>(
+    plans: &[plan::Plan],
+    line: &'a [u8],
+    fields: &mut Fields<'a>,
+    scratch: &mut Scratch,
+) -> Result<(), Reject> {
+    let mut plans = plans.iter();
+    let first = plans.next().is_some_and(|plan| plan.run(line, fields, &mut scratch.time));
+    let fits = first
+        || plans.any(|plan| {
+            *fields = Fields::default();
+            plan.run(line, fields, &mut scratch.time)
+        });
+    if fits { Ok(()) } else { Err(Reject::Mismatch) }
+}
+
+/// Method, path and protocol of a request line; nothing of one that is no HTTP.
+pub fn request_parts(line: &[u8]) -> Request<'_> {
+    let mut fields = Fields::default();
+    plan::request_line(line, &mut fields);
+    fields.request
+}
+
 fn has_message(tokens: &[Token]) -> bool {
     tokens.iter().any(|token| match token {
         Token::Value { field, .. } => *field == Field::Message,
@@ -202,5 +262,7 @@ fn has_message(tokens: &[Token]) -> bool {
     })
 }
 
+#[cfg(test)]
+mod roundtrip;
 #[cfg(test)]
 mod tests;

@@ -53,3 +53,65 @@ pub(super) fn scaled(text: &[u8], unit: u32) -> Option<u64> {
         }
     }
 }
+
+/// A latency whose field says its unit; 0 is no unit: only a fraction tells that it is seconds.
+pub(super) fn latency_us(text: &[u8], unit_us: u32, nanos: bool) -> Option<u64> {
+    let unit = match unit_us {
+        0 if text.contains(&b'.') => 1_000_000,
+        other => other,
+    };
+    // what is spelt with its unit is no number
+    let number = if unit == 0 { None } else { scaled(text, unit) };
+    number.map(|n| if nanos { n / 1_000 } else { n }).or_else(|| duration_us(text))
+}
+
+/// Units of a spelt duration, the longer before its own beginning.
+const UNITS: &[(&[u8], u64)] = &[
+    (b"ns", 1),
+    (b"us", 1_000),
+    ("\u{b5}s".as_bytes(), 1_000),
+    ("\u{3bc}s".as_bytes(), 1_000),
+    (b"ms", 1_000_000),
+    (b"s", 1_000_000_000),
+    (b"m", 60_000_000_000),
+    (b"h", 3_600_000_000_000),
+];
+
+/// Microseconds of `247ms`, `1.5s`, `1m2.5s` (as Go spells durations); `None` for anything else.
+pub(super) fn duration_us(text: &[u8]) -> Option<u64> {
+    let mut rest = text;
+    let mut nanos = 0u64;
+    while !rest.is_empty() {
+        let number = rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'.')).filter(|&n| n > 0)?;
+        let (number, tail) = rest.split_at_checked(number)?;
+        let (unit, per) = UNITS.iter().find(|(unit, _)| tail.starts_with(unit))?;
+        // seconds and more are counted in microseconds first, so that the product fits
+        nanos = nanos.checked_add(match u32::try_from(*per) {
+            Ok(per) => scaled(number, per)?,
+            Err(_) => scaled(number, 1_000_000)?.checked_mul(per / 1_000_000)?,
+        })?;
+        rest = tail.get(unit.len()..)?;
+    }
+    (!text.is_empty()).then_some(nanos / 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{duration_us, latency_us};
+
+    #[test]
+    fn spelt_durations_are_read() {
+        let read = |text: &str| duration_us(text.as_bytes());
+        assert_eq!(read("247ms"), Some(247_000));
+        assert_eq!(read("968.030256ms"), Some(968_030));
+        assert_eq!(read("1m2.5s"), Some(62_500_000));
+        assert_eq!(read("12\u{b5}s"), Some(12));
+        assert_eq!(read("1h"), Some(3_600_000_000));
+        assert_eq!(latency_us(b"1500000", 1, true), Some(1_500));
+        assert_eq!(latency_us(b"1.5ms", 1, true), Some(1_500));
+        assert_eq!((latency_us(b"12", 0, false), latency_us(b"0.25", 0, false)), (None, Some(250_000)));
+        for wrong in ["", "ms", "5", "5x", "-1s", "1.2.3s"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+}

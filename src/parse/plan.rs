@@ -2,9 +2,10 @@
 
 use memchr::memchr2;
 
+use super::address::{first_of_list, may_be_address, without_port};
 use super::find::{byte as find_byte, digits, starts_with};
 use super::level::{level, level_as};
-use super::number::{scaled, two, whole};
+use super::number::{latency_us, two, whole};
 use super::{Fields, Projection, time, zone};
 use crate::format::{Field, LevelNotation, TimeNotation, Token};
 use crate::model::Status;
@@ -12,11 +13,11 @@ use crate::model::Status;
 /// A compiled pattern.
 #[derive(Debug)]
 pub(super) struct Plan {
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
 }
 
 #[derive(Debug)]
-enum Step {
+pub(super) enum Step {
     Literal(Box<[u8]>),
     Space,
     Time {
@@ -40,13 +41,17 @@ enum Step {
 
 /// Where a value ends.
 #[derive(Debug, Clone, PartialEq)]
-enum Until {
+pub(super) enum Until {
     /// At this byte.
     Byte(u8),
     /// At a `"` that no backslash escapes.
     Quote,
     /// At these bytes.
     Literal(Box<[u8]>),
+    /// At these bytes, which begin with a blank, and no blank is in the value.
+    Word(Box<[u8]>),
+    /// At these bytes; a user may have blanks in the name, but the `-` of other fields is no part of it.
+    User(Box<[u8]>),
     /// At a space or the end of the line.
     Blank,
     /// Behind one byte.
@@ -110,7 +115,7 @@ fn value(
     let until = until(field, quoted, next);
     let known = match &until {
         Until::Byte(_) | Until::Quote => 1,
-        Until::Literal(l) => l.len(),
+        Until::Literal(l) | Until::Word(l) | Until::User(l) => l.len(),
         Until::Blank | Until::One | Until::LineEnd => 0,
     };
     let skip = known.min(then.len());
@@ -124,6 +129,8 @@ fn until(field: Field, quoted: bool, next: Option<&Token>) -> Until {
         (_, Some(Token::Literal(l))) if quoted && l.first() == Some(&b'"') => Until::Quote,
         (_, Some(Token::Literal(l))) => match l.as_slice() {
             [one] => Until::Byte(*one),
+            more @ [b' ', ..] if field == Field::Client => Until::Word(more.into()),
+            more if field == Field::User => Until::User(more.into()),
             more => Until::Literal(more.into()),
         },
         (_, Some(Token::Space)) | (Field::Word, _) => Until::Blank,
@@ -140,7 +147,7 @@ impl Plan {
 }
 
 /// What is left of `rest` after all steps; `None` where one does not fit.
-fn run<'a>(
+pub(super) fn run<'a>(
     steps: &[Step],
     mut rest: &'a [u8],
     fields: &mut Fields<'a>,
@@ -186,14 +193,25 @@ fn expect<'a>(rest: &'a [u8], literal: &[u8]) -> Option<&'a [u8]> {
 fn find_end(rest: &[u8], until: &Until, list: bool) -> Option<usize> {
     match until {
         Until::Byte(b) if list => list_end(rest, &[*b]),
-        Until::Literal(l) if list => list_end(rest, l),
+        Until::Literal(l) | Until::Word(l) if list => list_end(rest, l),
         Until::Byte(b) => find_byte(rest, *b),
         Until::Quote => closing_quote(rest),
         Until::Literal(l) => find_literal(rest, l),
+        Until::Word(l) => {
+            let at = find_byte(rest, *l.first()?)?;
+            starts_with(rest.get(at..)?, l).then_some(at)
+        }
+        Until::User(l) => find_literal(rest, l).filter(|&at| at <= 1 || is_user(rest.get(..at))),
         Until::Blank => Some(memchr2(b' ', b'\t', rest).unwrap_or(rest.len())),
         Until::One => (!rest.is_empty()).then_some(1),
         Until::LineEnd => Some(rest.len()),
     }
+}
+
+/// Whether a name of more than a letter holds no `-` that stands alone: addresses and other fields in front of the
+/// client would look like a name otherwise.
+fn is_user(name: Option<&[u8]>) -> bool {
+    name.is_some_and(|name| !name.starts_with(b"- ") && memchr::memmem::find(name, b" - ").is_none())
 }
 
 /// The first `"` with an even number of backslashes before it.
@@ -250,11 +268,13 @@ fn take_number<'a>(field: Field, rest: &'a [u8], fields: &mut Fields<'a>) -> Opt
         && let (Some(high), Some(low)) = (two(h, t), two(b'0', o))
     {
         let code = u16::try_from(high * 10 + low).ok()?;
-        fields.request.status = Some(Status::new(code)?);
-        return Some(after);
+        // 000: the client left before there was any
+        fields.request.status = Status::new(code);
+        return (code == 0 || code >= 100).then_some(after);
     }
+    // `-1` says the same: HAProxy and load balancers have it
     if let [b'-', after @ ..] = rest {
-        return Some(after);
+        return after.get(digits(after)..);
     }
     let n = digits(rest);
     let (number, after) = rest.split_at_checked(n).filter(|_| n > 0)?;
@@ -264,7 +284,10 @@ fn take_number<'a>(field: Field, rest: &'a [u8], fields: &mut Fields<'a>) -> Opt
     let number = whole(number)?;
     match field {
         Field::Status => fields.request.status = Status::new(u16::try_from(number).ok()?),
-        Field::Bytes => fields.request.bytes = Some(number),
+        Field::Bytes => {
+            fields.request.bytes = Some(number);
+            fields.message.bytes = Some(number);
+        }
         Field::Pid => fields.message.pid = Some(number),
         _ => {}
     }
@@ -283,17 +306,29 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>) -
             }
             request.client = present;
         }
+        Field::ClientPort => {
+            let host = without_port(value);
+            // what else ends in a number after a colon has blanks in it
+            if value != b"-" && (host.len() == value.len() || find_byte(host, b' ').is_some()) {
+                return None;
+            }
+            request.client = Some(host).filter(|host| *host != b"-" && !host.is_empty());
+        }
+        Field::ClientList => request.client = present.map(first_of_list),
         Field::User => request.user = present,
         Field::RequestLine => request_line(value, fields),
-        Field::Method => request.method = present,
+        Field::Method => {
+            if !value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_')) {
+                return None;
+            }
+            request.method = present;
+        }
         Field::Path => request.path = present,
         Field::Protocol => request.protocol = present,
         Field::Status => request.status = Status::new(u16::try_from(whole(value)?).ok()?),
         Field::Bytes => request.bytes = whole(value),
         Field::Latency { unit_us, nanos } => {
-            let text = present.map(first_of_list);
-            let number = text.and_then(|t| scaled(t, unit_us));
-            request.latency_us = if nanos { number.map(|n| n / 1_000) } else { number };
+            request.latency_us = present.map(first_of_list).and_then(|t| latency_us(t, unit_us, nanos));
         }
         Field::Vhost => request.vhost = present,
         Field::Upstream => request.upstream = present,
@@ -334,36 +369,32 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>) -
         Field::Number | Field::Ignored | Field::Time(_) => {}
     }
     // a message's client stands where a request's would
-    if field == Field::Client {
-        fields.message.client = present;
+    match field {
+        Field::Client => fields.message.client = present,
+        Field::ClientPort | Field::ClientList => fields.message.client = fields.request.client,
+        _ => {}
     }
     Some(())
-}
-
-/// A name with a port (`www.example.com:443`) is a virtual host, not a client: a colon belongs to IPv6, to an
-/// address with a port, or to nginx's `unix:`.
-fn may_be_address(value: &[u8]) -> bool {
-    find_byte(value, b':').is_none()
-        || value == b"unix:"
-        || value
-            .iter()
-            .all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.' | b'%' | b'[' | b']' | b',' | b' '))
-}
-
-fn first_of_list(value: &[u8]) -> &[u8] {
-    value.split(|b| matches!(b, b',' | b' ')).next().unwrap_or(value)
 }
 
 /// No method is longer (`WebDAV`'s `VERSION-CONTROL` has 15 letters).
 const MAX_METHOD: usize = 24;
 
 /// `GET /path HTTP/1.1` into its parts. A request line that is no HTTP keeps neither method nor path.
-fn request_line<'a>(line: &'a [u8], fields: &mut Fields<'a>) {
+pub(super) fn request_line<'a>(line: &'a [u8], fields: &mut Fields<'a>) {
     let request = &mut fields.request;
     let end = find_byte(line.get(..MAX_METHOD).unwrap_or(line), b' ').unwrap_or(0);
     let is_method =
         |m: &[u8]| !m.is_empty() && m.iter().all(|b| b.is_ascii_uppercase() || matches!(b, b'-' | b'_'));
-    let Some((method, [b' ', rest @ ..])) = line.split_at_checked(end).filter(|(m, _)| is_method(m)) else {
+    // a method that is none, in a request that is one (`geti / HTTP/1.1`), is what the client sent
+    let is_spelt_wrong = |m: &[u8]| {
+        !m.is_empty()
+            && m.iter().all(u8::is_ascii_alphabetic)
+            && memchr::memmem::rfind(line, b" HTTP/").is_some()
+    };
+    let Some((method, [b' ', rest @ ..])) =
+        line.split_at_checked(end).filter(|(m, _)| is_method(m) || is_spelt_wrong(m))
+    else {
         request.malformed = Some(line);
         return;
     };

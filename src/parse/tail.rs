@@ -14,6 +14,7 @@ pub(super) fn read(keys: &[(Vec<u8>, Field)], message: &mut Message<'_>) {
         match field {
             Field::Client => message.client = Some(value),
             Field::Upstream => message.upstream = Some(value),
+            Field::RequestLine => message.request = Some(value),
             Field::Vhost => message.vhost = Some(value),
             _ => {}
         }

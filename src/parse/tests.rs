@@ -65,7 +65,7 @@ fn messages_are_read_as_their_samples_say() {
                     let micros = if stamp.offset.is_some() { zoned.ok() } else { wall.ok() };
                     micros == Some(stamp.at.micros())
                 }),
-                "vhost" | "upstream" => true,
+                "vhost" | "upstream" | "method" | "path" | "protocol" | "bytes" => true,
                 other => values.iter().any(|(n, v)| *n == other && *v == expected),
             };
             if !right {
@@ -118,6 +118,14 @@ fn an_apache_logformat_string_is_a_format() {
     assert_eq!(r.latency_us, Some(1_500));
     assert_eq!(r.vhost, Some(&b"www"[..]));
     assert_eq!(r.client, Some(&b"10.0.0.9"[..]));
+}
+
+#[test]
+fn the_finer_of_two_latencies_counts() {
+    let line = r#"203.0.113.7 [14/May/2023:12:00:03 +0100] "GET /a HTTP/1.1" 200 1 1500"#;
+    for format in [r#"%h %t "%r" %>s %T %D"#, r#"%a %t \"%r\" %>s %{s}T %{us}T"#] {
+        assert_eq!(request(&custom(format), line).latency_us, Some(1_500), "{format}");
+    }
 }
 
 #[test]

@@ -60,7 +60,9 @@ type Read = Option<(Stamp, usize)>;
 pub(super) fn read(text: &[u8], notation: TimeNotation, cache: &mut Cache) -> Read {
     match notation {
         TimeNotation::Clf => clf(text, cache),
+        TimeNotation::ClfLoose => clf_loose(text, cache),
         TimeNotation::Iso => iso(text, cache),
+        TimeNotation::IsoUtc => iso(text, cache).map(|(stamp, n)| (in_utc(stamp), n)),
         TimeNotation::Slashed => slashed(text, cache),
         TimeNotation::Asctime => asctime(text, cache),
         TimeNotation::Syslog => syslog(text, cache),
@@ -77,7 +79,7 @@ pub(super) fn read(text: &[u8], notation: TimeNotation, cache: &mut Cache) -> Re
 fn any(text: &[u8], cache: &mut Cache) -> Read {
     match text {
         [_, _, _, _, b'-', ..] => iso(text, cache),
-        [_, _, b'/', ..] => clf(text, cache),
+        [_, _, b'/', ..] => clf(text, cache).or_else(|| clf_loose(text, cache)),
         [b'[', rest @ ..] => clf(rest, cache).map(|(stamp, n)| (stamp, n + 1)),
         [_, _, _, _, b'/', ..] => slashed(text, cache),
         // 13 digits are milliseconds from 2001 on, 16 microseconds, 19 nanoseconds
@@ -115,6 +117,34 @@ fn clf(text: &[u8], cache: &mut Cache) -> Read {
     let &[.., b':', tens, ones, _, _, _, _, _, _] = head else { return None };
     let wall = (cache.minute + second(tens, ones)?) * MICROS;
     Some((stamp(wall, Some(cache.offset))?, 26))
+}
+
+/// `14/May/2023:12:00:03.123 +0100`, `1/Apr/2014:00:00:01`, `29/Aug/2023 22:02:58`
+fn clf_loose(text: &[u8], cache: &mut Cache) -> Read {
+    let mut head = [0u8; PREFIX];
+    let short = usize::from(text.get(1) == Some(&b'/'));
+    let written = text.get(..PREFIX - short)?;
+    // a day of one digit gets its zero, so that the prefix is the same as in the strict notation
+    head.first_mut().map(|first| *first = b'0')?;
+    head.get_mut(short..)?.copy_from_slice(written);
+    if let Some(between @ b' ') = head.get_mut(11) {
+        *between = b':';
+    }
+    if head != cache.prefix {
+        cache.clf_minute(&head)?;
+    }
+    let at = PREFIX - short;
+    let [b':', tens, ones] = *text.get(at..at + 3)? else { return None };
+    let (fraction, mut at) = fraction(text, at + 3);
+    let (offset, n) = offset(text.get(at..)?).unwrap_or((None, 0));
+    at += n;
+    let wall = (cache.minute + second(tens, ones)?) * MICROS + fraction;
+    Some((stamp(wall, offset)?, at))
+}
+
+/// A time without an offset, known to be UTC.
+fn in_utc(stamp: Stamp) -> Stamp {
+    Stamp { offset: stamp.offset.or(Some(Offset(0))), ..stamp }
 }
 
 /// `2023-05-14T12:00:03.123+01:00`; apt has two spaces before the hour.
@@ -360,8 +390,8 @@ fn clf_prefix(text: &[u8]) -> IResult<&[u8], Minute> {
 }
 
 fn iso_prefix(text: &[u8]) -> IResult<&[u8], Minute> {
-    // runit's svlogd has an underscore
-    dated(text, "-", "T _")
+    // CloudFront has a tab between date and time, which are two columns there; runit's svlogd an underscore
+    dated(text, "-", "T _\t")
 }
 
 fn slashed_prefix(text: &[u8]) -> IResult<&[u8], Minute> {

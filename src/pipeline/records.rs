@@ -113,7 +113,7 @@ fn row(name: &Untrusted, status: InputStatus, detail: Option<String>) -> Input {
 /// Writes the records of one source.
 struct Writer<'a> {
     tools: &'a Tools,
-    order: &'a [crate::sniff::FormatId],
+    order: &'a crate::sniff::Order,
     zone: Clock,
     name: &'a Untrusted,
     rejects: bool,
@@ -127,7 +127,7 @@ struct Writer<'a> {
 impl<'a> Writer<'a> {
     fn new(
         tools: &'a Tools,
-        order: &'a [crate::sniff::FormatId],
+        order: &'a crate::sniff::Order,
         zone: Clock,
         name: &'a Untrusted,
         rejects: bool,
@@ -167,6 +167,7 @@ impl<'a> Writer<'a> {
                 }
                 let why = match reason {
                     Reject::TooDeep => "nested too deep",
+                    Reject::Comment => "comment",
                     Reject::Mismatch if line.iter().all(u8::is_ascii_whitespace) => "blank",
                     Reject::Mismatch => "no format fits",
                 };

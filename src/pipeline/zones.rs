@@ -150,7 +150,7 @@ pub(super) fn commonest(offsets: impl Iterator<Item = (Offset, u64)>) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Stamp;
+    use crate::model::{Level, Stamp};
     use crate::survey::{Limits, Rare};
 
     const NOON: i64 = 1_684_065_600;
@@ -173,7 +173,15 @@ mod tests {
         let rare = tally.naive.rare.entry(RareKind::Severe).or_insert_with(|| Coarse::new(100));
         for minute in minutes {
             let stamp = Stamp { at: Timestamp::from_seconds(start + minute * 60 + 5), offset: None };
-            *rare.bucket(stamp.at.second() / 60) = Rare { count: 1, ..Rare::default() };
+            *rare.bucket(stamp.at.second() / 60) = Rare {
+                count: 1,
+                first: Some(crate::survey::Sample {
+                    at: stamp.at,
+                    offset: 0,
+                    level: Some(Level::Error),
+                    text: Box::default(),
+                }),
+            };
         }
         tally
     }

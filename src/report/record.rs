@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::escape::for_json;
 use super::time;
 use crate::explain::facts::DisplayZone;
-use crate::model::{Escape, Event, Kind, Offset, Stamp, Timestamp, Untrusted};
-use crate::parse::unescape;
+use crate::model::{Escape, Event, Kind, Message, Offset, Stamp, Timestamp, Untrusted};
+use crate::parse::{request_parts, unescape};
 
 /// A line of a log. Absent fields are left out.
 #[derive(Debug, Default, Serialize)]
@@ -107,17 +107,26 @@ impl Record {
                 message: text(r.malformed, escape),
                 ..base
             },
-            Kind::Message(m) => Self {
-                kind: "message",
-                client: text(m.client, escape),
-                vhost: text(m.vhost, escape),
-                upstream: text(m.upstream, escape),
-                level: m.level.map(crate::model::Level::name),
-                component: text(m.component, escape),
-                pid: m.pid,
-                message: Some(for_json(&Untrusted::new(&unescape(m.text, escape)))),
-                ..base
-            },
+            Kind::Message(m) => Self::message(m, escape, base),
+        }
+    }
+
+    fn message(m: &Message<'_>, escape: Escape, base: Self) -> Self {
+        let request = m.request.map(request_parts).unwrap_or_default();
+        Self {
+            kind: "message",
+            client: text(m.client, escape),
+            method: text(request.method, escape),
+            path: text(request.path, escape),
+            protocol: text(request.protocol, escape),
+            bytes: m.bytes,
+            vhost: text(m.vhost, escape),
+            upstream: text(m.upstream, escape),
+            level: m.level.map(crate::model::Level::name),
+            component: text(m.component, escape),
+            pid: m.pid,
+            message: Some(for_json(&Untrusted::new(&unescape(m.text, escape)))),
+            ..base
         }
     }
 

@@ -3,6 +3,13 @@
 //! Never knows a format by its name. What a line is read as depends on that line and the file's first lines alone,
 //! never on the lines between: so the result is the same however a file is cut.
 
+mod explain;
+
+pub use explain::{Explanation, Lost};
+
+use std::ops::Deref;
+use std::sync::Arc;
+
 use crate::format::{Catalog, Definition};
 use crate::model::Event;
 use crate::parse::{Fields, LineParser, Projection, Reject, Scratch};
@@ -41,11 +48,45 @@ impl Entry {
     }
 }
 
+/// Formats in the order in which each line of a file is tried, and what the file's own head says about them.
+#[derive(Debug, Clone, Default)]
+pub struct Order {
+    ids: Vec<FormatId>,
+    /// Formats whose columns the head names, in place of the general ones of the same id.
+    declared: Arc<[(FormatId, Entry)]>,
+}
+
+impl Deref for Order {
+    type Target = [FormatId];
+
+    fn deref(&self) -> &[FormatId] {
+        &self.ids
+    }
+}
+
+impl Order {
+    /// One of these formats alone, as the file's head declares it.
+    #[must_use]
+    pub fn only(&self, id: FormatId) -> Self {
+        Self { ids: vec![id], declared: Arc::clone(&self.declared) }
+    }
+
+    #[inline]
+    fn entry<'a>(&'a self, id: FormatId, formats: &'a Formats) -> Option<&'a Entry> {
+        if !self.declared.is_empty()
+            && let Some((_, entry)) = self.declared.iter().find(|(declared, _)| *declared == id)
+        {
+            return Some(entry);
+        }
+        formats.entries.get(usize::from(id.0))
+    }
+}
+
 /// What the head of a file looks like.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Sniffed {
     /// Formats in the order in which each line of the file is tried: the one that fits the head best first.
-    pub order: Vec<FormatId>,
+    pub order: Order,
     /// Share of the tried lines that the first accepts, in percent.
     pub confidence_percent: u8,
     /// The next best and its share, if it accepts any line.
@@ -81,15 +122,20 @@ impl Formats {
     pub fn sniff(&self, head: &[u8]) -> Sniffed {
         let head = head.get(..HEAD_BYTES).unwrap_or(head);
         let lines: Vec<&[u8]> = lines(head).filter(|l| !l.is_empty()).take(HEAD_LINES).collect();
+        let all = Order { ids: self.ids().collect(), declared: self.declared(&lines) };
         let mut scratch = Scratch::default();
-        let mut scores: Vec<(usize, FormatId)> = self
-            .ids()
-            .map(|id| (lines.iter().filter(|l| self.parse_as(id, l, &mut scratch).is_ok()).count(), id))
-            .collect();
-        // a format that takes what is left is none as long as another has lines of the head
-        let is_fallback = |id| self.definition(id).is_some_and(Definition::is_fallback);
-        if scores.iter().any(|s| s.0 > 0 && !is_fallback(s.1)) {
-            scores.iter_mut().filter(|s| is_fallback(s.1)).for_each(|s| s.0 = 0);
+        let mut scores: Vec<(usize, FormatId)> = all.iter().map(|&id| (0, id)).collect();
+        for line in &lines {
+            // a format that takes what is left gets only that; ids are in the order of rank, so it comes last
+            let mut taken = false;
+            for (score, id) in &mut scores {
+                let Some(entry) = all.entry(*id, self) else { continue };
+                if !(taken && entry.definition.is_fallback()) && entry.full.parse(line, &mut scratch).is_ok()
+                {
+                    *score = score.saturating_add(1);
+                    taken = true;
+                }
+            }
         }
         // ids are in the order of rank, which settles ties
         scores.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -97,15 +143,30 @@ impl Formats {
         Sniffed {
             confidence_percent: scores.first().map_or(0, |s| percent(s.0)),
             runner_up: scores.get(1).filter(|s| s.0 > 0).map(|s| (s.1, percent(s.0))),
-            order: order(&scores),
+            order: Order { ids: self.order(&scores), declared: all.declared },
         }
     }
 
-    fn parse_as<'a>(&self, id: FormatId, line: &'a [u8], scratch: &mut Scratch) -> Result<Event<'a>, Reject> {
-        match self.entries.get(usize::from(id.0)) {
-            Some(entry) => entry.full.parse(line, scratch),
-            None => Err(Reject::Mismatch),
-        }
+    /// The formats whose columns a line of the head names.
+    fn declared(&self, head: &[&[u8]]) -> Arc<[(FormatId, Entry)]> {
+        let Some(line) = head.iter().find(|line| line.starts_with(b"#Fields:")) else {
+            return Arc::default();
+        };
+        let declared = self.ids().zip(&self.entries);
+        declared.filter_map(|(id, e)| Some((id, Entry::new(&e.definition.declared_by(line)?)))).collect()
+    }
+
+    /// The best first, but a format that takes what is left behind the more specific ones that the head has lines of;
+    /// the rest by rank, so that the order depends on the head alone.
+    fn order(&self, scores: &[(usize, FormatId)]) -> Vec<FormatId> {
+        let Some(&(_, best)) = scores.first() else { return Vec::new() };
+        let is_fallback = self.definition(best).is_some_and(Definition::is_fallback);
+        let ahead = scores.iter().filter(|s| is_fallback && s.0 > 0 && s.1 < best).map(|s| s.1);
+        let mut order: Vec<FormatId> = ahead.chain([best]).collect();
+        let mut others: Vec<FormatId> = scores.iter().map(|s| s.1).filter(|id| !order.contains(id)).collect();
+        others.sort();
+        order.append(&mut others);
+        order
     }
 
     /// Reads a line as the first format of `order` that accepts it.
@@ -114,16 +175,17 @@ impl Formats {
     /// Why none does.
     pub fn parse<'a>(
         &self,
-        order: &[FormatId],
+        order: &Order,
         line: &'a [u8],
         scratch: &mut Scratch,
     ) -> Result<(FormatId, Event<'a>), Reject> {
         let mut reason = Reject::Mismatch;
-        for &id in order {
-            match self.parse_as(id, line, scratch) {
+        for &id in &order.ids {
+            let Some(entry) = order.entry(id, self) else { continue };
+            match entry.full.parse(line, scratch) {
                 Ok(event) => return Ok((id, event)),
-                Err(Reject::TooDeep) => reason = Reject::TooDeep,
                 Err(Reject::Mismatch) => {}
+                Err(other) => reason = other,
             }
         }
         Err(reason)
@@ -137,30 +199,22 @@ impl Formats {
     #[inline]
     pub fn count<'a>(
         &self,
-        order: &[FormatId],
+        order: &Order,
         line: &'a [u8],
         fields: &mut Fields<'a>,
         scratch: &mut Scratch,
     ) -> Result<(FormatId, bool), Reject> {
         let mut reason = Reject::Mismatch;
-        for &id in order {
-            let Some(entry) = self.entries.get(usize::from(id.0)) else { continue };
+        for &id in &order.ids {
+            let Some(entry) = order.entry(id, self) else { continue };
             match entry.counting.fill(line, fields, scratch) {
                 Ok(()) => return Ok((id, entry.counting.is_access())),
-                Err(Reject::TooDeep) => reason = Reject::TooDeep,
                 Err(Reject::Mismatch) => {}
+                Err(other) => reason = other,
             }
         }
         Err(reason)
     }
-}
-
-/// The best first; the others by rank, so that the order depends on the winner alone.
-fn order(scores: &[(usize, FormatId)]) -> Vec<FormatId> {
-    let Some(&(_, best)) = scores.first() else { return Vec::new() };
-    let mut others: Vec<FormatId> = scores.iter().map(|s| s.1).filter(|&id| id != best).collect();
-    others.sort();
-    std::iter::once(best).chain(others).collect()
 }
 
 /// The lines of a chunk, without line ends, NULs at either end, or a byte order mark.
@@ -183,6 +237,9 @@ pub fn trim(line: &[u8]) -> &[u8] {
         _ => line,
     }
 }
+
+#[cfg(test)]
+mod peers;
 
 #[cfg(test)]
 mod tests {
@@ -211,6 +268,48 @@ mod tests {
         let order = formats.sniff(COMBINED.as_bytes()).order;
         let line = b"2023/05/14 12:00:03 [notice] 1#1: start";
         assert!(formats.parse(&order, line, &mut Scratch::default()).is_ok());
+    }
+
+    #[test]
+    fn a_file_names_its_own_columns() {
+        let formats = formats();
+        let head = "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n\
+            #Fields: date time cs-host sc-status cs-method cs-uri-stem time-taken c-ip\n\
+            2023-05-14 12:00:03 shop.example.com 502 GET /cart 46 203.0.113.7\n";
+        let order = formats.sniff(head.as_bytes()).order;
+        let line = b"2023-05-14 12:00:04 shop.example.com 200 GET / 3 203.0.113.8";
+        let (id, event) = formats.parse(&order, line, &mut Scratch::default()).unwrap();
+        assert_eq!(formats.definition(id).unwrap().name, "iis");
+        let crate::model::Kind::Request(request) = event.kind else { panic!("a message") };
+        assert_eq!(request.status.map(crate::model::Status::code), Some(200));
+        assert_eq!(request.latency_us, Some(3_000));
+        assert_eq!(request.client, Some(&b"203.0.113.8"[..]));
+        assert_eq!(event.stamp.unwrap().offset, Some(crate::model::Offset(0)));
+        // the directives are no records, and are no failures either
+        let directive = formats.parse(&order, b"#Version: 1.0", &mut Scratch::default());
+        assert_eq!(directive.unwrap_err(), Reject::Comment);
+        // another file does not have these columns
+        let other = formats.sniff(COMBINED.as_bytes()).order;
+        let read = formats.parse(&other, line, &mut Scratch::default());
+        assert!(!read.is_ok_and(|(_, event)| matches!(event.kind, crate::model::Kind::Request(_))));
+    }
+
+    #[test]
+    fn what_is_left_is_read_behind_the_formats_that_the_head_has() {
+        let formats = formats();
+        let loose =
+            r#"10.0.0.1, 10.0.0.2 - - [14/May/2023:12:00:03 +0100] "GET / HTTP/1.1" 200 5 "-" "curl""#;
+        let name = |id: FormatId| formats.definition(id).unwrap().name.clone();
+        let sniffed = formats.sniff(format!("{loose}\n{loose}\n{COMBINED}\n").as_bytes());
+        assert_eq!(sniffed.confidence_percent, 66);
+        assert_eq!(
+            (name(sniffed.order[0]), name(sniffed.order[1])),
+            ("combined".into(), "loose-access".into())
+        );
+        let sniffed = formats.sniff(format!("{COMBINED}\n{loose}\n{COMBINED}\n").as_bytes());
+        assert_eq!(name(sniffed.order[0]), "combined");
+        let at = |format: &str| sniffed.order.iter().position(|&id| name(id) == format).unwrap();
+        assert!(at("loose-access") > at("json-access"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{Cell, Example, Limits, Merge, Rare, RareKind, Reason, Seam, Tally, T
 use crate::model::{Level, MICROS, Message, Offset, Request, Stamp, Status, Timestamp};
 use crate::parse::{Fields, Reject, Scratch};
 use crate::signature::{AgentCache, Probes, Rules};
-use crate::sniff::{FormatId, Formats, trim};
+use crate::sniff::{FormatId, Formats, Order, trim};
 
 /// Bytes of a line that are kept as an example or a rare line.
 const KEPT_TEXT: usize = 512;
@@ -13,7 +13,7 @@ const KEPT_TEXT: usize = 512;
 /// Counts the lines of one piece of a source.
 pub struct Surveyor<'a> {
     formats: &'a Formats,
-    order: &'a [FormatId],
+    order: &'a Order,
     probes: &'a Probes,
     rules: &'a Rules,
     limits: Limits,
@@ -64,7 +64,7 @@ impl<'a> Surveyor<'a> {
     /// A surveyor for a source whose lines are read in this order of formats.
     pub fn new(
         formats: &'a Formats,
-        order: &'a [FormatId],
+        order: &'a Order,
         probes: &'a Probes,
         rules: &'a Rules,
         limits: Limits,
@@ -123,6 +123,7 @@ impl<'a> Surveyor<'a> {
         match self.formats.count(self.order, line, fields, &mut self.scratch) {
             Ok((format, is_request)) => self.record(offset, format, is_request, fields),
             Err(Reject::TooDeep) => self.skip(Reason::TooDeep, offset, line),
+            Err(Reject::Comment) => *self.tally.skipped.entry(Reason::Comment).or_default() += 1,
             Err(Reject::Mismatch) => {
                 let blank = line.iter().all(u8::is_ascii_whitespace);
                 self.orphan(if blank { Reason::Blank } else { Reason::NoFormat }, offset, line);

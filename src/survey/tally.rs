@@ -58,6 +58,8 @@ pub enum Reason {
     OverLong,
     /// JSON nested too deep.
     TooDeep,
+    /// A directive of the log itself.
+    Comment,
 }
 
 impl Reason {
@@ -68,6 +70,7 @@ impl Reason {
             Self::Blank => "blank",
             Self::OverLong => "over-long",
             Self::TooDeep => "nested too deep",
+            Self::Comment => "comment",
         }
     }
 }

@@ -27,10 +27,12 @@ static FORMATS: LazyLock<Formats> = LazyLock::new(|| Formats::new(&CATALOG));
 pub(crate) fn line(data: &[u8]) {
     let line = trim(data.split(|&b| b == b'\n').next().unwrap_or_default());
     let mut scratch = Scratch::default();
-    for id in FORMATS.sniff(data).order {
-        let full = FORMATS.parse(&[id], line, &mut scratch).map(|(_, event)| event.stamp);
+    let order = FORMATS.sniff(data).order;
+    for &id in order.iter() {
+        let one = order.only(id);
+        let full = FORMATS.parse(&one, line, &mut scratch).map(|(_, event)| event.stamp);
         let mut fields = Fields::default();
-        let counted = FORMATS.count(&[id], line, &mut fields, &mut Scratch::default()).map(|_| fields.stamp);
+        let counted = FORMATS.count(&one, line, &mut fields, &mut Scratch::default()).map(|_| fields.stamp);
         let name = FORMATS.definition(id).map(|d| d.name.as_str());
         assert_eq!(full, counted, "{name:?} reads and counts differently: {}", String::from_utf8_lossy(line));
     }
