@@ -45,8 +45,17 @@ pub(crate) enum Command {
         #[arg(long)]
         rejects: bool,
     },
-    /// List the log formats that are known
-    Formats,
+    /// List the log formats that are known, or test a line against them
+    Formats {
+        #[command(subcommand)]
+        action: Option<FormatsAction>,
+        /// Folder with format definitions of your own (repeatable)
+        #[arg(long, value_name = "DIR", global = true)]
+        formats: Vec<PathBuf>,
+        /// Configuration of the server whose log formats to know (repeatable)
+        #[arg(long, value_name = "PATH", global = true)]
+        config: Vec<PathBuf>,
+    },
     /// Print a completion script
     Completions {
         /// For this shell
@@ -56,6 +65,16 @@ pub(crate) enum Command {
     Man,
     /// Print the JSON Schema of `--format json`
     Schema,
+}
+
+/// What to do with the formats.
+#[derive(Debug, Subcommand)]
+pub(crate) enum FormatsAction {
+    /// Say which format takes a line, what each field becomes, and why the runner-up lost
+    Test {
+        /// The line
+        line: String,
+    },
 }
 
 /// What to read and how; the same for a report and for records.
@@ -216,7 +235,7 @@ impl Read {
 }
 
 /// The user's own format definitions, where there are some.
-fn own_formats() -> Option<PathBuf> {
+pub(crate) fn own_formats() -> Option<PathBuf> {
     let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
     let config = config.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".config")));
     config.map(|c| c.join("logtopsy/formats")).filter(|p| p.is_dir())

@@ -18,7 +18,7 @@ use logtopsy::model::{Timestamp, Untrusted};
 use logtopsy::pipeline::{self, Bound, Options};
 use logtopsy::report::{self, Format, Style, escape, wording};
 
-use args::{Analyse, Choice, Cli, Command, Read};
+use args::{Analyse, Choice, Cli, Command, FormatsAction, Read};
 pub(crate) use exit::Exit;
 use output::Target;
 
@@ -32,7 +32,10 @@ pub(crate) fn run() -> Exit {
     let ended = match cli.command {
         None => analyse(&cli.analyse),
         Some(Command::Records { read, rejects }) => records(&read, rejects),
-        Some(Command::Formats) => print(formats().as_bytes()),
+        Some(Command::Formats { action, formats, config }) => {
+            let own = args::own_formats().into_iter().chain(formats).collect();
+            formats_command(action.as_ref(), &Options { formats: own, config, ..Options::default() })
+        }
         Some(Command::Completions { shell }) => print(&completions(shell)),
         Some(Command::Man) => print(&man()),
         Some(Command::Schema) => print(report::schema().as_bytes()),
@@ -175,14 +178,39 @@ fn say_what_is_missing(inputs: &[Input], quiet: bool, from: &str) {
     }
 }
 
-fn formats() -> String {
-    let formats = pipeline::formats();
-    let width = formats.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    formats.iter().fold(String::new(), |mut list, (name, title)| {
+fn formats_command(action: Option<&FormatsAction>, options: &Options) -> Result<Exit, Error> {
+    match action {
+        None => print(list(&pipeline::formats(options)?).as_bytes()),
+        Some(FormatsAction::Test { line }) => {
+            let test = pipeline::test_line(options, line.as_bytes())?;
+            print(tested(&test).as_bytes())?;
+            Ok(if test.taken_by.is_some() { Exit::Done } else { Exit::Nothing })
+        }
+    }
+}
+
+/// Two columns.
+fn list(rows: &[(String, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    rows.iter().fold(String::new(), |mut list, (name, title)| {
         // A `String` takes whatever is written.
         let _ = writeln!(list, "{name:<width$}  {title}");
         list
     })
+}
+
+fn tested(test: &pipeline::LineTest) -> String {
+    let mut text = match &test.taken_by {
+        Some((name, title)) => format!("taken by {name}: {title}\n"),
+        None => "no format takes it\n".to_owned(),
+    };
+    let fields: Vec<_> =
+        test.fields.iter().map(|(name, value)| (format!("  {name}"), escape::for_terminal(value))).collect();
+    text.push_str(&list(&fields));
+    if let Some((name, why)) = &test.runner_up {
+        let _ = writeln!(text, "next best {name}: {why}");
+    }
+    text
 }
 
 fn completions(shell: clap_complete::Shell) -> Vec<u8> {

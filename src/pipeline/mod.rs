@@ -3,6 +3,7 @@
 mod assemble;
 mod closer;
 mod duplicates;
+mod line;
 mod reading;
 mod records;
 mod roles;
@@ -21,6 +22,7 @@ use crate::signature::{Probes, Rules};
 use crate::sniff::Formats;
 use crate::survey::{Clock, Limits, WallZone};
 
+pub use line::{LineTest, test_line};
 pub use records::records;
 
 /// A limit of the time range as the user gave it.
@@ -188,12 +190,15 @@ fn offset_name(offset: Offset) -> String {
     format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
-/// (name, title) of every known format, by name.
-pub fn formats() -> Vec<(String, String)> {
-    let Ok(catalog) = Catalog::built_in() else { return Vec::new() };
-    let mut list: Vec<_> = catalog.iter().map(|d| (d.name.clone(), d.title.clone())).collect();
+/// (name, title) of every known format, the user's own and the server's included, by name.
+///
+/// # Errors
+/// `Usage` for a wrong format definition.
+pub fn formats(options: &Options) -> Result<Vec<(String, String)>> {
+    let (tools, _) = Tools::new(options)?;
+    let mut list: Vec<_> = tools.formats.definitions().map(|d| (d.name.clone(), d.title.clone())).collect();
     list.sort();
-    list
+    Ok(list)
 }
 
 /// One line that says that nothing could be analysed, and why.

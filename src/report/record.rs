@@ -130,6 +130,17 @@ impl Record {
         }
     }
 
+    /// Field → value, those that the line has, without where it stands.
+    pub fn fields(&self) -> Vec<(String, Untrusted)> {
+        let Ok(serde_json::Value::Object(map)) = serde_json::to_value(self) else { return Vec::new() };
+        let own = map.into_iter().filter(|(name, _)| !matches!(name.as_str(), "source" | "line" | "format"));
+        own.map(|(name, value)| {
+            let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+            (name, Untrusted::from(text.as_str()))
+        })
+        .collect()
+    }
+
     /// Joins a continuation line to the message; `false` if it would grow beyond `most` bytes.
     #[must_use]
     pub fn continue_with(&mut self, line: &[u8], most: usize) -> bool {

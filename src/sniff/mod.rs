@@ -109,6 +109,11 @@ impl Formats {
         self.entries.get(usize::from(id.0)).map(|e| &e.definition)
     }
 
+    /// All definitions, most specific first.
+    pub fn definitions(&self) -> impl Iterator<Item = &Definition> {
+        self.entries.iter().map(|e| &e.definition)
+    }
+
     /// The program that writes lines of a format which do not name it.
     pub fn program(&self, id: FormatId) -> Option<&[u8]> {
         self.definition(id)?.program.as_deref().map(str::as_bytes)
