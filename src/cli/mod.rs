@@ -200,17 +200,17 @@ fn list(rows: &[(String, String)]) -> String {
 }
 
 fn tested(test: &pipeline::LineTest) -> String {
-    let mut text = match &test.taken_by {
+    let mut out = match &test.taken_by {
         Some((name, title)) => format!("taken by {name}: {title}\n"),
         None => "no format takes it\n".to_owned(),
     };
     let fields: Vec<_> =
         test.fields.iter().map(|(name, value)| (format!("  {name}"), escape::for_terminal(value))).collect();
-    text.push_str(&list(&fields));
+    out.push_str(&list(&fields));
     if let Some((name, why)) = &test.runner_up {
-        let _ = writeln!(text, "next best {name}: {why}");
+        let _ = writeln!(out, "next best {name}: {why}");
     }
-    text
+    out
 }
 
 fn completions(shell: clap_complete::Shell) -> Vec<u8> {

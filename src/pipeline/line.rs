@@ -1,6 +1,6 @@
 //! One line, put through detection: `logtopsy formats test`.
 
-use super::{Options, Tools, clock};
+use super::{Options, Tools, clock, now};
 use crate::error::Result;
 use crate::model::{Offset, Untrusted};
 use crate::report::record::Record;
@@ -27,6 +27,7 @@ pub fn test_line(options: &Options, line: &[u8]) -> Result<LineTest> {
     let line = trim(line);
     let explanation = tools.formats.explain_line(line);
     let zone = options.assume_zone.as_ref().map_or(Clock::new(WallZone::Fixed(Offset(0))), clock);
+    let zone = Clock { reference: Some(now()), ..zone };
     let named = |id| tools.formats.definition(id).map(|d| (d.name.clone(), d.title.clone()));
     let mut fields = Vec::new();
     if let Some((id, event)) = &explanation.taken_by {
