@@ -1,14 +1,16 @@
 //! Whose wall clock a line without a zone was written by.
 
-use super::{now, window::last_dated};
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::habits::{clocks, common, habits};
+use super::{now, window::last_dated};
+
 use crate::explain::facts::ZoneSource;
-use crate::model::{Offset, Timestamp, Untrusted};
+use crate::model::{Offset, Steps, Timestamp, Untrusted};
 use crate::survey::{Clock, Coarse, RareKind, Tally, WallZone};
 
 /// The clock of a source and how it is known.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Zone {
     /// What readings without a zone mean.
     pub clock: Clock,
@@ -40,12 +42,12 @@ pub(super) fn zones(
 ) -> Vec<Zone> {
     let tallies: Vec<&Tally> = members.iter().map(|m| m.tally).collect();
     let dated = last_dated(&tallies);
-    let common = commonest(tallies.iter().flat_map(|t| t.offsets.iter().map(|(o, n)| (*o, *n))));
+    let habits = habits(members.iter().map(|m| (m.group, m.tally)));
+    let common = common(&habits);
     let failed = failed_minutes(&tallies);
-    let references: Vec<_> = members
-        .iter()
-        .map(|m| reference(m.tally, assume.or(common.map(WallZone::Fixed)), dated, m.modified))
-        .collect();
+    let likely = assume.clone().or_else(|| common.clone().map(WallZone::from));
+    let references: Vec<_> =
+        members.iter().map(|m| reference(m.tally, likely.as_ref(), dated, m.modified)).collect();
     let mut minutes: BTreeMap<&Untrusted, BTreeSet<i64>> = BTreeMap::new();
     for (member, reference) in members.iter().zip(&references) {
         // wall-clock minutes, with their year
@@ -56,7 +58,8 @@ pub(super) fn zones(
             walls.map(|(minute, _)| clock.instant(Timestamp::from_seconds(minute.saturating_mul(60))));
         minutes.entry(member.group).or_default().extend(walls.map(|t| t.second().div_euclid(60)));
     }
-    let offsets: BTreeSet<Offset> = tallies.iter().flat_map(|t| t.offsets.keys().copied()).collect();
+    // the common one first: of clocks that read all messages alike it is the one to take
+    let candidates: Vec<Steps> = common.iter().cloned().chain(clocks(&habits)).collect();
     members
         .iter()
         .zip(references)
@@ -64,11 +67,11 @@ pub(super) fn zones(
             let tally = member.tally;
             let written = commonest(tally.offsets.iter().map(|(o, n)| (*o, *n)));
             let coincident =
-                || minutes.get(member.group).and_then(|mine| coinciding(mine, &failed, &offsets));
-            let (zone, source) = match assume {
-                Some(zone) => (zone, ZoneSource::Option),
-                None => match coincident().or(common) {
-                    Some(offset) => (WallZone::Fixed(offset), ZoneSource::Inferred),
+                || minutes.get(member.group).and_then(|mine| coinciding(mine, &failed, &candidates));
+            let (zone, source) = match &assume {
+                Some(zone) => (zone.clone(), ZoneSource::Option),
+                None => match coincident().or_else(|| common.clone()) {
+                    Some(steps) => (WallZone::from(steps), ZoneSource::Inferred),
                     None => (WallZone::Machine, ZoneSource::Assumed),
                 },
             };
@@ -91,30 +94,32 @@ fn failed_minutes(tallies: &[&Tally]) -> BTreeSet<i64> {
     failing.flat_map(Coarse::iter).map(|(second, _)| second.div_euclid(60)).collect()
 }
 
-/// The offset at which error messages fall on failed requests, if it is clearly one of those that may be.
-fn coinciding(
-    messages: &BTreeSet<i64>,
-    failed: &BTreeSet<i64>,
-    offsets: &BTreeSet<Offset>,
-) -> Option<Offset> {
+/// The clock by which error messages fall on failed requests, if it is clearly one of those that may be. Those that
+/// read all messages alike are one.
+fn coinciding(messages: &BTreeSet<i64>, failed: &BTreeSet<i64>, candidates: &[Steps]) -> Option<Steps> {
     let first = *messages.first()?;
     let machine = Clock::new(WallZone::Machine).offset_at(first.saturating_mul(60));
     let machine = Offset(i32::try_from(machine).unwrap_or(0));
-    let candidates: BTreeSet<Offset> = offsets.iter().copied().chain([Offset(0), machine]).collect();
-    let score = |offset: Offset| {
-        let shift = i64::from(offset.0).div_euclid(60);
+    let utc_minute = |clock: &Steps, minute: i64| {
+        let shift = i64::from(clock.at_wall(minute.saturating_mul(60)).0).div_euclid(60);
+        minute.saturating_sub(shift)
+    };
+    let score = |clock: &Steps| {
         // a request is logged when it has ended, up to a minute after the message about it
         let meets = |m: &&i64| {
-            let minute = m.saturating_sub(shift);
+            let minute = utc_minute(clock, **m);
             failed.contains(&minute) || failed.contains(&minute.saturating_add(1))
         };
         messages.iter().filter(meets).count()
     };
-    let mut scores: Vec<(usize, Offset)> = candidates.into_iter().map(|o| (score(o), o)).collect();
-    scores.sort_by_key(|&(score, offset)| (std::cmp::Reverse(score), offset));
-    let &(best, offset) = scores.first()?;
-    let second = scores.get(1).map_or(0, |s| s.0);
-    (best >= ENOUGH && best >= second.saturating_mul(CLEARLY).saturating_add(1)).then_some(offset)
+    let others = [Steps::always(Offset(0)), Steps::always(machine)];
+    let mut scores: Vec<(usize, &Steps)> =
+        candidates.iter().chain(&others).map(|clock| (score(clock), clock)).collect();
+    scores.sort_by_key(|&(score, _)| std::cmp::Reverse(score));
+    let &(best, clock) = scores.first()?;
+    let differs = |other: &Steps| messages.iter().any(|&m| utc_minute(clock, m) != utc_minute(other, m));
+    let second = scores.iter().skip(1).find(|(_, other)| differs(other)).map_or(0, |s| s.0);
+    (best >= ENOUGH && best >= second.saturating_mul(CLEARLY).saturating_add(1)).then(|| clock.clone())
 }
 
 /// Seconds between a source's last line and its last modification up to which the latter is believed.
@@ -124,12 +129,12 @@ const PROMPT: i64 = 36 * 3_600;
 /// old, else the last line of any log that states a year, else that time all the same, else now.
 fn reference(
     tally: &Tally,
-    zone: Option<WallZone>,
+    zone: Option<&WallZone>,
     dated: Option<Timestamp>,
     modified: Option<Timestamp>,
 ) -> Option<Timestamp> {
     let prompt = modified.filter(|modified| {
-        let zone = zone.unwrap_or(WallZone::Machine);
+        let zone = zone.cloned().unwrap_or(WallZone::Machine);
         let clock = Clock { zone, reference: Some(*modified) };
         let yearless = tally.naive.days.iter().filter_map(|(_, day)| day.span.last);
         let last = yearless.filter(|t| Clock::is_yearless(t.second())).map(|t| clock.instant(t)).max();
@@ -139,7 +144,7 @@ fn reference(
 }
 
 /// The offset that most records state; of equal ones the smallest.
-pub(super) fn commonest(offsets: impl Iterator<Item = (Offset, u64)>) -> Option<Offset> {
+fn commonest(offsets: impl Iterator<Item = (Offset, u64)>) -> Option<Offset> {
     let mut sums = std::collections::BTreeMap::new();
     for (offset, n) in offsets {
         *sums.entry(offset).or_insert(0u64) += n;
@@ -193,7 +198,7 @@ mod tests {
             Member { tally: &access, group: &a, modified: None },
             Member { tally: error, group: &e, modified: None },
         ];
-        zones(&members, &|kind| kind == RareKind::Severe, assume)[1]
+        zones(&members, &|kind| kind == RareKind::Severe, assume)[1].clone()
     }
 
     #[test]
@@ -231,8 +236,8 @@ mod tests {
             Some(Timestamp::from_seconds(date.and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp()))
         };
         let (tally, utc) = (yearless_days(), Some(WallZone::Fixed(Offset(0))));
-        assert_eq!(reference(&tally, utc, at(2019, 2), at(2021, 14)), at(2021, 14));
-        assert_eq!(reference(&tally, utc, at(2019, 2), at(2021, 25)), at(2019, 2));
-        assert_eq!(reference(&tally, utc, None, at(2021, 25)), at(2021, 25));
+        assert_eq!(reference(&tally, utc.as_ref(), at(2019, 2), at(2021, 14)), at(2021, 14));
+        assert_eq!(reference(&tally, utc.as_ref(), at(2019, 2), at(2021, 25)), at(2019, 2));
+        assert_eq!(reference(&tally, utc.as_ref(), None, at(2021, 25)), at(2021, 25));
     }
 }
