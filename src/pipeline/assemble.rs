@@ -148,7 +148,8 @@ fn know<'a>(
         RareKind::Severe => true,
         RareKind::Rule(id) => tools.rules.get(id).is_some_and(|rule| rule.kind == RuleKind::Symptom),
     };
-    let zones = zones(&sources, &is_symptom, options.assume_zone.as_ref().map(|zone| clock(zone).zone));
+    let assume = options.assume_zone.as_ref().map(|zone| clock(zone).zone);
+    let zones = zones(&sources, &is_symptom, assume.as_ref());
     let members: Vec<Member<'_>> = read
         .iter()
         .zip(&zones)

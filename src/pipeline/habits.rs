@@ -27,9 +27,12 @@ struct Run {
     last: Timestamp,
 }
 
+/// Records with each offset of a rotation set, and when it was written.
+type Seen = (BTreeMap<Offset, u64>, Option<Coarse<Written>>);
+
 /// What each rotation set writes.
 pub(super) fn habits<'a>(sources: impl Iterator<Item = (&'a Untrusted, &'a Tally)>) -> Vec<Habit> {
-    let mut sets: BTreeMap<&Untrusted, (BTreeMap<Offset, u64>, Option<Coarse<Written>>)> = BTreeMap::new();
+    let mut sets: BTreeMap<&Untrusted, Seen> = BTreeMap::new();
     for (group, tally) in sources.filter(|(_, tally)| !tally.offsets.is_empty()) {
         let (offsets, written) = sets.entry(group).or_default();
         offsets.absorb(tally.offsets.clone());

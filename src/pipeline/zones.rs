@@ -32,20 +32,21 @@ pub(super) struct Member<'a> {
 }
 
 /// The zone of each source: written in its lines, else as the option says, else the one in which its errors fall on
-/// the minutes in which requests failed, else as its siblings write, else the machine's.
+/// the minutes in which requests failed, else as its siblings write, with every change of their clock, else the
+/// machine's.
 ///
 /// `is_symptom` says of which rare lines one is written whenever a request fails.
 pub(super) fn zones(
     members: &[Member<'_>],
     is_symptom: &dyn Fn(RareKind) -> bool,
-    assume: Option<WallZone>,
+    assume: Option<&WallZone>,
 ) -> Vec<Zone> {
     let tallies: Vec<&Tally> = members.iter().map(|m| m.tally).collect();
     let dated = last_dated(&tallies);
     let habits = habits(members.iter().map(|m| (m.group, m.tally)));
     let common = common(&habits);
     let failed = failed_minutes(&tallies);
-    let likely = assume.clone().or_else(|| common.clone().map(WallZone::from));
+    let likely = assume.cloned().or_else(|| common.clone().map(WallZone::from));
     let references: Vec<_> =
         members.iter().map(|m| reference(m.tally, likely.as_ref(), dated, m.modified)).collect();
     let mut minutes: BTreeMap<&Untrusted, BTreeSet<i64>> = BTreeMap::new();
@@ -68,7 +69,7 @@ pub(super) fn zones(
             let written = commonest(tally.offsets.iter().map(|(o, n)| (*o, *n)));
             let coincident =
                 || minutes.get(member.group).and_then(|mine| coinciding(mine, &failed, &candidates));
-            let (zone, source) = match &assume {
+            let (zone, source) = match assume {
                 Some(zone) => (zone.clone(), ZoneSource::Option),
                 None => match coincident().or_else(|| common.clone()) {
                     Some(steps) => (WallZone::from(steps), ZoneSource::Inferred),
@@ -191,7 +192,7 @@ mod tests {
         tally
     }
 
-    fn zone_of(error: &Tally, assume: Option<WallZone>) -> Zone {
+    fn zone_of(error: &Tally, assume: Option<&WallZone>) -> Zone {
         let access = access(&[0, 1, 2, 7, 8, 30]);
         let (a, e) = (Untrusted::from("access.log"), Untrusted::from("error.log"));
         let members = [
@@ -215,7 +216,7 @@ mod tests {
     fn too_few_coincidences_leave_it_to_the_siblings_and_an_option_to_nobody() {
         let zone = zone_of(&errors(NOON, &[0, 1]), None);
         assert_eq!(zone.clock.zone, WallZone::Fixed(Offset(3600)));
-        let zone = zone_of(&errors(NOON, &[0, 1, 2, 7]), Some(WallZone::Fixed(Offset(7200))));
+        let zone = zone_of(&errors(NOON, &[0, 1, 2, 7]), Some(&WallZone::Fixed(Offset(7200))));
         assert_eq!((zone.clock.zone, zone.source), (WallZone::Fixed(Offset(7200)), Some(ZoneSource::Option)));
     }
 
