@@ -141,6 +141,9 @@ fn today(zone: &DisplayZone, now: Timestamp) -> chrono::NaiveDate {
     let utc = chrono::DateTime::<Utc>::from_timestamp_micros(now.micros()).unwrap_or_default().naive_utc();
     match zone {
         DisplayZone::Named(tz) => tz.from_utc_datetime(&utc).date_naive(),
+        DisplayZone::Stepped(steps) => {
+            (utc + chrono::TimeDelta::seconds(steps.at(now.second()).0.into())).date()
+        }
         DisplayZone::Fixed(offset) => (utc + chrono::TimeDelta::seconds(offset.0.into())).date(),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::detect::Signal;
 use crate::error::Warning;
 pub use crate::model::Dimension;
-use crate::model::{Level, Location, Offset, Timestamp, Untrusted};
+use crate::model::{Level, Location, Offset, Steps, Timestamp, Untrusted};
 
 /// All that a run found out.
 #[derive(Debug, Clone)]
@@ -46,6 +46,8 @@ pub struct Overview {
 pub enum DisplayZone {
     /// A fixed offset, as the logs were written.
     Fixed(Offset),
+    /// Offsets that changed, as the logs were written.
+    Stepped(Steps),
     /// A named zone (`--tz Europe/Paris`).
     Named(chrono_tz::Tz),
 }

@@ -19,7 +19,7 @@ pub struct Inspector<'a> {
     probes: &'a Probes,
     rules: &'a Rules,
     windows: &'a [Window],
-    clock: Clock,
+    clock: &'a Clock,
     source: SourceId,
     /// Requests of this source are not counted again elsewhere.
     edge: bool,
@@ -56,7 +56,7 @@ pub struct Subject<'a> {
     /// The order in which its lines are tried.
     pub order: &'a Order,
     /// What its times without a zone mean.
-    pub clock: Clock,
+    pub clock: &'a Clock,
     /// Whether its requests are users' requests at the edge.
     pub edge: bool,
     /// Offsets whose line number is asked for, ascending.

@@ -65,7 +65,7 @@ const RUN: u32 = 32;
 pub fn plan(
     source: SourceId,
     tally: &Tally,
-    clock: Clock,
+    clock: &Clock,
     requests: bool,
     windows: &[Window],
     offsets: &[u64],

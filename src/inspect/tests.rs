@@ -72,10 +72,11 @@ fn a_closeup_is_exact() {
     surveyor.lines(0, LOG.as_bytes());
     let tally = surveyor.finish();
     let clock = Clock::new(WallZone::Fixed(Offset(0)));
-    let visits = plan(SourceId(0), &tally, clock, true, &windows, &[]);
+    let visits = plan(SourceId(0), &tally, &clock, true, &windows, &[]);
     assert_eq!(visits.len(), 1);
     let kit = Kit { formats: &formats, probes: &probes, rules: &rules };
-    let subject = Subject { source: SourceId(0), name: b"x", order: &order, clock, edge: true, wanted: &[] };
+    let subject =
+        Subject { source: SourceId(0), name: b"x", order: &order, clock: &clock, edge: true, wanted: &[] };
     let mut inspector = Inspector::new(kit, subject, &windows, &visits[0]);
     inspector.lines(0, LOG.as_bytes());
     let closeup = inspector.finish().0.remove(0);
@@ -109,7 +110,7 @@ fn only_blocks_that_overlap_are_read_again() {
     let tally = surveyor.finish();
     let at = |s: i64| Timestamp::from_seconds(1_684_022_400 + s);
     let window = Window { start: at(10_000), end: at(10_010), compare: None, messages_from: at(9_000) };
-    let visits = plan(SourceId(0), &tally, Clock::new(WallZone::Machine), true, &[window], &[]);
+    let visits = plan(SourceId(0), &tally, &Clock::new(WallZone::Machine), true, &[window], &[]);
     assert_eq!(visits.len(), 1);
     assert!(visits[0].blocks.len() <= 2, "{visits:?}");
     let range = read_range(&visits[0].blocks);

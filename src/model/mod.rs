@@ -12,4 +12,4 @@ pub use event::{Event, Kind, Level, Message, Request, Status};
 pub use histogram::Histogram;
 pub use source::{Dimension, Location, SourceId};
 pub use text::{Escape, Untrusted};
-pub use time::{MICROS, Offset, Stamp, Timestamp};
+pub use time::{MICROS, Offset, Stamp, Steps, Timestamp};

@@ -5,9 +5,10 @@ use std::io;
 
 use super::closer::{Candidate, Found, look};
 use super::duplicates::duplicates;
+use super::habits::{common, habits};
 use super::reading::Reading;
 use super::roles::{Member, roles};
-use super::zones::{self, Zone, commonest, zones};
+use super::zones::{self, Zone, zones};
 use super::{Options, Progress, Tools, clock, instant, nothing, offset_name, window};
 use crate::detect::{Caveat, Findings, find_errors};
 use crate::discover::{AsideStatus, Discovery, Source};
@@ -64,13 +65,13 @@ pub(super) fn assemble(
     let known = know(options, tools, discovery, readings, &twins);
     refuse_nothing(discovery, readings, &known)?;
 
-    let counted: Vec<(&Tally, Zone)> =
-        known.iter().filter(|k| k.counts()).map(|k| (&k.reading.tally, k.zone)).collect();
-    let zone = options.display_zone.clone().unwrap_or_else(|| DisplayZone::Fixed(display_offset(&known)));
+    let counted: Vec<(&Tally, &Zone)> =
+        known.iter().filter(|k| k.counts()).map(|k| (&k.reading.tally, &k.zone)).collect();
+    let zone = options.display_zone.clone().unwrap_or_else(|| display_zone(&known));
     // requests say what the time is about; a package that was installed years before does not
     let edge = |k: &&Known<'_>| k.counts() && k.role == Some(Role::Edge);
-    let requested: Vec<(&Tally, Zone)> =
-        known.iter().filter(edge).map(|k| (&k.reading.tally, k.zone)).collect();
+    let requested: Vec<(&Tally, &Zone)> =
+        known.iter().filter(edge).map(|k| (&k.reading.tally, &k.zone)).collect();
     let (all, outside) = match window::window(&requested) {
         (Some(all), outside) => (Some(all), outside),
         (None, _) => window::window(&counted),
@@ -78,7 +79,7 @@ pub(super) fn assemble(
     let told = all.map(|(first, last)| (first.plus_seconds(-AROUND), last.plus_seconds(AROUND)));
     let told = range(options, &zone, told);
     let range = range(options, &zone, all);
-    let edges: Vec<_> = known.iter().filter(edge).map(|k| (&k.reading.tally, k.zone.clock)).collect();
+    let edges: Vec<_> = known.iter().filter(edge).map(|k| (&k.reading.tally, k.zone.clock.clone())).collect();
     let seconds = range.map_or(0..0, |(from, to)| from.second()..to.second().saturating_add(1));
     let site = series(&edges, limits, seconds);
     let findings = find_errors(&site.series, 1, options.sensitivity);
@@ -147,7 +148,8 @@ fn know<'a>(
         RareKind::Severe => true,
         RareKind::Rule(id) => tools.rules.get(id).is_some_and(|rule| rule.kind == RuleKind::Symptom),
     };
-    let zones = zones(&sources, &is_symptom, options.assume_zone.as_ref().map(|zone| clock(zone).zone));
+    let assume = options.assume_zone.as_ref().map(|zone| clock(zone).zone);
+    let zones = zones(&sources, &is_symptom, assume.as_ref());
     let members: Vec<Member<'_>> = read
         .iter()
         .zip(&zones)
@@ -155,7 +157,7 @@ fn know<'a>(
             group: &source.group,
             class: class(tools, &reading.tally),
             tally: &reading.tally,
-            clock: zone.clock,
+            clock: zone.clock.clone(),
         })
         .collect();
     let roles = roles(&members);
@@ -210,19 +212,20 @@ fn refuse_nothing(
     Err(nothing(&why))
 }
 
-/// The offset that most requests state; where none do, that most messages state, else the machine's.
-fn display_offset(known: &[Known<'_>]) -> Offset {
+/// The zone that most requests state; where none do, that most messages state, else the machine's.
+fn display_zone(known: &[Known<'_>]) -> DisplayZone {
     let of = |role: Option<Role>| {
-        let chosen = known.iter().filter(move |k| role.is_none() || k.role == role);
-        commonest(chosen.flat_map(|k| k.reading.tally.offsets.iter().map(|(o, n)| (*o, *n))))
+        let chosen = known.iter().filter(|k| role.is_none() || k.role == role);
+        common(&habits(chosen.map(|k| (&k.source.group, &k.reading.tally))))
     };
-    of(Some(Role::Edge)).or_else(|| of(None)).unwrap_or_else(|| {
-        let any = known
-            .iter()
-            .find_map(|k| k.reading.tally.naive.days.iter().next().map(|(day, _)| (k.zone.clock, day)));
-        let seconds = any.map_or(0, |(clock, day)| clock.offset_at(day.saturating_mul(86_400)));
-        Offset(i32::try_from(seconds).unwrap_or(0))
-    })
+    if let Some(steps) = of(Some(Role::Edge)).or_else(|| of(None)) {
+        return steps.constant().map_or(DisplayZone::Stepped(steps), DisplayZone::Fixed);
+    }
+    let any = known
+        .iter()
+        .find_map(|k| k.reading.tally.naive.days.iter().next().map(|(day, _)| (&k.zone.clock, day)));
+    let seconds = any.map_or(0, |(clock, day)| clock.offset_at(day.saturating_mul(86_400)));
+    DisplayZone::Fixed(Offset(i32::try_from(seconds).unwrap_or(0)))
 }
 
 /// What is analysed: the logs' own time within the asked-for range.
@@ -322,7 +325,13 @@ fn candidates<'a>(known: &'a [Known<'a>], rare: &[Rare]) -> Vec<Candidate<'a>> {
             let mut offsets = offsets.remove(&k.source.id.0).unwrap_or_default();
             offsets.sort_unstable();
             offsets.dedup();
-            Candidate { source: k.source, reading: k.reading, clock: k.zone.clock, role: k.role, offsets }
+            Candidate {
+                source: k.source,
+                reading: k.reading,
+                clock: k.zone.clock.clone(),
+                role: k.role,
+                offsets,
+            }
         })
         .collect()
 }
@@ -415,10 +424,10 @@ fn input(tools: &Tools, discovery: &Discovery, known: &Known<'_>) -> Input {
     let tally = &known.reading.tally;
     let format = main_format(tally).and_then(|id| tools.formats.definition(id));
     let (status, detail) = status(discovery, known);
-    let span = span(tally, known.zone);
+    let span = span(tally, &known.zone);
     let time_zone = known.zone.source.map(|source| match (source, known.zone.written) {
         (ZoneSource::Written, Some(offset)) => offset_name(offset),
-        _ => clock_name(known.zone.clock, span.first),
+        _ => clock_name(&known.zone.clock, span.first),
     });
     Input {
         format: format.map(|d| d.name.clone()),
@@ -440,7 +449,7 @@ fn input(tools: &Tools, discovery: &Discovery, known: &Known<'_>) -> Input {
 }
 
 /// First and last time of a source, as instants.
-fn span(tally: &Tally, zone: Zone) -> Span {
+fn span(tally: &Tally, zone: &Zone) -> Span {
     let mut whole = Span::default();
     for (timed, naive) in [(&tally.zoned, false), (&tally.naive, true)] {
         for (_, day) in timed.days.iter() {
@@ -452,9 +461,10 @@ fn span(tally: &Tally, zone: Zone) -> Span {
 }
 
 /// IANA name, or the offset at the time of the log.
-fn clock_name(clock: Clock, at: Option<Timestamp>) -> String {
-    match clock.zone {
-        WallZone::Fixed(offset) => offset_name(offset),
+fn clock_name(clock: &Clock, at: Option<Timestamp>) -> String {
+    match &clock.zone {
+        WallZone::Fixed(offset) => offset_name(*offset),
+        WallZone::Steps(steps) => offset_name(steps.at(at.map_or(0, Timestamp::second))),
         WallZone::Named(tz) => tz.name().to_owned(),
         WallZone::Machine => {
             let seconds = clock.offset_at(at.map_or(0, Timestamp::second));

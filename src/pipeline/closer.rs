@@ -93,7 +93,8 @@ fn visits(candidate: &Candidate<'_>, windows: &[Window]) -> Vec<Visit> {
         Some(Role::Backend) | None => (true, [].as_slice()),
     };
     let tally = &candidate.reading.tally;
-    let mut visits = plan(candidate.source.id, tally, candidate.clock, requests, windows, &candidate.offsets);
+    let mut visits =
+        plan(candidate.source.id, tally, &candidate.clock, requests, windows, &candidate.offsets);
     // what is packed has to be unpacked from its start for every visit: one is enough
     let packing = candidate.reading.kept.as_ref().map_or(candidate.source.packing, |opened| opened.packing());
     if packing != Packing::Plain && visits.len() > 1 {
@@ -136,7 +137,7 @@ fn look_at(
         source: candidate.source.id,
         name: candidate.source.group.raw(),
         order: &candidate.reading.sniffed.order,
-        clock: candidate.clock,
+        clock: &candidate.clock,
         edge: candidate.role == Some(Role::Edge),
         wanted: &candidate.offsets,
     };

@@ -3,6 +3,7 @@
 mod assemble;
 mod closer;
 mod duplicates;
+mod habits;
 mod line;
 mod reading;
 mod records;
@@ -166,6 +167,7 @@ fn run(options: &Options, tools: &Tools, progress: &dyn Progress) -> Result<Repo
 fn clock(zone: &DisplayZone) -> Clock {
     Clock::new(match zone {
         DisplayZone::Fixed(offset) => WallZone::Fixed(*offset),
+        DisplayZone::Stepped(steps) => WallZone::Steps(steps.clone()),
         DisplayZone::Named(tz) => WallZone::Named(*tz),
     })
 }

@@ -46,7 +46,7 @@ pub fn records(
         };
         let sniffed = tools.formats.sniff(&head(&opened, buffer));
         // what other logs say of the year is not known while this one is written
-        let zone = Clock { reference: source.modified.or_else(|| Some(super::now())), ..zone };
+        let zone = Clock { reference: source.modified.or_else(|| Some(super::now())), ..zone.clone() };
         let mut writer = Writer::new(&tools, &sniffed.order, zone, &source.name, rejects, out);
         let mut failed = None;
         let outcome =

@@ -37,10 +37,9 @@ pub(super) fn roles(members: &[Member<'_>]) -> Vec<Option<Role>> {
     let mut sets: BTreeMap<&Untrusted, Set> = BTreeMap::new();
     for member in members.iter().filter(|m| m.class == Some(Class::Access)) {
         let (windows, (requests, clients)) = sets.entry(member.group).or_default();
-        let shift = |seconds: i64| member.tally.naive.windows.shifted(seconds);
-        let wall = member.tally.naive.days.iter().next().map_or(0, |(day, _)| day.saturating_mul(86_400));
         windows.absorb(member.tally.zoned.windows.clone());
-        windows.absorb(shift(member.clock.offset_at(wall).saturating_neg()));
+        let shift = |wall| member.clock.offset_at(wall).saturating_neg();
+        windows.absorb(member.tally.naive.windows.shifted(shift));
         *requests = requests.saturating_add(member.tally.statuses.values().sum());
         *clients = (*clients).max(member.tally.clients.iter().filter(|&&n| n > 0).count());
     }

@@ -14,7 +14,7 @@ const AGE_SHARE: u64 = 200;
 /// First and last time of the lines that belong together, and how many lines lie outside.
 ///
 /// One line from 1970 or 9999 may not stretch the window: ages far from all others with hardly a record are left out.
-pub(super) fn window(tallies: &[(&Tally, Zone)]) -> (Option<(Timestamp, Timestamp)>, u64) {
+pub(super) fn window(tallies: &[(&Tally, &Zone)]) -> (Option<(Timestamp, Timestamp)>, u64) {
     let mut days: BTreeMap<i64, (u64, Span)> = BTreeMap::new();
     for (tally, zone) in tallies {
         for (timed, naive) in [(&tally.zoned, false), (&tally.naive, true)] {

@@ -159,7 +159,7 @@ fn shape(report: &facts::Report, style: &Style, limits: Limits) -> Report {
         schema: SCHEMA,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         generated_at: cx.time(style.generated_at),
-        timezone: time::zone_name(&report.zone),
+        timezone: time::report_zone(report),
         window: Window {
             start: report.window.map(|(start, _)| cx.time(start)),
             end: report.window.map(|(_, end)| cx.time(end)),

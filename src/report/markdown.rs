@@ -103,7 +103,7 @@ fn document(report: &Report, style: &Style) -> Document {
     // With one incident, its own timeline has all rows.
     let besides = report.timeline.iter().filter(|row| all != 1 && row.incident.is_none());
     Document {
-        zone: time::zone_name(zone),
+        zone: time::report_zone(report),
         incidents: (0..all.min(MAX_INCIDENTS)).filter_map(|at| section(report, at)).collect(),
         calm: calm(report),
         timeline: besides.take(MAX_ROWS).map(|row| timeline_row(report, row)).collect(),

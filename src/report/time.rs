@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Offset as _, TimeZone as _, Utc};
 
-use crate::explain::facts::DisplayZone;
+use crate::explain::facts::{DisplayZone, Report};
 use crate::model::{MICROS, Timestamp};
 
 /// RFC 3339 knows the years 0000–9999; a day is left on both sides for the offset.
@@ -16,6 +16,7 @@ fn local(zone: &DisplayZone, at: Timestamp) -> DateTime<FixedOffset> {
     let utc = DateTime::<Utc>::from_timestamp(second, nanos(at)).unwrap_or_default();
     let seconds = match zone {
         DisplayZone::Fixed(offset) => offset.0,
+        DisplayZone::Stepped(steps) => steps.at(at.second()).0,
         DisplayZone::Named(tz) => tz.offset_from_utc_datetime(&utc.naive_utc()).fix().local_minus_utc(),
     };
     let minutes = (seconds.clamp(-86_340, 86_340) + 30).div_euclid(60);
@@ -39,12 +40,19 @@ pub fn rfc3339(zone: &DisplayZone, at: Timestamp) -> String {
     format!("{}{fraction}{}", local.format("%Y-%m-%dT%H:%M:%S"), local.format("%:z"))
 }
 
-/// The name of a zone: IANA, or an offset such as `+01:00`.
-pub fn zone_name(zone: &DisplayZone) -> String {
+/// The name of a zone: IANA, or an offset such as `+01:00`; of offsets that change the one at an instant.
+pub fn zone_name(zone: &DisplayZone, at: Timestamp) -> String {
     match zone {
         DisplayZone::Named(tz) => tz.name().to_owned(),
-        DisplayZone::Fixed(_) => offset(zone, Timestamp::default()),
+        DisplayZone::Fixed(_) | DisplayZone::Stepped(_) => offset(zone, at),
     }
+}
+
+/// The name of the zone that a report's times are shown in, where its first incident begins, else the logs.
+pub fn report_zone(report: &Report) -> String {
+    let incident = report.incidents.first().map(|i| i.start.at);
+    let at = incident.or(report.window.map(|(start, _)| start)).unwrap_or_default();
+    zone_name(&report.zone, at)
 }
 
 /// `+01:00`: the offset at an instant.
@@ -251,6 +259,7 @@ pub fn bytes(n: u64) -> String {
 pub fn instant(zone: &DisplayZone, wall: Timestamp) -> Timestamp {
     match zone {
         DisplayZone::Fixed(offset) => wall.plus_seconds(-i64::from(offset.0)),
+        DisplayZone::Stepped(steps) => wall.plus_seconds(-i64::from(steps.at_wall(wall.second()).0)),
         DisplayZone::Named(tz) => {
             let naive: NaiveDateTime =
                 DateTime::<Utc>::from_timestamp(wall.second().clamp(EARLIEST, LATEST), nanos(wall))

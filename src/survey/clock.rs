@@ -2,10 +2,10 @@
 
 use chrono::{Datelike as _, Local, MappedLocalTime, NaiveDateTime, Offset as _, TimeZone};
 
-use crate::model::{Offset, Stamp, Timestamp};
+use crate::model::{Offset, Stamp, Steps, Timestamp};
 
 /// What a source's lines leave out of their times.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Clock {
     /// The zone of lines that state none.
     pub zone: WallZone,
@@ -14,10 +14,12 @@ pub struct Clock {
 }
 
 /// The zone of a source whose lines state none.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum WallZone {
     /// Always the same offset.
     Fixed(Offset),
+    /// An offset that changed as other logs of the machine write.
+    Steps(Steps),
     /// A named zone.
     Named(chrono_tz::Tz),
     /// The zone of the machine that this runs on.
@@ -42,7 +44,7 @@ impl Clock {
 
     /// A reading with its year: the latest one in which it is not more than a month after the reference. Readings of
     /// the year before and the year after New Year find their own, whatever the order of the lines.
-    fn dated(self, wall_second: i64) -> i64 {
+    fn dated(&self, wall_second: i64) -> i64 {
         let (Some(reference), true) = (self.reference, Self::is_yearless(wall_second)) else {
             return wall_second;
         };
@@ -57,13 +59,13 @@ impl Clock {
 
     /// Seconds east of UTC at a wall-clock reading (seconds, as if UTC). A reading that occurs twice means the first
     /// time; one that the clock jumped over is read as if it had not jumped.
-    pub fn offset_at(self, wall_second: i64) -> i64 {
+    pub fn offset_at(&self, wall_second: i64) -> i64 {
         self.zone.offset_at(self.dated(wall_second))
     }
 
     /// The instant of a wall-clock reading.
     #[must_use]
-    pub fn instant(self, wall: Timestamp) -> Timestamp {
+    pub fn instant(&self, wall: Timestamp) -> Timestamp {
         let dated = self.dated(wall.second());
         let moved = dated.saturating_sub(wall.second());
         wall.plus_seconds(moved.saturating_sub(self.zone.offset_at(dated)))
@@ -71,13 +73,19 @@ impl Clock {
 
     /// The instant of a stamp, whether or not it states its zone.
     #[must_use]
-    pub fn resolve(self, stamp: Stamp) -> Timestamp {
+    pub fn resolve(&self, stamp: Stamp) -> Timestamp {
         if stamp.offset.is_some() { stamp.at } else { self.instant(stamp.at) }
     }
 }
 
+impl From<Steps> for WallZone {
+    fn from(steps: Steps) -> Self {
+        steps.constant().map_or(Self::Steps(steps), Self::Fixed)
+    }
+}
+
 impl WallZone {
-    fn offset_at(self, wall_second: i64) -> i64 {
+    fn offset_at(&self, wall_second: i64) -> i64 {
         fn of<Z: TimeZone>(zone: &Z, wall: NaiveDateTime) -> i64 {
             let east = |local: MappedLocalTime<Z::Offset>| match local {
                 MappedLocalTime::Single(o) | MappedLocalTime::Ambiguous(o, _) => {
@@ -97,7 +105,8 @@ impl WallZone {
         }
         match self {
             Self::Fixed(offset) => i64::from(offset.0),
-            Self::Named(zone) => of(&zone, wall),
+            Self::Steps(steps) => i64::from(steps.at_wall(wall_second).0),
+            Self::Named(zone) => of(zone, wall),
             Self::Machine => of(&Local, wall),
         }
     }

@@ -18,7 +18,7 @@ pub use series::{SiteSeries, series};
 pub use surveyor::Surveyor;
 pub use tally::{
     BLOCK, Cell, Day, Example, Failing, Group, Limits, Rare, RareKind, Reason, Sample, Seam, Span, Tally,
-    Timed, block_of,
+    Timed, Written, block_of,
 };
 pub use windows::{FEWEST, Windows};
 

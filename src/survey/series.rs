@@ -25,7 +25,7 @@ pub fn series(tallies: &[(&Tally, Clock)], limits: Limits, range: std::ops::Rang
     let mut failing: Coarse<Failing> = Coarse::new(limits.failing);
     let mut clients = [0u64; 16];
     for (tally, clock) in tallies {
-        for (timed, clock) in [(&tally.zoned, None), (&tally.naive, Some(*clock))] {
+        for (timed, clock) in [(&tally.zoned, None), (&tally.naive, Some(clock))] {
             add_groups(&mut groups, timed, clock);
             add_failing(&mut failing, timed, clock);
         }
@@ -40,11 +40,11 @@ pub fn series(tallies: &[(&Tally, Clock)], limits: Limits, range: std::ops::Rang
 }
 
 /// The instant of a slot that begins at `wall`.
-fn moved(wall: i64, clock: Option<Clock>) -> i64 {
+fn moved(wall: i64, clock: Option<&Clock>) -> i64 {
     wall.saturating_sub(clock.map_or(0, |c| c.offset_at(wall)))
 }
 
-fn add_groups(groups: &mut Coarse<Group>, timed: &Timed, clock: Option<Clock>) {
+fn add_groups(groups: &mut Coarse<Group>, timed: &Timed, clock: Option<&Clock>) {
     let width = timed.groups.shift();
     for (unit, group) in timed.groups.iter() {
         for (slot, cell) in (0i64..).zip(group.0.iter()).filter(|(_, c)| **c != Cell::default()) {
@@ -60,7 +60,7 @@ fn add_groups(groups: &mut Coarse<Group>, timed: &Timed, clock: Option<Clock>) {
     groups.widen(width.saturating_sub(groups.shift()));
 }
 
-fn add_failing(failing: &mut Coarse<Failing>, timed: &Timed, clock: Option<Clock>) {
+fn add_failing(failing: &mut Coarse<Failing>, timed: &Timed, clock: Option<&Clock>) {
     for (wall, slot) in timed.failing.iter() {
         failing.bucket(moved(wall, clock)).absorb(slot.clone());
     }

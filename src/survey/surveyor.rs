@@ -52,11 +52,11 @@ struct Second {
     window: Option<(u64, i64)>,
 }
 
-/// The day of the last record.
+/// The day of the last record, and the offset that it states.
 #[derive(Default)]
 struct DayCount {
     at: i64,
-    zoned: bool,
+    offset: Option<Offset>,
     day: Day,
 }
 
@@ -183,21 +183,24 @@ impl<'a> Surveyor<'a> {
 
     #[inline]
     fn day(&mut self, stamp: Stamp) {
-        let zoned = stamp.offset.is_some();
         let day = stamp.at.micros().div_euclid(86_400 * MICROS);
-        if day != self.day.at || zoned != self.day.zoned {
+        if day != self.day.at || stamp.offset != self.day.offset {
             self.leave_day();
-            self.day = DayCount { at: day, zoned, day: Day::default() };
+            self.day = DayCount { at: day, offset: stamp.offset, day: Day::default() };
         }
         self.day.day.records += 1;
         self.day.day.span.see(stamp.at);
     }
 
     fn leave_day(&mut self) {
-        let DayCount { at, zoned, day } = std::mem::take(&mut self.day);
-        if day.records > 0 {
-            self.timed(zoned).days.bucket(at).absorb(day);
+        let DayCount { at, offset, day } = std::mem::take(&mut self.day);
+        if day.records == 0 {
+            return;
         }
+        if let Some(offset) = offset {
+            self.tally.written.bucket(at).see(offset, day.span);
+        }
+        self.timed(offset.is_some()).days.bucket(at).absorb(day);
     }
 
     fn leave_format(&mut self) {

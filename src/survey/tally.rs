@@ -273,6 +273,46 @@ impl Bucket for Day {
     }
 }
 
+/// Offsets told apart in one day: a clock that changes shows two of them. From more on, several clocks wrote.
+const MAX_OFFSETS: usize = 4;
+
+/// The offsets that lines of one day state, and when the first and the last one did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written(BTreeMap<Offset, Span>);
+
+impl Written {
+    /// Notes lines that state an offset.
+    pub fn see(&mut self, offset: Offset, span: Span) {
+        self.0.entry(offset).or_default().absorb(span);
+        self.cut();
+    }
+
+    /// Each offset with its first and last time; `None` where there were more than are told apart.
+    pub fn spans(&self) -> Option<impl Iterator<Item = (Offset, Span)>> {
+        (self.0.len() < MAX_OFFSETS).then(|| self.0.iter().map(|(offset, span)| (*offset, *span)))
+    }
+
+    /// The smallest are kept: whatever is among them in the whole was so in every part.
+    fn cut(&mut self) {
+        while self.0.len() > MAX_OFFSETS {
+            self.0.pop_last();
+        }
+    }
+}
+
+impl Merge for Written {
+    fn absorb(&mut self, other: Self) {
+        self.0.absorb(other.0);
+        self.cut();
+    }
+}
+
+impl Bucket for Written {
+    fn widen(self, _: bool) -> Self {
+        self
+    }
+}
+
 /// Everything that is counted by time. A source whose lines state their zone and some that do not has two of them:
 /// the times of the second are wall-clock readings until its zone is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -369,6 +409,8 @@ pub struct Tally {
     pub clients: [u64; 16],
     /// Records with this offset written.
     pub offsets: BTreeMap<Offset, u64>,
+    /// When which offset was written; the unit of time is a day.
+    pub written: Coarse<Written>,
     /// Records with a time but no offset.
     pub naive_records: u64,
     /// Block → lines that begin in it.
@@ -393,6 +435,7 @@ impl Tally {
             statuses: BTreeMap::new(),
             clients: [0; 16],
             offsets: BTreeMap::new(),
+            written: Coarse::new(MAX_DAYS),
             naive_records: 0,
             block_lines: BTreeMap::new(),
             zoned: Timed::new(limits),
@@ -415,6 +458,7 @@ impl Tally {
             mine.absorb(theirs);
         }
         self.offsets.absorb(other.offsets);
+        self.written.absorb(other.written);
         self.naive_records.absorb(other.naive_records);
         self.block_lines.absorb(other.block_lines);
         self.zoned.absorb(other.zoned);

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::format::Catalog;
+use crate::model::{Offset, Timestamp};
 use crate::signature::{Probes, Rules};
 use crate::sniff::Formats;
 
@@ -121,8 +122,43 @@ fn times_all_over_the_calendar_make_buckets_wider_not_more() {
     assert_eq!(site.series.slots.iter().map(|s| s.failures).sum::<u32>(), 230);
 }
 
+/// Lines of so many offsets on so many days, as one count.
+fn written(lines: &[(i64, i32)], cap: usize) -> Coarse<Written> {
+    let mut all: Coarse<Written> = Coarse::new(cap);
+    for &(second, offset) in lines {
+        let mut span = Span::default();
+        span.see(Timestamp::from_seconds(second));
+        all.bucket(second.div_euclid(86_400)).see(Offset(offset * 900), span);
+    }
+    all
+}
+
+#[test]
+fn offsets_are_told_apart_until_there_are_too_many() {
+    let spans = |lines: &[(i64, i32)]| {
+        let written = written(lines, 4);
+        let (_, day) = written.iter().next().unwrap();
+        day.spans().map(Iterator::count)
+    };
+    assert_eq!(spans(&[(1, 4), (9, 8), (2, 4)]), Some(2));
+    assert_eq!(spans(&[(1, 4), (9, 8), (2, 5), (3, 6), (4, 7)]), None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn written_offsets_merge(a in prop::collection::vec((0i64..900_000, 0i32..8), 0..40), b in prop::collection::vec((-90_000i64..400_000, 0i32..8), 0..40), c in prop::collection::vec((0i64..90_000, 0i32..8), 0..40), cap in 1usize..6) {
+        let whole = written(&[a.clone(), b.clone(), c.clone()].concat(), cap);
+        let (a, b, c) = (written(&a, cap), written(&b, cap), written(&c, cap));
+        let (mut left, mut right, mut rest) = (a.clone(), c.clone(), b.clone());
+        left.absorb(b);
+        left.absorb(c);
+        rest.absorb(a);
+        right.absorb(rest);
+        prop_assert_eq!(&left, &whole);
+        prop_assert_eq!(&right, &whole);
+    }
 
     #[test]
     fn pieces_merge_to_the_whole(kinds in prop::collection::vec(0u8..60, 1..80), cuts in prop::collection::vec(0usize..1000, 0..6), groups in 1usize..6) {

@@ -92,15 +92,12 @@ impl Windows {
         shared.flat_map(|(_, paths)| paths.values()).fold(0, |sum, n| sum.saturating_add(u64::from(*n)))
     }
 
-    /// Moves all windows by `seconds`, a multiple of a quarter of an hour.
+    /// Moves each window by as many seconds as `by` says of its first one, a multiple of a quarter of an hour.
     #[must_use]
-    pub fn shifted(&self, seconds: i64) -> Self {
-        if seconds == 0 {
-            return self.clone();
-        }
+    pub fn shifted(&self, by: impl Fn(i64) -> i64) -> Self {
         let map = self.map.iter().filter_map(|(&(_, window), paths)| {
-            let second = window.saturating_mul(WINDOW).saturating_add(seconds);
-            Self::sampled(second).map(|key| (key, paths.clone()))
+            let second = window.saturating_mul(WINDOW);
+            Self::sampled(second.saturating_add(by(second))).map(|key| (key, paths.clone()))
         });
         Self { map: map.collect() }
     }

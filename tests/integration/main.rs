@@ -14,6 +14,7 @@
 )]
 
 mod cli;
+mod clocks;
 mod corpora;
 mod determinism;
 mod docs;
