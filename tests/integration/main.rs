@@ -26,3 +26,4 @@ mod samples;
 mod schema;
 mod site;
 mod support;
+mod wrapped;
