@@ -47,6 +47,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("rails", include_str!("definitions/rails.toml")),
     ("klog", include_str!("definitions/klog.toml")),
     ("cri", include_str!("definitions/cri.toml")),
+    ("docker", include_str!("definitions/docker.toml")),
     ("audit", include_str!("definitions/audit.toml")),
     ("logfmt", include_str!("definitions/logfmt.toml")),
     ("json-message", include_str!("definitions/json-message.toml")),
@@ -84,6 +85,9 @@ struct File {
     rank: i64,
     #[serde(default)]
     continuation: bool,
+    /// The message is a line of a log of its own.
+    #[serde(default)]
+    wrapper: bool,
     /// The program that writes such lines, where they do not name it.
     program: Option<String>,
     /// The message begins with one of these.
@@ -153,6 +157,7 @@ impl Catalog {
             layout,
             escape,
             continuation: read.continuation,
+            wrapper: read.wrapper,
             program: read.program,
             begins: read.begins,
             tail,

@@ -215,6 +215,8 @@ pub struct Definition {
     pub escape: Escape,
     /// Lines that no format accepts belong to the record before them.
     pub continuation: bool,
+    /// The message is a line of a log of its own, as the program in a container wrote it.
+    pub wrapper: bool,
     /// The program that writes such lines, where they do not name it.
     pub program: Option<String>,
     /// The message begins with one of these; nothing here allows any.
@@ -270,6 +272,7 @@ fn described(text: &str) -> std::result::Result<Definition, String> {
         escape: if json { Escape::Json } else { Escape::Backslash },
         layout: Layout::Patterns(vec![tokens]),
         continuation: false,
+        wrapper: false,
         program: None,
         begins: Vec::new(),
         tail: Vec::new(),

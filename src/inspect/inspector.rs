@@ -33,6 +33,8 @@ pub struct Inspector<'a> {
     numbers: Vec<(u64, u64)>,
     plain: Vec<u8>,
     value: Vec<u8>,
+    /// What was unescaped of the current line.
+    within: Vec<u8>,
 }
 
 /// The tools that every inspector shares.
@@ -84,16 +86,20 @@ impl<'a> Inspector<'a> {
             numbers: Vec::new(),
             plain: Vec::new(),
             value: Vec::new(),
+            within: Vec::new(),
         }
     }
 
     /// Looks at whole lines, the first of which begins at `offset` of the source.
     pub fn lines(&mut self, offset: u64, bytes: &[u8]) {
         let mut at = offset;
+        // lent to the values of one line after the other
+        let mut within = std::mem::take(&mut self.within);
         for raw in bytes.split_inclusive(|&b| b == b'\n') {
-            self.line(at, raw);
+            self.line(at, raw, &mut within);
             at = at.saturating_add(raw.len() as u64);
         }
+        self.within = within;
     }
 
     /// Passes over a line that was too long to read.
@@ -113,10 +119,14 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    fn line(&mut self, offset: u64, raw: &[u8]) {
+    fn line(&mut self, offset: u64, raw: &[u8], within: &mut Vec<u8>) {
         self.count(offset);
         let line = trim(raw);
-        let Ok((format, event)) = self.formats.parse(self.order, line, &mut self.scratch) else { return };
+        let read = match self.formats.unwrapped(self.order, line, within, &mut self.scratch) {
+            Some(within) => self.formats.parse_unwrapped(self.order, &within, &mut self.scratch),
+            None => self.formats.parse(self.order, line, &mut self.scratch),
+        };
+        let Ok((format, event)) = read else { return };
         let Some(time) = event.stamp.map(|s| self.clock.resolve(s)) else { return };
         match &event.kind {
             Kind::Request(request) if self.edge => {

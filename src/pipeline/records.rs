@@ -137,12 +137,21 @@ impl<'a> Writer<'a> {
     }
 
     fn lines(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        bytes.split_inclusive(|&b| b == b'\n').try_for_each(|raw| self.one(trim(raw)))
+        let mut plain = Vec::new();
+        bytes.split_inclusive(|&b| b == b'\n').try_for_each(|raw| self.one(trim(raw), &mut plain))
     }
 
-    fn one(&mut self, line: &[u8]) -> std::io::Result<()> {
+    fn one(&mut self, line: &[u8], plain: &mut Vec<u8>) -> std::io::Result<()> {
         self.line = self.line.saturating_add(1);
-        match self.tools.formats.parse(self.order, line, &mut self.scratch) {
+        let formats = &self.tools.formats;
+        let within = formats.unwrapped(self.order, line, plain, &mut self.scratch);
+        let read = match &within {
+            Some(within) => formats.parse_unwrapped(self.order, within, &mut self.scratch),
+            None => formats.parse(self.order, line, &mut self.scratch),
+        };
+        // what continues a record is what stands in the line; what is rejected is the line
+        let text = within.map_or(line, |within| within.text);
+        match read {
             Ok((format, mut event)) => {
                 self.flush()?;
                 let Some(definition) = self.tools.formats.definition(format) else { return Ok(()) };
@@ -161,14 +170,14 @@ impl<'a> Writer<'a> {
             Err(reason) => {
                 if let Some(pending) = &mut self.pending
                     && reason == Reject::Mismatch
-                    && pending.continue_with(line, MAX_CONTINUATION_BYTES)
+                    && pending.continue_with(text, MAX_CONTINUATION_BYTES)
                 {
                     return Ok(());
                 }
                 let why = match reason {
                     Reject::TooDeep => "nested too deep",
                     Reject::Comment => "comment",
-                    Reject::Mismatch if line.iter().all(u8::is_ascii_whitespace) => "blank",
+                    Reject::Mismatch if text.iter().all(u8::is_ascii_whitespace) => "blank",
                     Reject::Mismatch => "no format fits",
                 };
                 self.reject(line, why)

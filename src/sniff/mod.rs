@@ -4,8 +4,10 @@
 //! never on the lines between: so the result is the same however a file is cut.
 
 mod explain;
+mod wrapped;
 
 pub use explain::{Explanation, Lost};
+pub use wrapped::Unwrapped;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -54,6 +56,8 @@ pub struct Order {
     ids: Vec<FormatId>,
     /// Formats whose columns the head names, in place of the general ones of the same id.
     declared: Arc<[(FormatId, Entry)]>,
+    /// What its lines wrap, if they do.
+    within: Option<Arc<wrapped::Within>>,
 }
 
 impl Deref for Order {
@@ -68,7 +72,7 @@ impl Order {
     /// One of these formats alone, as the file's head declares it.
     #[must_use]
     pub fn only(&self, id: FormatId) -> Self {
-        Self { ids: vec![id], declared: Arc::clone(&self.declared) }
+        Self { ids: vec![id], declared: Arc::clone(&self.declared), within: None }
     }
 
     #[inline]
@@ -81,6 +85,9 @@ impl Order {
         formats.entries.get(usize::from(id.0))
     }
 }
+
+/// Lines that each format gets, and what the head declares.
+type Scores = (Vec<(usize, FormatId)>, Arc<[(FormatId, Entry)]>);
 
 /// What the head of a file looks like.
 #[derive(Debug, Clone)]
@@ -127,10 +134,26 @@ impl Formats {
     pub fn sniff(&self, head: &[u8]) -> Sniffed {
         let head = head.get(..HEAD_BYTES).unwrap_or(head);
         let lines: Vec<&[u8]> = lines(head).filter(|l| !l.is_empty()).take(HEAD_LINES).collect();
-        let all = Order { ids: self.ids().collect(), declared: self.declared(&lines) };
+        let (scores, declared) = self.scores(self.ids().collect(), &lines);
+        let percent = |n: usize| u8::try_from(n * 100 / lines.len().max(1)).unwrap_or(100);
+        let best = scores.first().filter(|s| s.0 > 0);
+        Sniffed {
+            confidence_percent: scores.first().map_or(0, |s| percent(s.0)),
+            runner_up: scores.get(1).filter(|s| s.0 > 0).map(|s| (s.1, percent(s.0))),
+            order: Order {
+                ids: self.order(&scores),
+                declared,
+                within: best.and_then(|s| self.within(s.1, &lines)),
+            },
+        }
+    }
+
+    /// How many lines of a head each of these formats gets, the best first, and the columns that the head names.
+    fn scores(&self, ids: Vec<FormatId>, lines: &[&[u8]]) -> Scores {
+        let all = Order { ids, declared: self.declared(lines), within: None };
         let mut scratch = Scratch::default();
         let mut scores: Vec<(usize, FormatId)> = all.iter().map(|&id| (0, id)).collect();
-        for line in &lines {
+        for line in lines {
             // a format that takes what is left gets only that; ids are in the order of rank, so it comes last
             let mut taken = false;
             for (score, id) in &mut scores {
@@ -144,12 +167,7 @@ impl Formats {
         }
         // ids are in the order of rank, which settles ties
         scores.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        let percent = |n: usize| u8::try_from(n * 100 / lines.len().max(1)).unwrap_or(100);
-        Sniffed {
-            confidence_percent: scores.first().map_or(0, |s| percent(s.0)),
-            runner_up: scores.get(1).filter(|s| s.0 > 0).map(|s| (s.1, percent(s.0))),
-            order: Order { ids: self.order(&scores), declared: all.declared },
-        }
+        (scores, all.declared)
     }
 
     /// The formats whose columns a line of the head names.

@@ -19,6 +19,8 @@ pub struct Surveyor<'a> {
     limits: Limits,
     scratch: Scratch,
     agents: AgentCache,
+    /// What was unescaped of the current line.
+    plain: Vec<u8>,
     tally: Tally,
     /// Where the piece begins, once known.
     start: Option<u64>,
@@ -77,6 +79,7 @@ impl<'a> Surveyor<'a> {
             limits,
             scratch: Scratch::default(),
             agents: AgentCache::default(),
+            plain: Vec::new(),
             tally: Tally::new(limits),
             start: None,
             seam: Seam::default(),
@@ -94,6 +97,9 @@ impl<'a> Surveyor<'a> {
     pub fn lines(&mut self, offset: u64, bytes: &[u8]) {
         self.start.get_or_insert(offset);
         self.tally.bytes = self.tally.bytes.saturating_add(bytes.len() as u64);
+        if self.order.wraps() {
+            return self.wrapped_lines(offset, bytes);
+        }
         let mut rest = bytes;
         let mut at = offset;
         let mut fields = Fields::default();
@@ -104,6 +110,30 @@ impl<'a> Surveyor<'a> {
             at = at.saturating_add(end as u64);
             rest = after;
         }
+    }
+
+    /// [`Self::lines`] where each line may have another within it.
+    fn wrapped_lines(&mut self, offset: u64, bytes: &[u8]) {
+        let mut at = offset;
+        // lent to the values of one line after the other
+        let mut plain = std::mem::take(&mut self.plain);
+        for raw in bytes.split_inclusive(|&b| b == b'\n') {
+            self.wrapped_line(at, raw, &mut plain);
+            at = at.saturating_add(raw.len() as u64);
+        }
+        self.plain = plain;
+    }
+
+    fn wrapped_line(&mut self, offset: u64, raw: &[u8], plain: &mut Vec<u8>) {
+        let line = trim(raw);
+        let mut fields = Fields::default();
+        let Some(within) = self.formats.unwrapped(self.order, line, plain, &mut self.scratch) else {
+            return self.line(offset, raw, &mut fields);
+        };
+        self.enter_block(offset);
+        self.tally.lines = self.tally.lines.saturating_add(1);
+        let read = self.formats.count_unwrapped(self.order, &within, &mut fields, &mut self.scratch);
+        self.counted(offset, line, within.text, read, &fields);
     }
 
     /// Counts a line that was too long to read.
@@ -120,12 +150,26 @@ impl<'a> Surveyor<'a> {
         self.enter_block(offset);
         self.tally.lines = self.tally.lines.saturating_add(1);
         let line = trim(raw);
-        match self.formats.count(self.order, line, fields, &mut self.scratch) {
+        let read = self.formats.count(self.order, line, fields, &mut self.scratch);
+        self.counted(offset, line, line, read, fields);
+    }
+
+    /// Counts what a line was read as; `text` is what stands in it, `line` what is quoted of it.
+    #[inline]
+    fn counted(
+        &mut self,
+        offset: u64,
+        line: &[u8],
+        text: &[u8],
+        read: Result<(FormatId, bool), Reject>,
+        fields: &Fields<'_>,
+    ) {
+        match read {
             Ok((format, is_request)) => self.record(offset, format, is_request, fields),
             Err(Reject::TooDeep) => self.skip(Reason::TooDeep, offset, line),
             Err(Reject::Comment) => *self.tally.skipped.entry(Reason::Comment).or_default() += 1,
             Err(Reject::Mismatch) => {
-                let blank = line.iter().all(u8::is_ascii_whitespace);
+                let blank = text.iter().all(u8::is_ascii_whitespace);
                 self.orphan(if blank { Reason::Blank } else { Reason::NoFormat }, offset, line);
             }
         }

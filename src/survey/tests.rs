@@ -170,4 +170,21 @@ proptest! {
         prop_assert_eq!(whole.lines, whole.record_count() + whole.continuation + whole.skipped.values().sum::<u64>());
         prop_assert_eq!(whole, merged);
     }
+
+    #[test]
+    fn pieces_of_wrapped_lines_merge_to_the_whole(kinds in prop::collection::vec(0u8..60, 1..80), cuts in prop::collection::vec(0usize..1000, 0..6)) {
+        let tools = Tools::new();
+        let inner = String::from_utf8(log(&kinds)).unwrap();
+        let mut text = String::new();
+        for line in inner.lines() {
+            text.push_str("2023-05-14T12:00:00.123456789Z stdout F ");
+            text.push_str(line);
+            text.push('\n');
+        }
+        let limits = Limits::for_sources(1);
+        let whole = tools.survey(text.as_bytes(), &[], limits);
+        let merged = tools.survey(text.as_bytes(), &cuts, limits);
+        prop_assert_eq!(whole.lines, whole.record_count() + whole.continuation + whole.skipped.values().sum::<u64>());
+        prop_assert_eq!(whole, merged);
+    }
 }

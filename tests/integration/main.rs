@@ -27,3 +27,4 @@ mod samples;
 mod schema;
 mod site;
 mod support;
+mod wrapped;
