@@ -23,6 +23,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("uvicorn", include_str!("definitions/uvicorn.toml")),
     ("uwsgi", include_str!("definitions/uwsgi.toml")),
     ("iis", include_str!("definitions/iis.toml")),
+    ("iis-httperr", include_str!("definitions/iis-httperr.toml")),
     ("aws-elb", include_str!("definitions/aws-elb.toml")),
     ("aws-s3", include_str!("definitions/aws-s3.toml")),
     ("cloudfront", include_str!("definitions/cloudfront.toml")),

@@ -162,7 +162,7 @@ impl<'a> Inspector<'a> {
         event: &Event<'_>,
         request: &Request<'_>,
     ) {
-        if request.malformed.is_some() {
+        if request.is_no_request() {
             return;
         }
         let affected = request.status.is_some_and(Status::is_server_error);

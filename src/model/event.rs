@@ -111,6 +111,14 @@ pub struct Request<'a> {
     pub upstream_status: Option<&'a [u8]>,
 }
 
+impl Request<'_> {
+    /// Whether nobody asked for anything: TLS bytes on a plain port, a connection that was closed without a request.
+    #[inline]
+    pub fn is_no_request(&self) -> bool {
+        self.malformed.is_some() || (self.method.is_none() && self.path.is_none() && self.status.is_none())
+    }
+}
+
 /// A message.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Message<'a> {

@@ -272,7 +272,7 @@ impl<'a> Surveyor<'a> {
                 Second { at: second, zoned, cell: Cell::default(), window: Windows::sampled(second) };
         }
         let failed = request.status.is_some_and(Status::is_server_error);
-        if request.malformed.is_some() {
+        if request.is_no_request() {
             self.second.cell.malformed += 1;
             self.second.cell.aside_failures += u32::from(failed);
             return;
