@@ -318,7 +318,7 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>) -
         Field::User => request.user = present,
         Field::RequestLine => request_line(value, fields),
         Field::Method => {
-            if !value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_')) {
+            if !value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
                 return None;
             }
             request.method = present;
