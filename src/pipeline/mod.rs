@@ -8,6 +8,7 @@ mod line;
 mod reading;
 mod records;
 mod roles;
+mod rows;
 mod window;
 mod zones;
 

@@ -107,7 +107,7 @@ fn output_error(why: std::io::Error) -> Error {
 }
 
 fn row(name: &Untrusted, status: InputStatus, detail: Option<String>) -> Input {
-    Input { status, detail, ..super::assemble::blank(name) }
+    Input { status, detail, ..super::rows::blank(name) }
 }
 
 /// Writes the records of one source.
