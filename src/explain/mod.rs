@@ -68,19 +68,19 @@ impl Case<'_> {
 
 /// The incidents, ordered by start, and the timeline around them.
 pub fn explain(case: &Case<'_>) -> (Vec<Incident>, Vec<TimelineEntry>) {
-    let mut incidents: Vec<Incident> = Vec::new();
+    let mut found: Vec<(Incident, &Closeup)> = Vec::new();
     let mut alone = Vec::new();
     for (finding, closeup) in case.findings.incidents.iter().zip(case.closeups) {
         // one client failing alone is no incident, however much it fails
         if impact::one_client_alone(closeup) {
             alone.push(finding.clone());
         } else {
-            incidents.push(incident::incident(case, finding, closeup));
+            found.push((incident::incident(case, finding, closeup), closeup));
         }
     }
-    incidents.sort_by(|a, b| a.start.at.cmp(&b.start.at).then_with(|| a.id.cmp(&b.id)));
-    let timeline = timeline::timeline(case, &incidents, &alone);
-    (incidents, timeline)
+    found.sort_by(|(a, _), (b, _)| a.start.at.cmp(&b.start.at).then_with(|| a.id.cmp(&b.id)));
+    let timeline = timeline::timeline(case, &found, &alone);
+    (found.into_iter().map(|(incident, _)| incident).collect(), timeline)
 }
 
 #[cfg(test)]

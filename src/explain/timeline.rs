@@ -16,17 +16,15 @@ const MOST: usize = 2_000;
 const FOLD_SECONDS: i64 = 600;
 
 /// Rows about incidents, blips, changes and first errors, by time.
-pub(super) fn timeline(case: &Case<'_>, incidents: &[Incident], alone: &[Finding]) -> Vec<TimelineEntry> {
+pub(super) fn timeline(
+    case: &Case<'_>,
+    incidents: &[(Incident, &Closeup)],
+    alone: &[Finding],
+) -> Vec<TimelineEntry> {
     let mut rows: Vec<TimelineEntry> = Vec::new();
-    for (index, incident) in incidents.iter().enumerate() {
+    for (index, (incident, closeup)) in incidents.iter().enumerate() {
         rows.extend(boundaries(index, incident));
-        let closeup = case.findings.incidents.iter().zip(case.closeups).find(|(_, c)| {
-            c.affected.first.as_ref().map(|l| Location { source: l.source, line: l.number })
-                == incident.start.location
-        });
-        if let Some((_, closeup)) = closeup {
-            rows.extend(first_errors(case, index, closeup));
-        }
+        rows.extend(first_errors(case, index, closeup));
     }
     rows.extend(case.findings.blips.iter().map(|f| blip(f, EntryKind::Blip)));
     rows.extend(alone.iter().map(|f| blip(f, EntryKind::Note)));

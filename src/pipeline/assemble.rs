@@ -85,7 +85,7 @@ pub(super) fn assemble(
     let findings = find_errors(&site.series, 1, options.sensitivity);
 
     let windows: Vec<Window> = findings.incidents.iter().map(closer_window).collect();
-    let rare = rare_lines(&known, told, &windows);
+    let (rare, cut) = rare_lines(&known, told, &windows);
     let candidates = candidates(&known, &rare);
     let found = look(&candidates, &windows, tools, buffer, progress);
     let sightings = sightings(rare, &found);
@@ -99,6 +99,10 @@ pub(super) fn assemble(
     let (incidents, timeline) = explain(&case);
     let inputs = inputs(tools, discovery, readings, &known);
     let mut warnings = warnings(&inputs, &findings, &found, discovery, outside);
+    if cut > 0 {
+        let text = format!("{cut} known messages far from any incident are left out of the timeline");
+        warnings.push(Warning { path: None, text });
+    }
     if let (None, Some((first, last))) = (range, all) {
         let at = |t| time::rfc3339(&zone, t);
         let text = format!(
@@ -277,9 +281,13 @@ struct Rare {
     count: u64,
 }
 
-/// Known messages of all sources within the range, by time.
-fn rare_lines(known: &[Known<'_>], range: Option<(Timestamp, Timestamp)>, windows: &[Window]) -> Vec<Rare> {
-    let Some((from, to)) = range else { return Vec::new() };
+/// Known messages of all sources within the range, by time, and how many more there are than are kept.
+fn rare_lines(
+    known: &[Known<'_>],
+    range: Option<(Timestamp, Timestamp)>,
+    windows: &[Window],
+) -> (Vec<Rare>, usize) {
+    let Some((from, to)) = range else { return (Vec::new(), 0) };
     let mut out = Vec::new();
     for k in known.iter().filter(|k| k.counts()) {
         for (timed, naive) in [(&k.reading.tally.zoned, false), (&k.reading.tally.naive, true)] {
@@ -304,13 +312,14 @@ fn rare_lines(known: &[Known<'_>], range: Option<(Timestamp, Timestamp)>, window
             }
         }
     }
-    if out.len() > MAX_SIGHTINGS {
+    let cut = out.len().saturating_sub(MAX_SIGHTINGS);
+    if cut > 0 {
         let near = |r: &Rare| windows.iter().any(|w| w.start.plus_seconds(-NEAR) <= r.time && r.time < w.end);
         out.sort_by_cached_key(|r| (!near(r), r.time, r.kind, r.source, r.offset));
         out.truncate(MAX_SIGHTINGS);
     }
     out.sort_by_key(|r| (r.time, r.kind, r.source, r.offset));
-    out
+    (out, cut)
 }
 
 fn candidates<'a>(known: &'a [Known<'a>], rare: &[Rare]) -> Vec<Candidate<'a>> {

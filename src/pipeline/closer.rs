@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::prelude::*;
 
@@ -148,13 +149,19 @@ fn look_at(
             let mut inspector = Inspector::new(kit, subject, windows, visit);
             let range = read_range(&visit.blocks);
             progress.advance(range.end - range.start);
-            reader.read(opened, range, &mut |_| {}, &mut |piece| {
-                match piece {
-                    Piece::Lines { offset, bytes } => inspector.lines(offset, bytes),
-                    Piece::OverLong { offset, .. } => inspector.over_long(offset),
-                }
-                ControlFlow::Continue(())
-            });
+            let read = catch_unwind(AssertUnwindSafe(|| {
+                reader.read(opened, range, &mut |_| {}, &mut |piece| {
+                    match piece {
+                        Piece::Lines { offset, bytes } => inspector.lines(offset, bytes),
+                        Piece::OverLong { offset, .. } => inspector.over_long(offset),
+                    }
+                    ControlFlow::Continue(())
+                })
+            }));
+            if read.is_err() {
+                let failed = [(id.0, "a part of it made the reader fail".to_owned())].into();
+                return Found { failed, ..Found::default() };
+            }
             let (closeups, numbers) = inspector.finish();
             let locations = numbers
                 .into_iter()
