@@ -7,7 +7,7 @@ use super::dispersion::SUSPICIOUS;
 use super::gate::{Candidate, buckets_in};
 use super::stream::{Stream, Sums};
 use super::validate::Scale;
-use super::{Baseline, Boundary, Finding, Level, Signal};
+use super::{Baseline, Boundary, Effect, Finding, Level, Signal};
 
 /// A status with this part of the excess is what the finding is about.
 const DOMINANT_PART: f64 = 0.7;
@@ -197,6 +197,7 @@ pub(super) fn describe(context: &Context<'_>, candidate: &Candidate, start: Edge
     let (window, requests_per_second) = context.comparison(start.slot, end.slot);
     Finding {
         signal: Signal::Errors,
+        effect: Effect::Errors,
         start: Boundary {
             second: stream.second(start.slot),
             range: start.range,
@@ -299,6 +300,7 @@ pub(super) fn whole_recording(stream: &Stream<'_>, penalty: f64) -> Option<Findi
     let strength = Sums { expected: sums.requests * 0.01, ..sums }.llr();
     (strength >= penalty).then(|| Finding {
         signal: Signal::Errors,
+        effect: Effect::Errors,
         start: edge(start),
         end: edge(end),
         baseline: Baseline { error_share: 0.0, requests_per_second: 0.0, window: None },

@@ -54,6 +54,28 @@ pub struct Series {
     pub active_client_buckets: Option<[u64; 16]>,
 }
 
+/// Latencies of one slot of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LatencySlot {
+    /// First second of the slot, since the epoch (UTC).
+    pub second: i64,
+    /// Its first entry in [`LatencySeries::bins`].
+    pub from: u32,
+    /// One past its last entry.
+    pub until: u32,
+}
+
+/// The latencies of one stream, of user requests that were not answered 5xx: ascending by second, only slots with some.
+#[derive(Debug, Clone, Default)]
+pub struct LatencySeries {
+    /// The slots.
+    pub slots: Vec<LatencySlot>,
+    /// Seconds per slot: 1 unless the data is too long for that (a power of two).
+    pub slot_seconds: u32,
+    /// (bin of a [`Histogram`](crate::model::Histogram), count), ascending by bin within a slot.
+    pub bins: Vec<(u8, u32)>,
+}
+
 /// Which golden signal broke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Signal {
@@ -111,18 +133,45 @@ pub struct Level {
     pub share: f64,
 }
 
+/// What the signal of a finding came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Effect {
+    /// Requests failed: see [`Finding::failures`].
+    Errors,
+    /// Requests were slow.
+    Latency {
+        /// Posterior mean of the share of requests that were slower than the baseline explains, 0–1.
+        share: f64,
+        /// 95 % interval of `share`.
+        share_range: (f64, f64),
+        /// How many times slower these were.
+        slowdown: f64,
+        /// 95 % interval of `slowdown`.
+        slowdown_range: (f64, f64),
+    },
+    /// Requests did not come.
+    Traffic {
+        /// Requests that a healthy time of that length would have had.
+        expected: f64,
+        /// 95 % interval of the share of them that is missing, 0–1.
+        missing_range: (f64, f64),
+    },
+}
+
 /// A stretch that the baseline cannot explain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     /// What broke.
     pub signal: Signal,
-    /// Second of the first affected request.
+    /// What it came to.
+    pub effect: Effect,
+    /// Second of the first affected request; for missing requests the first second without them.
     pub start: Boundary,
-    /// Second of the last affected request.
+    /// Second of the last affected request; for missing requests the last second without them.
     pub end: Boundary,
     /// What normal was.
     pub baseline: Baseline,
-    /// Requests and failures in [start, end].
+    /// Requests and failures in [start, end]; for [`Signal::Latency`] requests with a latency, and no failures.
     pub requests: u64,
     /// See `requests`.
     pub failures: u64,

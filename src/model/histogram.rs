@@ -48,6 +48,16 @@ impl Histogram {
         self.counts.is_empty()
     }
 
+    /// (bin, count), ascending, only bins that occur; [`Self::middle`] says what a bin stands for.
+    pub fn counts(&self) -> &[(u8, u32)] {
+        &self.counts
+    }
+
+    /// The geometric middle of a bin, in µs. Neighbouring bins are a factor of 1.14 to 1.25 apart.
+    pub fn middle(bin: u8) -> f64 {
+        middle(bin)
+    }
+
     /// (geometric middle of the bin in µs, count), ascending.
     pub fn bins(&self) -> impl Iterator<Item = (f64, u32)> + '_ {
         self.counts.iter().map(|&(b, n)| (middle(b), n))
