@@ -9,6 +9,7 @@ mod reading;
 mod records;
 mod roles;
 mod rows;
+mod samples;
 mod window;
 mod zones;
 
@@ -16,10 +17,9 @@ use crate::detect::Sensitivity;
 use crate::discover::{Query, discover};
 use crate::error::{Error, Result, Warning};
 use crate::explain::facts::{DisplayZone, Report};
-use crate::format::{Catalog, Sample, config, from_option};
+use crate::format::{Catalog, config, from_option};
 use crate::input;
 use crate::model::{Offset, Timestamp};
-use crate::parse::{LineParser, Scratch};
 use crate::signature::{Probes, Rules};
 use crate::sniff::Formats;
 use crate::survey::{Clock, Limits, WallZone};
@@ -96,7 +96,7 @@ impl Tools {
         for folder in &options.formats {
             let known = catalog.samples().len();
             catalog.add_folder(folder)?;
-            check_samples(&catalog, catalog.samples().get(known..).unwrap_or_default())?;
+            samples::check(&catalog, known)?;
         }
         let mut problems = Vec::new();
         let formats = if let Some(value) = &options.log_format {
@@ -117,23 +117,6 @@ impl Tools {
         };
         Ok((Self { formats, probes: Probes::built_in()?, rules: Rules::built_in()? }, problems))
     }
-}
-
-/// An error if a definition of the user's own does not do what its samples say.
-fn check_samples(catalog: &Catalog, samples: &[(String, Sample)]) -> Result<()> {
-    for (name, sample) in samples {
-        let Some(definition) = catalog.get(name) else { continue };
-        let accepted =
-            LineParser::new(definition).parse(sample.line.as_bytes(), &mut Scratch::default()).is_ok();
-        if accepted == sample.reject {
-            let verb = if accepted { "accepts" } else { "does not accept" };
-            return Err(Error::Usage(format!(
-                "format definition {name}: it {verb} its sample '{}'",
-                sample.line
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// Reads the logs and finds out what happened.
