@@ -12,6 +12,7 @@ mod emission;
 mod errors;
 mod finding;
 mod gate;
+mod merge;
 mod segment;
 mod stream;
 mod validate;
@@ -20,6 +21,7 @@ mod validate;
 mod tests;
 
 pub use errors::find_errors;
+pub use merge::{Merged, merge};
 
 /// Counts of one stream over one slot of time, usually a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::facts::{Edge, Incident, Phase, Severity};
 use super::{Case, evidence, impact, scope, suspects};
-use crate::detect::{Finding, Signal};
+use crate::detect::{Finding, Merged, Signal};
 use crate::inspect::{Closeup, Line, Part};
 use crate::model::{Location, Timestamp};
 
@@ -13,7 +13,8 @@ const CRITICAL: (f64, f64) = (50.0, 60.0);
 /// The share from which on an incident is major, in percent.
 const MAJOR: f64 = 10.0;
 
-pub(super) fn incident(case: &Case<'_>, finding: &Finding, closeup: &Closeup) -> Incident {
+pub(super) fn incident(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> Incident {
+    let finding = &merged.finding;
     let start = edge(finding.start, closeup.affected.first.as_ref(), 0);
     let end = edge(finding.end, closeup.affected.last.as_ref(), 1);
     let impact = impact::impact(finding, closeup, start.at, end.at);
@@ -24,7 +25,7 @@ pub(super) fn incident(case: &Case<'_>, finding: &Finding, closeup: &Closeup) ->
     Incident {
         id: id(start.at, finding.signal, scope.first().map(|s| s.value.raw())),
         signal: finding.signal,
-        signals: vec![finding.signal],
+        signals: merged.signals.clone(),
         severity: severity(impact.percent.unwrap_or(0.0), seconds),
         confidence: finding.confidence,
         first_arrival: closeup.affected.arrival,
@@ -38,7 +39,7 @@ pub(super) fn incident(case: &Case<'_>, finding: &Finding, closeup: &Closeup) ->
         scope,
         suspects,
         evidence: evidence::evidence(case, closeup),
-        caveats: case.findings.caveats.clone(),
+        caveats: case.caveats.to_vec(),
         start,
         end,
     }

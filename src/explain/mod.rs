@@ -9,9 +9,9 @@ mod scope;
 mod suspects;
 mod timeline;
 
-use crate::detect::{Findings, Series};
+use crate::detect::{Caveat, Finding, Merged, Series};
 use crate::inspect::Closeup;
-use crate::model::{Level, Location, Timestamp, Untrusted};
+use crate::model::{Dimension, Level, Location, Timestamp, Untrusted};
 use crate::signature::{RuleKind, Rules};
 use crate::survey::RareKind;
 use facts::{Incident, TimelineEntry};
@@ -35,14 +35,29 @@ pub struct Sighting {
     pub location: Location,
 }
 
+/// What a stream that was searched is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stream {
+    /// Whose requests or messages; `None` is the whole site.
+    pub place: Option<(Dimension, Untrusted)>,
+    /// Messages of a log without requests: what its errors meant to users is not known.
+    pub messages: bool,
+}
+
 /// What there is to explain.
 #[derive(Debug, Clone, Copy)]
 pub struct Case<'a> {
-    /// What was found.
-    pub findings: &'a Findings,
-    /// One per incident of `findings`.
+    /// What was found, ascending by start.
+    pub incidents: &'a [Merged],
+    /// One per incident.
     pub closeups: &'a [Closeup],
-    /// What it was found in.
+    /// What the numbers of streams mean; the first is the site.
+    pub streams: &'a [Stream],
+    /// What was too short for an incident.
+    pub blips: &'a [Finding],
+    /// What limits the method on this data.
+    pub caveats: &'a [Caveat],
+    /// The site's requests.
     pub series: &'a Series,
     /// Rare lines of all sources, by time.
     pub sightings: &'a [Sighting],
@@ -70,12 +85,12 @@ impl Case<'_> {
 pub fn explain(case: &Case<'_>) -> (Vec<Incident>, Vec<TimelineEntry>) {
     let mut found: Vec<(Incident, &Closeup)> = Vec::new();
     let mut alone = Vec::new();
-    for (finding, closeup) in case.findings.incidents.iter().zip(case.closeups) {
+    for (merged, closeup) in case.incidents.iter().zip(case.closeups) {
         // one client failing alone is no incident, however much it fails
         if impact::one_client_alone(closeup) {
-            alone.push(finding.clone());
+            alone.push(merged.finding.clone());
         } else {
-            found.push((incident::incident(case, finding, closeup), closeup));
+            found.push((incident::incident(case, merged, closeup), closeup));
         }
     }
     found.sort_by(|(a, _), (b, _)| a.start.at.cmp(&b.start.at).then_with(|| a.id.cmp(&b.id)));

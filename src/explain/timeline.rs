@@ -26,7 +26,7 @@ pub(super) fn timeline(
         rows.extend(boundaries(index, incident));
         rows.extend(first_errors(case, index, closeup));
     }
-    rows.extend(case.findings.blips.iter().map(|f| blip(f, EntryKind::Blip)));
+    rows.extend(case.blips.iter().map(|f| blip(f, EntryKind::Blip)));
     rows.extend(alone.iter().map(|f| blip(f, EntryKind::Note)));
     // a failure that an incident's own messages tell of is not told twice
     let told: Vec<_> = rows.iter().filter(|r| r.kind == EntryKind::FirstError).map(|r| r.location).collect();

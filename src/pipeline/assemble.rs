@@ -11,11 +11,11 @@ use super::roles::{Member, roles};
 use super::rows::{inputs, warnings};
 use super::zones::{self, Zone, zones};
 use super::{Options, Progress, Tools, clock, instant, nothing, window};
-use crate::detect::find_errors;
+use crate::detect::{Finding, find_errors, merge};
 use crate::discover::{Discovery, Source};
 use crate::error::{Result, Warning};
 use crate::explain::facts::{DisplayZone, Input, Report, Role, Totals};
-use crate::explain::{Case, Sighting, explain, overview};
+use crate::explain::{Case, Sighting, Stream, explain, overview};
 use crate::format::Class;
 use crate::inspect::Window;
 use crate::model::{MICROS, Offset, Timestamp, Untrusted};
@@ -84,13 +84,18 @@ pub(super) fn assemble(
     let site = series(&edges, limits, seconds);
     let findings = find_errors(&site.series, 1, options.sensitivity);
 
-    let windows: Vec<Window> = findings.incidents.iter().map(closer_window).collect();
+    let found_in = |findings: &[Finding]| findings.iter().map(|f| (0, f.clone())).collect();
+    let merged = merge(found_in(&findings.incidents));
+    let windows: Vec<Window> = merged.iter().map(|m| closer_window(&m.finding)).collect();
     let (rare, cut) = rare_lines(&known, told, &windows);
     let candidates = candidates(&known, &rare);
     let found = look(&candidates, &windows, tools, buffer, progress);
     let sightings = sightings(rare, &found);
     let case = Case {
-        findings: &findings,
+        incidents: &merged,
+        streams: &[Stream::default()],
+        blips: &findings.blips,
+        caveats: &findings.caveats,
         closeups: &found.closeups,
         series: &site.series,
         sightings: &sightings,

@@ -1,0 +1,189 @@
+//! Findings of many streams → incidents: what overlaps is one.
+
+use super::{Effect, Finding, Signal};
+
+/// A further signal belongs to an incident if its finding covers this part of it.
+const COVERS: f64 = 0.5;
+/// So much of the expected requests is missing where a stream is called silent.
+const SILENT: f64 = 0.9;
+
+/// A stretch in which something broke, as all streams tell it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merged {
+    /// The stream that shows it best, as the caller numbers them.
+    pub stream: usize,
+    /// What it shows there: boundaries, baseline and strength of the incident.
+    pub finding: Finding,
+    /// What other streams and signals show of it, strongest first.
+    pub others: Vec<(usize, Finding)>,
+    /// All that broke for at least half of it; the one that the incident is about first, then the strongest.
+    pub signals: Vec<Signal>,
+}
+
+/// Makes incidents of the findings of numbered streams (0 is the site), ascending by start.
+///
+/// The strongest finding becomes an incident; weaker ones that overlap it are absorbed and never extend it: chained
+/// overlaps would glue separate incidents together. Of equally strong ones the lower stream speaks.
+pub fn merge(findings: Vec<(usize, Finding)>) -> Vec<Merged> {
+    let mut left = findings;
+    left.sort_by(|(a_stream, a), (b_stream, b)| {
+        let key = |f: &Finding| (f.start.second, f.end.second, f.signal);
+        b.strength.total_cmp(&a.strength).then(a_stream.cmp(b_stream)).then(key(a).cmp(&key(b)))
+    });
+    let mut incidents: Vec<Merged> = Vec::new();
+    for (stream, finding) in left {
+        match incidents.iter_mut().find(|incident| overlap(&incident.finding, &finding) > 0) {
+            Some(incident) => incident.others.push((stream, finding)),
+            None => {
+                incidents.push(Merged { stream, signals: vec![finding.signal], finding, others: Vec::new() });
+            }
+        }
+    }
+    for incident in &mut incidents {
+        lead_with_silence(incident);
+        let mut signals = vec![incident.finding.signal];
+        for (_, other) in &incident.others {
+            if !signals.contains(&other.signal) && covers(other, &incident.finding) {
+                signals.push(other.signal);
+            }
+        }
+        incident.signals = signals;
+    }
+    incidents.sort_by_key(|incident| (incident.finding.start.second, incident.stream));
+    incidents
+}
+
+/// Seconds that two findings have in common.
+fn overlap(a: &Finding, b: &Finding) -> i64 {
+    let end = a.end.second.min(b.end.second);
+    end.saturating_sub(a.start.second.max(b.start.second)).saturating_add(1).max(0)
+}
+
+fn lasted(finding: &Finding) -> i64 {
+    finding.end.second.saturating_sub(finding.start.second).saturating_add(1).max(1)
+}
+
+fn covers(finding: &Finding, of: &Finding) -> bool {
+    overlap(finding, of) as f64 >= COVERS * lasted(of) as f64
+}
+
+fn is_silence(finding: &Finding) -> bool {
+    match finding.effect {
+        Effect::Traffic { expected, .. } => finding.requests as f64 <= (1.0 - SILENT) * expected,
+        Effect::Errors | Effect::Latency { .. } => false,
+    }
+}
+
+/// One of several servers falls silent and the rest get slow: the silence explains the slowness, not the other way
+/// round, however many slow requests speak for the latter.
+fn lead_with_silence(incident: &mut Merged) {
+    if incident.finding.signal != Signal::Latency {
+        return;
+    }
+    let silent = |(_, other): &(usize, Finding)| is_silence(other) && covers(other, &incident.finding);
+    let Some(at) = incident.others.iter().position(silent) else { return };
+    let (stream, finding) = incident.others.remove(at);
+    let slow = (incident.stream, std::mem::replace(&mut incident.finding, finding));
+    incident.stream = stream;
+    incident.others.insert(0, slow);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::{Baseline, Boundary, Level};
+
+    fn finding(signal: Signal, (start, end): (i64, i64), strength: f64) -> Finding {
+        let edge = |second| Boundary { second, range: (second, second), open: false };
+        let effect = match signal {
+            Signal::Errors => Effect::Errors,
+            Signal::Latency => Effect::Latency {
+                share: 0.7,
+                share_range: (0.6, 0.8),
+                slowdown: 2.0,
+                slowdown_range: (1.8, 2.2),
+            },
+            Signal::Traffic => Effect::Traffic { expected: 500.0, missing_range: (0.99, 1.0) },
+        };
+        Finding {
+            signal,
+            effect,
+            start: edge(start),
+            end: edge(end),
+            baseline: Baseline { error_share: 0.001, requests_per_second: 5.0, window: None },
+            requests: 0,
+            failures: 0,
+            dominant_status: None,
+            strength,
+            dispersion: 1.0,
+            levels: vec![Level { start, end, share: 0.9 }],
+            confidence: 0.9,
+        }
+    }
+
+    #[test]
+    fn what_overlaps_is_one_incident_and_never_extended() {
+        let found = merge(vec![
+            (0, finding(Signal::Errors, (100, 199), 500.0)),
+            (3, finding(Signal::Errors, (150, 400), 90.0)),
+            (4, finding(Signal::Errors, (390, 500), 80.0)),
+        ]);
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].finding.start.second, found[0].finding.end.second), (100, 199));
+        assert_eq!(found[0].others.len(), 1);
+        assert_eq!(found[1].stream, 4);
+    }
+
+    #[test]
+    fn of_equal_streams_the_site_speaks() {
+        let same = finding(Signal::Errors, (100, 199), 500.0);
+        let found = merge(vec![(7, same.clone()), (0, same)]);
+        assert_eq!((found.len(), found[0].stream), (1, 0));
+    }
+
+    #[test]
+    fn signals_are_those_that_lasted() {
+        let found = merge(vec![
+            (0, finding(Signal::Errors, (100, 199), 500.0)),
+            (0, finding(Signal::Latency, (120, 190), 50.0)),
+            (0, finding(Signal::Traffic, (190, 210), 40.0)),
+        ]);
+        assert_eq!(found[0].signals, [Signal::Errors, Signal::Latency]);
+    }
+
+    #[test]
+    fn a_silent_server_leads_the_slowness_of_its_peers() {
+        let found = merge(vec![
+            (0, finding(Signal::Latency, (105, 199), 900.0)),
+            (2, finding(Signal::Traffic, (100, 199), 200.0)),
+        ]);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].stream, found[0].finding.start.second), (2, 100));
+        assert_eq!(found[0].signals, [Signal::Traffic, Signal::Latency]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn incidents_never_overlap_and_the_order_of_findings_is_no_matter(
+            spans in proptest::collection::vec((0i64..1000, 0i64..200, 1u32..50, 0usize..4), 0..20)
+        ) {
+            let findings: Vec<_> = spans
+                .iter()
+                .map(|&(start, length, strength, stream)| {
+                    (stream, finding(Signal::Errors, (start, start + length), f64::from(strength)))
+                })
+                .collect();
+            let found = merge(findings.clone());
+            for pair in found.windows(2) {
+                proptest::prop_assert!(pair[0].finding.end.second < pair[1].finding.start.second);
+            }
+            let all = found.iter().map(|i| 1 + i.others.len()).sum::<usize>();
+            proptest::prop_assert_eq!(all, findings.len());
+            let mut turned = findings;
+            turned.reverse();
+            let turned = merge(turned);
+            let edges = |m: &[Merged]| m.iter().map(|i| (i.stream, i.finding.start.second)).collect::<Vec<_>>();
+            proptest::prop_assert_eq!(edges(&found), edges(&turned));
+        }
+    }
+}
