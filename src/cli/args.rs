@@ -139,6 +139,9 @@ pub(crate) struct Analyse {
     /// How readily something is called an incident
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
     pub(crate) sensitivity: Readiness,
+    /// Access logs in front of all others (repeatable): only their requests count; else inferred from the requests
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) edge: Vec<String>,
     /// Quote lines as they are, with passwords, tokens and e-mail addresses in them
     #[arg(long)]
     pub(crate) no_redact: bool,

@@ -133,6 +133,7 @@ fn options(args: &Analyse, now: Timestamp) -> Result<Options, Error> {
         until,
         display_zone: args.tz.clone(),
         sensitivity: args.sensitivity.into(),
+        edge: args.edge.clone(),
         ..args.read.options()
     })
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::error::{Error, Result};
+use crate::model::Untrusted;
 
 /// Compiled include and exclude globs, matched against the path below the given root and against the file name.
 pub(super) struct Globs {
@@ -33,6 +34,32 @@ impl Globs {
         let by_name = relative.file_name().map(|name| self.exclude.matches(name)).unwrap_or_default();
         let first = by_path.into_iter().chain(by_name).min()?;
         Some(format!("excluded by {}", self.excluding.get(first).map_or("a glob", String::as_str)))
+    }
+}
+
+/// Globs that name some of the files.
+#[derive(Debug, Default)]
+pub struct Names(GlobSet);
+
+impl Names {
+    /// Compiles them.
+    ///
+    /// # Errors
+    /// `Usage` naming the one that is no glob.
+    pub fn new(globs: &[String]) -> Result<Self> {
+        Ok(Self(set(globs)?))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether one of them fits a file, or the end of its path.
+    pub fn fit(&self, name: &Untrusted) -> bool {
+        let name = String::from_utf8_lossy(name.raw());
+        let ends = name.match_indices('/').filter_map(|(slash, _)| name.get(slash.saturating_add(1)..));
+        std::iter::once(&*name).chain(ends).any(|end| self.0.is_match(end))
     }
 }
 

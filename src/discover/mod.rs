@@ -17,6 +17,8 @@ use std::path::PathBuf;
 use crate::error::Result;
 use crate::model::{SourceId, Timestamp, Untrusted};
 
+pub use globs::Names;
+
 pub(crate) use files::{is_descriptor, open_without_blocking, plain_reason};
 pub(crate) use magic::{HEAD, packing_of, starts_member};
 

@@ -418,3 +418,12 @@ proptest! {
         prop_assert_eq!(packing_of(text.as_bytes()), Ok(Packing::Plain));
     }
 }
+
+#[test]
+fn globs_name_files_by_the_end_of_their_path() {
+    let names = Names::new(&["lb-*/access.log".to_owned(), "edge.log".to_owned()]).unwrap();
+    let fits = |name: &str| names.fit(&Untrusted::from(name));
+    assert!(fits("hosts/lb-01/access.log") && fits("lb-02/access.log") && fits("/var/log/edge.log"));
+    assert!(!fits("hosts/web-01/access.log") && !fits("lb-01/nginx/access.log") && !fits("knowledge.log"));
+    assert!(Names::new(&["[".to_owned()]).is_err());
+}

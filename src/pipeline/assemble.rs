@@ -165,6 +165,7 @@ fn know<'a>(
         .map(|((source, reading, _), zone)| Member {
             group: &source.group,
             class: class(tools, &reading.tally),
+            stated_edge: tools.edge.fit(&source.name),
             tally: &reading.tally,
             clock: zone.clock.clone(),
         })

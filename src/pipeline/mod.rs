@@ -7,6 +7,7 @@ mod habits;
 mod line;
 mod reading;
 mod records;
+mod replicas;
 mod roles;
 mod rows;
 mod samples;
@@ -14,7 +15,7 @@ mod window;
 mod zones;
 
 use crate::detect::Sensitivity;
-use crate::discover::{Query, discover};
+use crate::discover::{Names, Query, discover};
 use crate::error::{Error, Result, Warning};
 use crate::explain::facts::{DisplayZone, Report};
 use crate::format::{Catalog, config, from_option};
@@ -53,6 +54,8 @@ pub struct Options {
     pub log_format: Option<String>,
     /// The server's configuration, files or directories; else what lies beside the logs.
     pub config: Vec<std::path::PathBuf>,
+    /// Globs of the access logs that stand in front of all others; else inferred.
+    pub edge: Vec<String>,
     /// Folders with format definitions of the user's own.
     pub formats: Vec<std::path::PathBuf>,
     /// Threads; else one per core.
@@ -87,6 +90,7 @@ struct Tools {
     formats: Formats,
     probes: Probes,
     rules: Rules,
+    edge: Names,
 }
 
 impl Tools {
@@ -115,7 +119,15 @@ impl Tools {
             }
             Formats::new(&catalog)
         };
-        Ok((Self { formats, probes: Probes::built_in()?, rules: Rules::built_in()? }, problems))
+        Ok((
+            Self {
+                formats,
+                probes: Probes::built_in()?,
+                rules: Rules::built_in()?,
+                edge: Names::new(&options.edge)?,
+            },
+            problems,
+        ))
     }
 }
 

@@ -10,8 +10,10 @@ use crate::survey::{Clock, FEWEST, Merge, Tally, Windows};
 
 /// Share of a source's sampled requests that stand in another's as well, from which on it tells of the same ones.
 const SAME: f64 = 0.85;
-/// How much of the distance between chance and certainty that must cover.
-const BEYOND_CHANCE: f64 = 0.6;
+/// The part of those that chance would leave out that may be missing.
+const OF_CHANCE: f64 = 0.4;
+/// How improbable it must be that so few are missing by chance: a busy server has every path of a quiet one at any time.
+const IMPROBABLE: f64 = 0.001;
 
 /// Rotation sets compared with each other, by their number of requests.
 const MAX_SETS: usize = 128;
@@ -28,12 +30,15 @@ pub(super) struct Member<'a> {
     pub class: Option<Class>,
     /// Its counts.
     pub tally: &'a Tally,
+    /// Stated to be in front of all others.
+    pub stated_edge: bool,
     /// Its clock.
     pub clock: Clock,
 }
 
-/// The role of each source.
+/// The role of each source. Where the edge is stated, every other access log is a backend's.
 pub(super) fn roles(members: &[Member<'_>]) -> Vec<Option<Role>> {
+    let stated = members.iter().any(|m| m.stated_edge && m.class == Some(Class::Access));
     let mut sets: BTreeMap<&Untrusted, Set> = BTreeMap::new();
     for member in members.iter().filter(|m| m.class == Some(Class::Access)) {
         let (windows, (requests, clients)) = sets.entry(member.group).or_default();
@@ -48,6 +53,8 @@ pub(super) fn roles(members: &[Member<'_>]) -> Vec<Option<Role>> {
         .iter()
         .map(|member| {
             Some(match member.class? {
+                Class::Access if stated && member.stated_edge => Role::Edge,
+                Class::Access if stated => Role::Backend,
                 Class::Access if backends.contains(&member.group) => Role::Backend,
                 Class::Access => Role::Edge,
                 Class::Error => Role::Error,
@@ -76,10 +83,24 @@ fn repeats(mine: (&&Untrusted, &Set), theirs: (&&Untrusted, &Set)) -> bool {
     if name == other {
         return false;
     }
-    let Some((same, chance)) = windows.contained_in(others) else { return false };
-    let certain = same >= SAME && (same - chance) >= BEYOND_CHANCE * (1.0 - chance);
+    let Some(found) = windows.contained_in(others) else { return false };
+    let (missing, by_chance) = (found.missing as f64, found.missing_by_chance);
+    let certain = missing <= (1.0 - SAME) * found.requests as f64
+        && missing <= OF_CHANCE * by_chance
+        && at_most(found.missing, by_chance) < IMPROBABLE;
     let (few, many) = (windows.common_requests(others), others.common_requests(windows));
     certain && (few, requests, other) < (many, others_requests, name)
+}
+
+/// The probability that a Poisson variable of this mean is at most `count`.
+fn at_most(count: u64, mean: f64) -> f64 {
+    let mut term = (-mean).exp();
+    let mut sum = term;
+    for n in 1..=count {
+        term *= mean / n as f64;
+        sum += term;
+    }
+    sum
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub use tally::{
     BLOCK, Cell, Day, Example, Failing, Group, Limits, Rare, RareKind, Reason, Sample, Seam, Span, Tally,
     Timed, Written, block_of,
 };
-pub use windows::{FEWEST, Windows};
+pub use windows::{Contained, FEWEST, Windows};
 
 #[cfg(test)]
 mod tests;

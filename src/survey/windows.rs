@@ -19,6 +19,17 @@ const MAX_PATHS: usize = 64;
 /// Under this many sampled requests the shares of [`Windows::contained_in`] mean nothing.
 pub const FEWEST: u64 = 20;
 
+/// What of a source's sample stands in another's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Contained {
+    /// Requests compared.
+    pub requests: u64,
+    /// Those that the other source does not have.
+    pub missing: u64,
+    /// Those that it would not have if it told of other requests for the same paths.
+    pub missing_by_chance: f64,
+}
+
 /// Window → path hash → requests.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Windows {
@@ -60,7 +71,7 @@ impl Windows {
 
     /// How much of this source's sample also stands in `other`'s at the same time, and how much would by chance
     /// (compared with a neighbouring window of `other`); `None` where they share too little time to tell.
-    pub fn contained_in(&self, other: &Self) -> Option<(f64, f64)> {
+    pub fn contained_in(&self, other: &Self) -> Option<Contained> {
         let common: Vec<_> = self
             .map
             .iter()
@@ -77,8 +88,33 @@ impl Windows {
                 chance = chance.saturating_add(m);
             }
         }
-        (total >= FEWEST && chance_total > 0)
-            .then(|| (matched as f64 / total as f64, chance as f64 / chance_total as f64))
+        let by_chance = chance_total.saturating_sub(chance) as f64 / chance_total.max(1) as f64;
+        (total >= FEWEST && chance_total > 0).then(|| Contained {
+            requests: total,
+            missing: total.saturating_sub(matched),
+            missing_by_chance: by_chance * total as f64,
+        })
+    }
+
+    /// How alike the mixes of paths are that two sources answer: the cosine between their counts by path, 0–1; `None`
+    /// where too little was sampled to tell.
+    pub fn likeness(&self, other: &Self) -> Option<f64> {
+        if self.requests() < FEWEST || other.requests() < FEWEST {
+            return None;
+        }
+        let (mine, theirs) = (self.profile(), other.profile());
+        let dot: f64 = mine.iter().filter_map(|(path, n)| theirs.get(path).map(|m| n * m)).sum();
+        let norm = |profile: &BTreeMap<u32, f64>| profile.values().map(|n| n * n).sum::<f64>().sqrt();
+        Some((dot / (norm(&mine) * norm(&theirs)).max(1.0)).clamp(0.0, 1.0))
+    }
+
+    /// Path hash → requests, over all windows.
+    fn profile(&self) -> BTreeMap<u32, f64> {
+        let mut profile = BTreeMap::new();
+        for (path, n) in self.map.values().flatten() {
+            *profile.entry(*path).or_insert(0.0) += f64::from(*n);
+        }
+        profile
     }
 
     /// Requests sampled.

@@ -381,6 +381,19 @@ fn a_proxy_and_the_application_behind_it_count_once() {
 }
 
 #[test]
+fn the_edge_can_be_stated() {
+    // A cache answers most requests itself: what reaches the server behind it looks like a server of its own.
+    let (front, back) = (traffic(54, HOUR, 5, 0.0), traffic(55, HOUR, 1, 0.0));
+    let logs = Logs::with("cache/access.log", combined(&front));
+    logs.add("server/access.log", combined(&back));
+    assert_eq!(number(&logs.report()["totals"]["requests"]), (front.len() + back.len()) as u64);
+    let json = logs.run(&["--format", "json", "--edge", "cache/*.log"]).json();
+    assert_eq!(number(&json["totals"]["requests"]), front.len() as u64);
+    let role = |name| crate::support::input(&json, name)["role"].as_str().unwrap().to_owned();
+    assert_eq!((role("cache/access.log"), role("server/access.log")), ("edge".into(), "backend".into()));
+}
+
+#[test]
 fn an_application_that_logs_the_very_requests_of_its_proxy_is_behind_it() {
     let mut requests = traffic(52, HOUR, 5, 0.0);
     fail(&mut requests, 53, 1800, 2400, 1.0, 500);
