@@ -24,6 +24,11 @@ const LEAST_OF_PENALTY_WITHOUT_CLIENT: f64 = 0.6;
 const LEAST_EXCESS_WITHOUT_CLIENT: f64 = 3.0;
 /// One bucket of addresses with this share of all requests is a proxy, or all that the log knows.
 const PROXY_SHARE: f64 = 0.8;
+/// With so few clients in effect (1/Σp², p their parts of the good requests) each of them is a good part of the users: a
+/// site of two people fails for one of them at a time.
+const FEW_CLIENTS: f64 = 4.0;
+/// So many good requests tell how they spread over the clients.
+const GOOD_REQUESTS: u64 = 100;
 /// Failures outside of what is suspected, in so many different stretches of this length, are a background.
 const BACKGROUND_TIMES: usize = 5;
 /// See [`BACKGROUND_TIMES`].
@@ -137,7 +142,8 @@ fn admit(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Option<Candi
 pub(super) enum Proxied {
     /// Many addresses: the client filter applies.
     No,
-    /// The stream's requests come from one address (bucket), a proxy's: the filter would condemn everything.
+    /// The stream's requests come from one address (bucket), a proxy's, or from a handful: the filter would condemn
+    /// everything.
     Yes,
     /// All failures come from one bucket, and how the other requests spread is not known.
     Unknown,
@@ -148,7 +154,8 @@ impl Proxied {
         if let Some(active) = &series.active_client_buckets {
             let total: u64 = active.iter().fold(0, |sum, &count| sum.saturating_add(count));
             let top = active.iter().copied().max().unwrap_or(0);
-            return if total > 0 && top as f64 >= PROXY_SHARE * total as f64 { Self::Yes } else { Self::No };
+            let proxied = total > 0 && top as f64 >= PROXY_SHARE * total as f64;
+            return if proxied || few_clients(series, *active) { Self::Yes } else { Self::No };
         }
         let mut used = [false; 16];
         for buckets in &series.failing_clients {
@@ -158,6 +165,19 @@ impl Proxied {
         }
         if used.iter().filter(|&&used| used).count() > 1 { Self::No } else { Self::Unknown }
     }
+}
+
+/// Good requests come from a handful of clients (buckets).
+fn few_clients(series: &Series, active: [u64; 16]) -> bool {
+    let mut good = active;
+    for failing in &series.failing_clients {
+        for (good, &count) in good.iter_mut().zip(failing) {
+            *good = good.saturating_sub(u64::from(count));
+        }
+    }
+    let total = good.iter().fold(0u64, |sum, &count| sum.saturating_add(count));
+    let squares: f64 = good.iter().map(|&count| (count as f64 / total.max(1) as f64).powi(2)).sum();
+    total >= GOOD_REQUESTS && squares * FEW_CLIENTS >= 1.0
 }
 
 /// All failures come from one bucket: a proxy's if failures outside of the chains, at many different times, do too,

@@ -56,11 +56,17 @@ fn scanners(closeup: &Closeup) -> Part {
     Part { requests: scaled(requests), affected: scaled(affected) }
 }
 
+/// With so few clients in effect (1/Σp², p their parts of the good requests) one of them is a good part of the users.
+const FEW_CLIENTS: f64 = 4.0;
+
 /// Whether all failures are one client's while others go on unharmed.
 pub(super) fn one_client_alone(closeup: &Closeup) -> bool {
     let hit = closeup.clients.iter().filter(|(_, c)| c.inside.affected > 0).count();
     let well = closeup.clients.iter().filter(|(_, c)| c.inside.affected == 0 && c.good_inside > 0).count();
-    hit == 1 && well >= 1 && closeup.anonymous.affected == 0
+    let good = |c: &Client| c.good_inside.saturating_add(c.good_outside) as f64;
+    let total: f64 = closeup.clients.iter().map(|(_, c)| good(c)).sum();
+    let squares: f64 = closeup.clients.iter().map(|(_, c)| (good(c) / total.max(1.0)).powi(2)).sum();
+    hit == 1 && well >= 1 && closeup.anonymous.affected == 0 && squares * FEW_CLIENTS < 1.0
 }
 
 /// The impact of an incident that lasted from `start` to `end`.
