@@ -18,7 +18,7 @@ const NEGLIGIBLE_NATS: f64 = 30.0;
 /// Mass on either side of the interval.
 const TAIL: f64 = 0.025;
 /// The level that the posterior uses stays within these, so that its logarithms do.
-const LEVEL_RANGE: (f64, f64) = (0.005, 0.999);
+const LEVEL_RANGE: (f64, f64) = (0.000_05, 0.999);
 /// The fit is repeated from the edge it found.
 const FITS: usize = 3;
 

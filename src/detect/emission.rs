@@ -6,18 +6,48 @@
 )]
 
 use super::baseline::Curve;
-use super::segment::Emission;
+use super::segment::{Emission, MAX_LEVELS};
 use super::stream::Stream;
 
 /// Shares of requests that fail beyond the baseline, about 1.6 apart in odds at the low end: between two of
 /// them little of a likelihood ratio is lost. Near 1 the nats per passed request grow so fast that 0.92 and 0.995 alone
 /// would split a constant 97 % into many runs.
-pub(super) const LEVELS: [f64; 14] =
+const LEVELS: [f64; 14] =
     [0.01, 0.016, 0.025, 0.04, 0.065, 0.1, 0.16, 0.25, 0.38, 0.55, 0.75, 0.92, 0.97, 0.995];
-/// No level below this: less is not worth a report.
+/// The same, and shares of all requests that one path of many comes to.
+const FINE_LEVELS: [f64; 21] = [
+    0.0001, 0.0002, 0.0004, 0.0008, 0.0015, 0.003, 0.0055, 0.01, 0.016, 0.025, 0.04, 0.065, 0.1, 0.16, 0.25,
+    0.38, 0.55, 0.75, 0.92, 0.97, 0.995,
+];
+/// No level of a whole below this: less is not worth a report.
 const LOWEST_LEVEL: f64 = 0.008;
 /// No level below this part of the baseline: less is drift.
 const LOWEST_OF_BASELINE: f64 = 0.5;
+
+/// What the requests of a series are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Grain {
+    /// Those that may fail: shares under a hundredth are not worth a report.
+    Whole,
+    /// Those of a whole of which only a part may fail: a path's failures against all of the site's requests.
+    Part,
+}
+
+impl Grain {
+    fn levels(self) -> &'static [f64] {
+        match self {
+            Self::Whole => &LEVELS,
+            Self::Part => &FINE_LEVELS,
+        }
+    }
+
+    fn lowest_level(self) -> f64 {
+        match self {
+            Self::Whole => LOWEST_LEVEL,
+            Self::Part => 0.0,
+        }
+    }
+}
 
 /// Nats that a failed and a passed request count for, at one level and baseline.
 pub(super) fn nats(level: f64, rate: f64, dispersion: f64) -> (f64, f64) {
@@ -30,27 +60,22 @@ pub(super) struct Errors<'a> {
     stream: &'a Stream<'a>,
     curve: &'a Curve,
     dispersion: f64,
+    grain: Grain,
     /// The tables below belong to this cell.
     cell: Option<u32>,
-    failed: [f64; LEVELS.len()],
-    passed: [f64; LEVELS.len()],
+    failed: [f64; MAX_LEVELS],
+    passed: [f64; MAX_LEVELS],
 }
 
 impl<'a> Errors<'a> {
-    pub(super) fn new(stream: &'a Stream<'a>, curve: &'a Curve, dispersion: f64) -> Self {
-        Self {
-            stream,
-            curve,
-            dispersion,
-            cell: None,
-            failed: [0.0; LEVELS.len()],
-            passed: [0.0; LEVELS.len()],
-        }
+    pub(super) fn new(stream: &'a Stream<'a>, curve: &'a Curve, dispersion: f64, grain: Grain) -> Self {
+        let unknown = [0.0; MAX_LEVELS];
+        Self { stream, curve, dispersion, grain, cell: None, failed: unknown, passed: unknown }
     }
 
     fn tabulate(&mut self, rate: f64) {
-        let lowest = LOWEST_LEVEL.max(rate * LOWEST_OF_BASELINE);
-        for (index, &level) in LEVELS.iter().enumerate() {
+        let lowest = self.grain.lowest_level().max(rate * LOWEST_OF_BASELINE);
+        for (index, &level) in self.grain.levels().iter().enumerate() {
             (self.failed[index], self.passed[index]) =
                 if level < lowest { (0.0, f64::NEG_INFINITY) } else { nats(level, rate, self.dispersion) };
         }
@@ -63,7 +88,7 @@ impl Emission for Errors<'_> {
     }
 
     fn levels(&self) -> usize {
-        LEVELS.len()
+        self.grain.levels().len()
     }
 
     fn gains(&mut self, slot: usize, out: &mut [f64]) {

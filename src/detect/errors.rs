@@ -3,7 +3,7 @@
 use super::baseline::{self, Curve};
 use super::boundary::{Affected, Edge, Side, locate};
 use super::dispersion::{SUSPICIOUS, dispersion};
-use super::emission::Errors;
+use super::emission::{Errors, Grain};
 use super::finding::{Context, describe, whole_recording};
 use super::gate::{Candidate, Proxied, gate, joins};
 use super::segment::{Penalties, segment};
@@ -39,6 +39,16 @@ const BLIP_SECONDS: i64 = 5;
 ///
 /// `streams` is the number of streams that are searched, which raises the penalty by its logarithm. O(slots × levels).
 pub fn find_errors(series: &Series, streams: usize, sensitivity: Sensitivity) -> Findings {
+    find(series, streams, sensitivity, Grain::Whole)
+}
+
+/// The same for the failures of a part, such as one path, against the requests of the whole: a route with few requests
+/// that all fail is a small share of them and yet an incident. What share of the part fails has to be looked up.
+pub fn find_errors_of_part(series: &Series, streams: usize, sensitivity: Sensitivity) -> Findings {
+    find(series, streams, sensitivity, Grain::Part)
+}
+
+fn find(series: &Series, streams: usize, sensitivity: Sensitivity, grain: Grain) -> Findings {
     let stream = Stream::new(series);
     let mut findings = Findings::default();
     if stream.requests <= 0.0 {
@@ -49,7 +59,7 @@ pub fn find_errors(series: &Series, streams: usize, sensitivity: Sensitivity) ->
     }
     let penalty = penalty(&stream, streams, sensitivity);
     let proxied = Proxied::of(series);
-    let model = Model::fit(&stream, penalty);
+    let model = Model::fit(&stream, penalty, grain);
     if baseline::unmasked_rate(&stream, &model.mask) >= BROKEN_RATE {
         findings.caveats.push(Caveat::NoHealthyPeriod);
         findings.incidents.extend(whole_recording(&stream, penalty));
@@ -95,14 +105,15 @@ struct Model {
     curve: Curve,
     dispersion: f64,
     mask: Vec<bool>,
+    grain: Grain,
 }
 
 impl Model {
-    fn fit(stream: &Stream<'_>, penalty: f64) -> Self {
+    fn fit(stream: &Stream<'_>, penalty: f64, grain: Grain) -> Self {
         let slots = stream.len();
         let start = baseline::lowest_blocks_rate(stream);
         let mut model =
-            Self { curve: Curve::constant(slots, start), dispersion: 1.0, mask: vec![false; slots] };
+            Self { curve: Curve::constant(slots, start), dispersion: 1.0, mask: vec![false; slots], grain };
         for round in 0..ROUNDS {
             let mut mask = model.suspected(stream, penalty);
             if round == 0 && !credible(stream, &mask) {
@@ -118,11 +129,11 @@ impl Model {
     }
 
     fn scale<'a>(&'a self, stream: &'a Stream<'a>, penalty: f64) -> Scale<'a> {
-        Scale { stream, curve: &self.curve, dispersion: self.dispersion, penalty }
+        Scale { stream, curve: &self.curve, dispersion: self.dispersion, penalty, grain: self.grain }
     }
 
     fn chains(&self, stream: &Stream<'_>, penalty: f64) -> Vec<Chain> {
-        let mut emission = Errors::new(stream, &self.curve, self.dispersion);
+        let mut emission = Errors::new(stream, &self.curve, self.dispersion, self.grain);
         let half = penalty / 2.0;
         let penalties = Penalties { enter: half, leave: half, change: LEVEL_CHANGE_NATS };
         let (runs, _) = segment(&mut emission, penalties);

@@ -1,6 +1,7 @@
 //! Which chains make an incident: joined over short pauses, large enough, and not the work of one client.
 
 use super::Series;
+use super::emission::Grain;
 use super::segment::Run;
 use super::stream::{Stream, Sums};
 use super::validate::{Chain, Scale};
@@ -123,7 +124,7 @@ fn admit(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Option<Candi
         total = total.plus(sums);
     }
     let large = total.excess() >= LEAST_EXCESS
-        && total.share() >= LEAST_SHARE
+        && (scale.grain == Grain::Part || total.share() >= LEAST_SHARE)
         && total.failures >= LEAST_RATIO * total.expected
         && strength >= LEAST_OF_PENALTY * scale.penalty;
     if !large {

@@ -20,7 +20,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
-pub use errors::find_errors;
+pub use errors::{find_errors, find_errors_of_part};
 pub use merge::{Merged, merge};
 
 /// Counts of one stream over one slot of time, usually a second.

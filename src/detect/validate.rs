@@ -1,6 +1,7 @@
 //! Which runs of the best path are an abrupt change and not drift.
 
 use super::baseline::Curve;
+use super::emission::Grain;
 use super::segment::Run;
 use super::stream::{Stream, Sums};
 
@@ -52,6 +53,8 @@ pub(super) struct Scale<'a> {
     pub(super) dispersion: f64,
     /// β, in nats.
     pub(super) penalty: f64,
+    /// What the requests are.
+    pub(super) grain: Grain,
 }
 
 impl Scale<'_> {

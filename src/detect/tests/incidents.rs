@@ -1,7 +1,7 @@
 //! What must be found, what must not be called an incident, and what a finding says.
 
 use super::sim::{EPOCH, Recorder, Rng, Shape, Site};
-use crate::detect::{Caveat, Finding, Findings, Sensitivity, Series, Slot, find_errors};
+use crate::detect::{Caveat, Finding, Findings, Sensitivity, Series, Slot, find_errors, find_errors_of_part};
 
 fn find(series: &Series) -> Findings {
     find_errors(series, 1, Sensitivity::Normal)
@@ -538,4 +538,27 @@ fn ten_million_seconds() {
     assert!(findings.incidents.len() > 39_900, "{}", findings.incidents.len());
     let findings = play("joined all the time", &|second| u32::from(second % 200 < 90) * 8);
     assert_eq!(findings.incidents.len(), 1);
+}
+
+/// A site of many paths, none of which fails, but for one of 4 in 1,000 requests between two seconds; counts are of that
+/// path's failures against all requests.
+fn needle(from: i64, to: i64) -> Series {
+    let mut recorder = Recorder::new();
+    for second in 0..7200_i64 {
+        let failing = (from..to).contains(&second) && second % 12 == 0;
+        let mut clients = [0; 16];
+        clients[(second / 12 % 16) as usize] = u16::from(failing);
+        recorder.push(EPOCH + second, 20, &[(500, u32::from(failing))], clients);
+    }
+    recorder.finish(true)
+}
+
+#[test]
+fn a_path_of_few_requests_that_all_fail_is_found_behind_a_healthy_site() {
+    let series = needle(3000, 3600);
+    assert!(find_errors(&series, 1, Sensitivity::Normal).incidents.is_empty());
+    let findings = find_errors_of_part(&series, 30, Sensitivity::Normal);
+    let finding = only(&findings);
+    assert_eq!((finding.start.second, finding.end.second), (EPOCH + 3000, EPOCH + 3588));
+    assert_eq!(finding.failures, 50);
 }
