@@ -2,6 +2,7 @@
 
 use super::baseline::{self, Curve};
 use super::boundary::{Affected, Edge, Side, locate};
+use super::compact::compact;
 use super::dispersion::{SUSPICIOUS, dispersion};
 use super::emission::{Errors, Grain};
 use super::finding::{Context, describe, whole_recording};
@@ -49,6 +50,13 @@ pub fn find_errors_of_part(series: &Series, streams: usize, sensitivity: Sensiti
 }
 
 fn find(series: &Series, streams: usize, sensitivity: Sensitivity, grain: Grain) -> Findings {
+    match compact(series) {
+        Some(fewer) => find_in(&fewer, streams, sensitivity, grain),
+        None => find_in(series, streams, sensitivity, grain),
+    }
+}
+
+fn find_in(series: &Series, streams: usize, sensitivity: Sensitivity, grain: Grain) -> Findings {
     let stream = Stream::new(series);
     let mut findings = Findings::default();
     if stream.requests <= 0.0 {

@@ -7,6 +7,7 @@
 
 mod baseline;
 mod boundary;
+mod compact;
 mod dispersion;
 mod emission;
 mod errors;
