@@ -1,4 +1,5 @@
 //! Writes a corpus to standard output: `cargo run --release --example corpus -- combined 1000 > access.log` (MB).
+//! The names are those of `Kind::ALL`.
 
 #[path = "mod.rs"]
 mod generator;
@@ -9,13 +10,11 @@ use generator::{Corpus, Kind};
 
 fn main() -> std::io::Result<()> {
     let mut args = std::env::args().skip(1);
-    let kind = match args.next().as_deref() {
-        Some("json") => Kind::Json,
-        _ => Kind::Combined,
-    };
+    let named = args.next().unwrap_or_default();
+    let kind = Kind::ALL.iter().find(|(name, _)| *name == named).map_or(Kind::Combined, |(_, kind)| *kind);
     let megabytes: usize = args.next().and_then(|n| n.parse().ok()).unwrap_or(10);
     // the whole corpus spans a day, whatever its size
-    let lines = megabytes * 1_000_000 / if kind == Kind::Json { 330 } else { 200 };
+    let lines = megabytes * 1_000_000 / kind.line_bytes();
     let mut corpus = Corpus::new(kind, 7, u64::try_from(86_400_000 / lines.max(1)).unwrap_or(1));
     let mut out = std::io::stdout().lock();
     for _ in 0..megabytes {

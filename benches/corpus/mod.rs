@@ -9,7 +9,39 @@ pub(crate) enum Kind {
     Combined,
     /// nginx with `escape=json`.
     Json,
+    /// Combined with timings, upstream and vhost behind: [`TIMED`].
+    Timed,
+    /// nginx's error.log.
+    Error,
+    /// An application's log with stack traces.
+    Application,
 }
+
+impl Kind {
+    /// All of them with their names.
+    pub(crate) const ALL: [(&'static str, Self); 5] = [
+        ("combined", Self::Combined),
+        ("timed", Self::Timed),
+        ("json", Self::Json),
+        ("error", Self::Error),
+        ("application", Self::Application),
+    ];
+
+    /// Bytes per line, about.
+    pub(crate) fn line_bytes(self) -> usize {
+        match self {
+            Self::Combined => 200,
+            Self::Timed => 240,
+            Self::Json => 330,
+            Self::Error => 260,
+            Self::Application => 95,
+        }
+    }
+}
+
+/// The `log_format` of [`Kind::Timed`].
+#[allow(dead_code, reason = "the benches name the format, the generator does not")]
+pub(crate) const TIMED: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_time $upstream_response_time $upstream_addr $host"#;
 
 /// A site-day of traffic, line by line.
 pub(crate) struct Corpus {
@@ -85,16 +117,42 @@ impl Corpus {
         let referrer = self.pick(REFERRERS);
         let latency = self.next(900);
         let (a, b, c, d) = client;
+        let day = 14 + day % 14;
         let _ = match self.kind {
             Kind::Combined => writeln!(
                 out,
-                "{a}.{b}.{c}.{d} - - [{:02}/May/2023:{hour:02}:{minute:02}:{second:02} +0100] \"GET {path} HTTP/1.1\" {status} {bytes} \"{referrer}\" \"{agent}\"",
-                14 + day % 14
+                "{a}.{b}.{c}.{d} - - [{day:02}/May/2023:{hour:02}:{minute:02}:{second:02} +0100] \"GET {path} HTTP/1.1\" {status} {bytes} \"{referrer}\" \"{agent}\"",
+            ),
+            Kind::Timed => writeln!(
+                out,
+                "{a}.{b}.{c}.{d} - - [{day:02}/May/2023:{hour:02}:{minute:02}:{second:02} +0100] \"GET {path} HTTP/1.1\" {status} {bytes} \"{referrer}\" \"{agent}\" 0.{latency:03} 0.{latency:03} 10.0.0.{}:8080 {}",
+                1 + bytes % 3,
+                if bytes % 5 == 0 { "blog.example.com" } else { "shop.example.com" },
             ),
             Kind::Json => writeln!(
                 out,
-                "{{\"time\":\"2023-05-{:02}T{hour:02}:{minute:02}:{second:02}+01:00\",\"remote_addr\":\"{a}.{b}.{c}.{d}\",\"request\":\"GET {path} HTTP/1.1\",\"status\":\"{status}\",\"body_bytes_sent\":{bytes},\"request_time\":\"0.{latency:03}\",\"http_referer\":\"{referrer}\",\"http_user_agent\":\"{agent}\"}}",
-                14 + day % 14
+                "{{\"time\":\"2023-05-{day:02}T{hour:02}:{minute:02}:{second:02}+01:00\",\"remote_addr\":\"{a}.{b}.{c}.{d}\",\"request\":\"GET {path} HTTP/1.1\",\"status\":\"{status}\",\"body_bytes_sent\":{bytes},\"request_time\":\"0.{latency:03}\",\"http_referer\":\"{referrer}\",\"http_user_agent\":\"{agent}\"}}",
+            ),
+            Kind::Error => {
+                let (level, text) = match bytes % 4 {
+                    _ if outage => ("error", "connect() failed (111: Connection refused) while connecting to upstream"),
+                    0 => ("error", "open() \"/var/www/html/favicon.ico\" failed (2: No such file or directory)"),
+                    1 => ("warn", "an upstream response is buffered to a temporary file /var/cache/nginx/1/00/1 while reading upstream"),
+                    2 => ("info", "client closed connection while waiting for request"),
+                    _ => ("notice", "a client request body is buffered to a temporary file"),
+                };
+                writeln!(
+                    out,
+                    "2023/05/{day:02} {hour:02}:{minute:02}:{second:02} [{level}] 812#812: *{bytes} {text}, client: {a}.{b}.{c}.{d}, server: shop.example.com, request: \"GET {path} HTTP/1.1\", upstream: \"http://10.0.0.1:8080{path}\", host: \"shop.example.com\"",
+                )
+            }
+            Kind::Application if outage || latency < 4 => writeln!(
+                out,
+                "2023-05-{day:02} {hour:02}:{minute:02}:{second:02},{latency:03} ERROR shop.orders: order {bytes} failed\nTraceback (most recent call last):\n  File \"/srv/shop/orders.py\", line 212, in place\n    session.commit()\n  File \"/srv/shop/db.py\", line 41, in commit\n    raise Unavailable(self.host)\nshop.db.Unavailable: 10.0.0.9",
+            ),
+            Kind::Application => writeln!(
+                out,
+                "2023-05-{day:02} {hour:02}:{minute:02}:{second:02},{latency:03} INFO shop.orders: order {bytes} placed by {a}.{b}.{c}.{d} in {latency} ms",
             ),
         };
     }
