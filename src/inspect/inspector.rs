@@ -4,7 +4,7 @@ use super::closeup::Line;
 use super::distinct::hash;
 use super::{Closeup, Visit, Window};
 use crate::model::{Dimension, Event, Kind, Level, Message, Request, SourceId, Status, Timestamp};
-use crate::parse::{Scratch, unescape_into};
+use crate::parse::{Scratch, last_of_list, normalise, unescape_into};
 use crate::signature::{AgentCache, Probes, Rules};
 use crate::sniff::{Formats, Order, trim};
 use crate::survey::{Clock, Merge, RareKind};
@@ -304,36 +304,5 @@ fn client(closeup: &mut Closeup, request: &Request<'_>, affected: bool, inside: 
         client.outside += 1;
         client.good_outside += good;
         client.refused_outside += refused;
-    }
-}
-
-/// The last upstream of a list is the one whose answer the client got.
-fn last_of_list(value: &[u8]) -> &[u8] {
-    let last = value.rsplit(|&b| b == b',').next().unwrap_or(value);
-    let last = last.rsplit(|&b| b == b' ').next().unwrap_or(last);
-    if last.is_empty() { value } else { last }
-}
-
-/// A path without its query, ids replaced: `/orders/8123` → `/orders/{n}`.
-fn normalise(path: &[u8], out: &mut Vec<u8>) {
-    /// Longer paths are cut: what tells routes apart stands at the front.
-    const MOST: usize = 128;
-    let path = path.split(|&b| b == b'?').next().unwrap_or(path);
-    for (i, segment) in path.split(|&b| b == b'/').enumerate() {
-        if i > 0 {
-            out.push(b'/');
-        }
-        let digits = segment.iter().filter(|b| b.is_ascii_digit()).count();
-        let hex = segment.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-');
-        match segment {
-            [] => {}
-            _ if digits == segment.len() => out.extend_from_slice(b"{n}"),
-            _ if hex && segment.len() >= 12 && digits > 0 => out.extend_from_slice(b"{id}"),
-            other => out.extend_from_slice(other),
-        }
-        if out.len() > MOST {
-            out.truncate(MOST);
-            return;
-        }
     }
 }

@@ -20,7 +20,19 @@ impl Histogram {
         self.add(bin(latency_us), 1);
     }
 
-    fn add(&mut self, bin: u8, count: u32) {
+    /// Empty, with room for so many bins.
+    pub fn with_capacity(bins: usize) -> Self {
+        Self { counts: Vec::with_capacity(bins) }
+    }
+
+    /// The bin that a latency is counted in.
+    #[inline]
+    pub fn bin_of(latency_us: u64) -> u8 {
+        bin(latency_us)
+    }
+
+    /// Counts so many latencies of one bin.
+    pub fn add(&mut self, bin: u8, count: u32) {
         match self.counts.binary_search_by_key(&bin, |&(b, _)| b) {
             Ok(at) => {
                 if let Some((_, n)) = self.counts.get_mut(at) {
@@ -76,6 +88,7 @@ impl Histogram {
 }
 
 /// The bin of a latency: octave × 4 + quarter within the octave (linear within an octave, as HDR histograms do).
+#[inline]
 fn bin(latency_us: u64) -> u8 {
     let v = latency_us.max(1);
     let octave = v.ilog2();

@@ -12,12 +12,14 @@ mod logfmt;
 mod loose;
 mod number;
 mod plan;
+mod route;
 mod tail;
 mod time;
 mod unescape;
 mod zone;
 
 pub use explain::Stop;
+pub use route::{last_of_list, normalise};
 pub use unescape::{unescape, unescape_into};
 
 use find::digits;
@@ -48,7 +50,8 @@ pub struct Scratch {
 pub enum Projection {
     /// Everything.
     All,
-    /// What the survey counts: time, status, latency, client, method, path, agent, and messages whole.
+    /// What the survey counts: time, status, latency, client, method, path, agent, vhost, upstream, and messages
+    /// whole.
     Counts,
 }
 
@@ -56,13 +59,7 @@ impl Projection {
     fn wants(self, field: Field) -> bool {
         let spare = matches!(
             field,
-            Field::User
-                | Field::Bytes
-                | Field::Referrer
-                | Field::Protocol
-                | Field::Vhost
-                | Field::Upstream
-                | Field::UpstreamStatus
+            Field::User | Field::Bytes | Field::Referrer | Field::Protocol | Field::UpstreamStatus
         );
         self == Self::All || !spare
     }

@@ -57,7 +57,6 @@ pub(super) fn assemble(
     tools: &Tools,
     discovery: &Discovery,
     readings: &[std::result::Result<Reading, io::Error>],
-    limits: Limits,
     buffer: usize,
     progress: &dyn Progress,
 ) -> Result<Report> {
@@ -81,7 +80,7 @@ pub(super) fn assemble(
     let range = range(options, &zone, all);
     let edges: Vec<_> = known.iter().filter(edge).map(|k| (&k.reading.tally, k.zone.clock.clone())).collect();
     let seconds = range.map_or(0..0, |(from, to)| from.second()..to.second().saturating_add(1));
-    let site = series(&edges, limits, seconds);
+    let site = series(&edges, Limits::merged(), seconds);
     let findings = find_errors(&site.series, 1, options.sensitivity);
 
     let found_in = |findings: &[Finding]| findings.iter().map(|f| (0, f.clone())).collect();

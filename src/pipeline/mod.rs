@@ -154,7 +154,7 @@ fn run(options: &Options, tools: &Tools, progress: &dyn Progress) -> Result<Repo
     let bytes = discovery.sources.iter().map(|s| s.length).sum::<Option<u64>>();
     progress.begin("reading", bytes);
     let readings = reading::read_all(&discovery.sources, tools, limits, buffer, progress);
-    let report = assemble::assemble(options, tools, &discovery, &readings, limits, buffer, progress)?;
+    let report = assemble::assemble(options, tools, &discovery, &readings, buffer, progress)?;
     progress.finish();
     Ok(report)
 }

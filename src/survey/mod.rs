@@ -3,25 +3,38 @@
 //! A `Tally` of a whole file equals the merged tallies of its pieces, in any order and however it was cut: that is
 //! what makes threads invisible in the result. No thresholds, no clock.
 
+mod cells;
 mod clock;
 mod coarse;
+mod failing;
+mod limits;
 mod merge;
+mod own;
+mod requests;
+mod second;
 mod series;
 mod surveyor;
 mod tally;
+mod values;
 mod windows;
 
+pub use cells::{Cell, Count, Group, Slot};
 pub use clock::{Clock, WallZone};
 pub use coarse::{Bucket, Coarse};
+pub use failing::{Failing, FailingValue, GaveUp, Name, Names};
+pub use limits::Limits;
 pub use merge::Merge;
-pub use series::{SiteSeries, series};
+pub use own::{Own, OwnValue};
+pub use series::{SiteSeries, gave_up_series, latency_series, message_series, series};
 pub use surveyor::Surveyor;
 pub use tally::{
-    BLOCK, Cell, Day, Example, Failing, Group, Limits, Rare, RareKind, Reason, Sample, Seam, Span, Tally,
-    Timed, Written, block_of,
+    BLOCK, Day, Example, Rare, RareKind, Reason, Sample, Seam, Span, Tally, Timed, Written, block_of,
 };
+pub use values::{ValueSeries, value_series};
 pub use windows::{Contained, FEWEST, Windows};
 
+#[cfg(test)]
+mod series_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

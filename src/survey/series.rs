@@ -1,10 +1,14 @@
-//! Tallies of the edge → the series that detection reads.
+//! Tallies → the series that detection reads.
+//!
+//! Each function adds up the tallies of sources that each saw different lines, between two seconds (the second one
+//! excluded): all of the edge for the site, one alone for a source. `limits` are those of what is put together.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use super::tally::{Cell, Failing, Group, Limits};
-use super::{Clock, Coarse, Merge, Tally, Timed};
-use crate::detect::{Series, Slot};
+use super::{Bucket, Cell, Clock, Coarse, Count, Failing, GaveUp, Group, Limits, Merge, Slot, Tally, Timed};
+use crate::detect::{self, ClientBuckets, LatencySeries, LatencySlot, Series};
+use crate::model::Histogram;
 
 /// The site's series and the sums that go with it.
 #[derive(Debug, Clone, Default)]
@@ -19,96 +23,159 @@ pub struct SiteSeries {
     pub probes: u64,
 }
 
-/// Adds up the tallies of sources that each saw different requests, between two seconds (the second one excluded).
-pub fn series(tallies: &[(&Tally, Clock)], limits: Limits, range: std::ops::Range<i64>) -> SiteSeries {
-    let mut groups: Coarse<Group> = Coarse::new(limits.groups);
-    let mut failing: Coarse<Failing> = Coarse::new(limits.failing);
+/// Users' requests and those answered 5xx.
+pub fn series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) -> SiteSeries {
+    let mut groups = requests(tallies, limits);
+    let mut failing = failing(tallies, limits);
+    align(&mut groups, &mut failing);
+    let by_second: BTreeMap<i64, &Failing> = failing.iter().collect();
+    let clients = clients(tallies);
+    let mut site = SiteSeries { series: empty(groups.shift(), clients), ..SiteSeries::default() };
+    for (second, cell) in groups.cells().filter(|(second, _)| range.contains(second)) {
+        let sum = |parts: &[u32]| parts.iter().map(|&n| u64::from(n)).sum::<u64>();
+        site.requests += sum(&[cell.requests, cell.probes, cell.malformed]);
+        site.failures += sum(&[cell.failures, cell.aside_failures]);
+        site.probes += u64::from(cell.probes);
+        let failing = by_second.get(&second);
+        let statuses = failing.map_or(&[][..], |f| &f.statuses);
+        let buckets = failing.map(|f| f.clients);
+        push(&mut site.series, second, (cell.requests, cell.failures), statuses, buckets);
+    }
+    site
+}
+
+/// Users' requests and, as the failures, those that the client did not wait for (499): many are, in health as well.
+pub fn gave_up_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) -> Series {
+    let mut groups = requests(tallies, limits);
+    let mut gave_up: Coarse<GaveUp> = Coarse::new(limits.failing);
+    each(tallies, |timed, clock| add(&mut gave_up, &timed.gave_up, clock));
+    align(&mut groups, &mut gave_up);
+    let by_second: BTreeMap<i64, &GaveUp> = gave_up.iter().collect();
+    let mut series = empty(groups.shift(), clients(tallies));
+    for (second, cell) in groups.cells().filter(|(second, _)| range.contains(second)) {
+        let statuses = [(499, cell.gave_up)];
+        let statuses = if cell.gave_up > 0 { &statuses[..] } else { &[] };
+        let buckets = by_second.get(&second).map(|g| g.0);
+        push(&mut series, second, (cell.requests, cell.gave_up), statuses, buckets);
+    }
+    series
+}
+
+/// Messages and, as the failures, those at error level or worse.
+pub fn message_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) -> Series {
+    let mut groups: Coarse<Group<Count>> = Coarse::new(limits.messages);
+    each(tallies, |timed, clock| add_groups(&mut groups, &timed.messages, clock));
+    let mut series = empty(groups.shift(), None);
+    for (second, count) in groups.cells().filter(|(second, _)| range.contains(second)) {
+        push(&mut series, second, (count.all, count.bad), &[], None);
+    }
+    series
+}
+
+/// Latencies of users' requests that were not answered 5xx.
+pub fn latency_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) -> LatencySeries {
+    let mut latency: Coarse<Histogram> = Coarse::new(limits.latency);
+    each(tallies, |timed, clock| add(&mut latency, &timed.latency, clock));
+    let mut series = LatencySeries { slot_seconds: width(latency.shift()), ..LatencySeries::default() };
+    for (second, histogram) in latency.iter().filter(|(second, _)| range.contains(second)) {
+        let from = u32::try_from(series.bins.len()).unwrap_or(u32::MAX);
+        series.bins.extend_from_slice(histogram.counts());
+        let until = u32::try_from(series.bins.len()).unwrap_or(u32::MAX);
+        series.slots.push(LatencySlot { second, from, until });
+    }
+    series
+}
+
+/// Seconds per slot.
+pub(super) fn width(shift: u8) -> u32 {
+    1u32.checked_shl(u32::from(shift)).unwrap_or(u32::MAX)
+}
+
+/// A series without slots.
+pub(super) fn empty(shift: u8, clients: Option<[u64; 16]>) -> Series {
+    Series { slot_seconds: width(shift), active_client_buckets: clients, ..Series::default() }
+}
+
+/// Adds a slot, unless it has no requests; clients only where the log names them.
+pub(super) fn push(
+    series: &mut Series,
+    second: i64,
+    (requests, failures): (u32, u32),
+    statuses: &[(u16, u32)],
+    clients: Option<ClientBuckets>,
+) {
+    if requests == 0 {
+        return;
+    }
+    let index = u32::try_from(series.slots.len()).unwrap_or(u32::MAX);
+    series.statuses.extend(statuses.iter().map(|&(status, n)| (index, status, n)));
+    let clients = clients.filter(|_| series.active_client_buckets.is_some()).and_then(|buckets| {
+        let at = u32::try_from(series.failing_clients.len()).ok();
+        series.failing_clients.push(buckets);
+        at
+    });
+    series.slots.push(detect::Slot { second, requests, failures, clients });
+}
+
+/// All requests of users by client; `None` where no log names clients.
+pub(super) fn clients(tallies: &[(&Tally, Clock)]) -> Option<[u64; 16]> {
     let mut clients = [0u64; 16];
-    for (tally, clock) in tallies {
-        for (timed, clock) in [(&tally.zoned, None), (&tally.naive, Some(clock))] {
-            add_groups(&mut groups, timed, clock);
-            add_failing(&mut failing, timed, clock);
-        }
+    for (tally, _) in tallies {
         for (sum, count) in clients.iter_mut().zip(tally.clients) {
             sum.absorb(count);
         }
     }
-    let shift = groups.shift().max(failing.shift());
-    groups.widen(shift.saturating_sub(groups.shift()));
-    failing.widen(shift.saturating_sub(failing.shift()));
-    flatten(&groups, &failing, shift, clients, range)
+    clients.iter().any(|&n| n > 0).then_some(clients)
+}
+
+fn requests(tallies: &[(&Tally, Clock)], limits: Limits) -> Coarse<Group<Cell>> {
+    let mut groups = Coarse::new(limits.groups);
+    each(tallies, |timed, clock| add_groups(&mut groups, &timed.groups, clock));
+    groups
+}
+
+pub(super) fn failing(tallies: &[(&Tally, Clock)], limits: Limits) -> Coarse<Failing> {
+    let mut failing = Coarse::new(limits.failing);
+    each(tallies, |timed, clock| add(&mut failing, &timed.failing, clock));
+    failing
+}
+
+/// Everything that is counted by time, with the clock of what states no zone.
+pub(super) fn each(tallies: &[(&Tally, Clock)], mut of: impl FnMut(&Timed, Option<&Clock>)) {
+    for (tally, clock) in tallies {
+        of(&tally.zoned, None);
+        of(&tally.naive, Some(clock));
+    }
 }
 
 /// The instant of a slot that begins at `wall`.
-fn moved(wall: i64, clock: Option<&Clock>) -> i64 {
+pub(super) fn moved(wall: i64, clock: Option<&Clock>) -> i64 {
     wall.saturating_sub(clock.map_or(0, |c| c.offset_at(wall)))
 }
 
-fn add_groups(groups: &mut Coarse<Group>, timed: &Timed, clock: Option<&Clock>) {
-    let width = timed.groups.shift();
-    for (unit, group) in timed.groups.iter() {
-        for (slot, cell) in (0i64..).zip(group.0.iter()).filter(|(_, c)| **c != Cell::default()) {
-            let second = moved((unit << 6).saturating_add(slot << width), clock);
-            // making the bucket may widen all of them, which moves the slot
-            groups.bucket(second >> 6);
-            let at = usize::try_from((second >> groups.shift()) & 63).unwrap_or(0);
-            if let Some(mine) = groups.bucket(second >> 6).0.get_mut(at) {
-                mine.add(cell);
-            }
-        }
+/// Adds groups; the result is at least as wide.
+pub(super) fn add_groups<C: Slot>(
+    into: &mut Coarse<Group<C>>,
+    from: &Coarse<Group<C>>,
+    clock: Option<&Clock>,
+) {
+    for (wall, cell) in from.cells() {
+        into.add(moved(wall, clock), cell);
     }
-    groups.widen(width.saturating_sub(groups.shift()));
+    into.widen(from.shift().saturating_sub(into.shift()));
 }
 
-fn add_failing(failing: &mut Coarse<Failing>, timed: &Timed, clock: Option<&Clock>) {
-    for (wall, slot) in timed.failing.iter() {
-        failing.bucket(moved(wall, clock)).absorb(slot.clone());
+/// Adds slots; the result is at least as wide.
+fn add<T: Bucket + Clone>(into: &mut Coarse<T>, from: &Coarse<T>, clock: Option<&Clock>) {
+    for (wall, slot) in from.iter() {
+        into.bucket(moved(wall, clock)).absorb(slot.clone());
     }
-    failing.widen(timed.failing.shift().saturating_sub(failing.shift()));
+    into.widen(from.shift().saturating_sub(into.shift()));
 }
 
-fn flatten(
-    groups: &Coarse<Group>,
-    failing: &Coarse<Failing>,
-    shift: u8,
-    clients: [u64; 16],
-    range: std::ops::Range<i64>,
-) -> SiteSeries {
-    let mut site = SiteSeries::default();
-    let by_second: BTreeMap<i64, &Failing> = failing.iter().collect();
-    let known_clients = clients.iter().any(|&n| n > 0);
-    let series = &mut site.series;
-    series.slot_seconds = 1u32.checked_shl(u32::from(shift)).unwrap_or(u32::MAX);
-    series.active_client_buckets = known_clients.then_some(clients);
-    for (unit, group) in groups.iter() {
-        for (slot, cell) in (0i64..).zip(group.0.iter()) {
-            let second = (unit << 6).saturating_add(slot << shift);
-            if *cell == Cell::default() || !range.contains(&second) {
-                continue;
-            }
-            let sum = |parts: &[u32]| parts.iter().map(|&n| u64::from(n)).sum::<u64>();
-            site.requests += sum(&[cell.requests, cell.probes, cell.malformed]);
-            site.failures += sum(&[cell.failures, cell.aside_failures]);
-            site.probes += u64::from(cell.probes);
-            if cell.requests == 0 {
-                continue;
-            }
-            let index = u32::try_from(series.slots.len()).unwrap_or(u32::MAX);
-            let mut buckets = None;
-            if let Some(fails) = by_second.get(&second) {
-                series.statuses.extend(fails.statuses.iter().map(|&(status, n)| (index, status, n)));
-                if known_clients {
-                    buckets = u32::try_from(series.failing_clients.len()).ok();
-                    series.failing_clients.push(fails.clients);
-                }
-            }
-            series.slots.push(Slot {
-                second,
-                requests: cell.requests,
-                failures: cell.failures,
-                clients: buckets,
-            });
-        }
-    }
-    site
+/// Makes the slots of both equally wide.
+pub(super) fn align<A: Bucket, B: Bucket>(a: &mut Coarse<A>, b: &mut Coarse<B>) {
+    let shift = a.shift().max(b.shift());
+    a.widen(shift.saturating_sub(a.shift()));
+    b.widen(shift.saturating_sub(b.shift()));
 }

@@ -1,8 +1,9 @@
 //! The path that every line takes.
 
+use super::second::{MessageSecond, Second};
 use super::tally::{Day, Sample, Span};
-use super::{Cell, Example, Limits, Merge, Rare, RareKind, Reason, Seam, Tally, Timed, Windows, block_of};
-use crate::model::{Level, MICROS, Message, Offset, Request, Stamp, Status, Timestamp};
+use super::{Example, Limits, Merge, Rare, RareKind, Reason, Seam, Tally, Timed, block_of};
+use crate::model::{Level, MICROS, Message, Offset, Stamp, Timestamp};
 use crate::parse::{Fields, Reject, Scratch};
 use crate::signature::{AgentCache, Probes, Rules};
 use crate::sniff::{FormatId, Formats, Order, trim};
@@ -12,25 +13,28 @@ const KEPT_TEXT: usize = 512;
 
 /// Counts the lines of one piece of a source.
 pub struct Surveyor<'a> {
-    formats: &'a Formats,
+    pub(super) formats: &'a Formats,
     order: &'a Order,
-    probes: &'a Probes,
+    pub(super) probes: &'a Probes,
     rules: &'a Rules,
     limits: Limits,
     scratch: Scratch,
-    agents: AgentCache,
+    pub(super) agents: AgentCache,
     /// What was unescaped of the current line.
     plain: Vec<u8>,
-    tally: Tally,
+    /// The path of the current failing request, without ids.
+    pub(super) route: Vec<u8>,
+    pub(super) tally: Tally,
     /// Where the piece begins, once known.
     start: Option<u64>,
     seam: Seam,
     /// Counts of the current block and second, kept out of the maps while they last.
     block: Block,
-    second: Second,
+    pub(super) second: Second,
+    messages: MessageSecond,
     day: DayCount,
-    statuses: [u32; 600],
-    clients: [u32; 16],
+    pub(super) statuses: [u32; 600],
+    pub(super) clients: [u32; 16],
     format: (FormatId, u64),
     offset: (Option<Offset>, u64),
 }
@@ -43,15 +47,6 @@ struct Block {
     lines: u64,
     zoned: Span,
     naive: Span,
-}
-
-/// The second of the last request.
-#[derive(Default)]
-struct Second {
-    at: i64,
-    zoned: bool,
-    cell: Cell,
-    window: Option<(u64, i64)>,
 }
 
 /// The day of the last record, and the offset that it states.
@@ -80,11 +75,13 @@ impl<'a> Surveyor<'a> {
             scratch: Scratch::default(),
             agents: AgentCache::default(),
             plain: Vec::new(),
+            route: Vec::new(),
             tally: Tally::new(limits),
             start: None,
             seam: Seam::default(),
             block: Block::default(),
             second: Second { at: i64::MIN, ..Second::default() },
+            messages: MessageSecond::default(),
             day: DayCount::default(),
             statuses: [0; 600],
             clients: [0; 16],
@@ -229,7 +226,7 @@ impl<'a> Surveyor<'a> {
         }
         if is_request {
             self.seam.open = Some(false);
-            self.request(fields.stamp, &fields.request);
+            self.request(format, fields.stamp, &fields.request);
         } else {
             self.seam.open = Some(self.formats.definition(format).is_some_and(|d| d.continuation));
             if let Some(stamp) = fields.stamp {
@@ -268,55 +265,7 @@ impl<'a> Surveyor<'a> {
         }
     }
 
-    #[allow(
-        clippy::inline_always,
-        reason = "the path that every line takes: as a call it costs a tenth more"
-    )]
-    #[inline(always)]
-    fn request(&mut self, stamp: Option<Stamp>, request: &Request<'_>) {
-        let code = request.status.map_or(0, Status::code);
-        if let Some(slot) = self.statuses.get_mut(usize::from(code)) {
-            *slot = slot.saturating_add(1);
-        } else {
-            *self.tally.statuses.entry(code).or_default() += 1;
-        }
-        let Some(stamp) = stamp else { return };
-        let second = stamp.at.second();
-        let zoned = stamp.offset.is_some();
-        if second != self.second.at || zoned != self.second.zoned {
-            self.leave_second();
-            self.second =
-                Second { at: second, zoned, cell: Cell::default(), window: Windows::sampled(second) };
-        }
-        let failed = request.status.is_some_and(Status::is_server_error);
-        if request.is_no_request() {
-            self.second.cell.malformed += 1;
-            self.second.cell.aside_failures += u32::from(failed);
-            return;
-        }
-        if self.probes.is_probe(request, &mut self.agents) {
-            self.second.cell.probes += 1;
-            self.second.cell.aside_failures += u32::from(failed);
-            return;
-        }
-        self.second.cell.requests += 1;
-        let client = request.client.map(client_bucket);
-        if let Some(slot) = client.and_then(|c| self.clients.get_mut(c)) {
-            *slot += 1;
-        }
-        if failed {
-            self.second.cell.failures += 1;
-            self.failure(second, zoned, code, client);
-        }
-        if let (Some(window), Some(path)) = (self.second.window, request.path) {
-            self.timed(zoned).windows.add(window, request.method.unwrap_or_default(), path);
-        }
-        if let (Some(latency), false) = (request.latency_us, failed) {
-            self.timed(zoned).latency.bucket(second.div_euclid(60)).record(latency);
-        }
-    }
-
-    fn timed(&mut self, zoned: bool) -> &mut Timed {
+    pub(super) fn timed(&mut self, zoned: bool) -> &mut Timed {
         if zoned { &mut self.tally.zoned } else { &mut self.tally.naive }
     }
 
@@ -327,26 +276,21 @@ impl<'a> Surveyor<'a> {
         }
     }
 
-    fn failure(&mut self, second: i64, zoned: bool, code: u16, client: Option<usize>) {
-        let failing = self.timed(zoned).failing.bucket(second);
-        failing.add(code, 1);
-        if let Some(slot) = client.and_then(|c| failing.clients.get_mut(c)) {
-            *slot = slot.saturating_add(1);
+    fn count_message(&mut self, stamp: Stamp, severe: bool) {
+        let (at, zoned) = (stamp.at.second(), stamp.offset.is_some());
+        if at != self.messages.at || zoned != self.messages.zoned {
+            self.leave_messages();
+            self.messages.at = at;
+            self.messages.zoned = zoned;
         }
+        self.messages.count.all += 1;
+        self.messages.count.bad += u32::from(severe);
     }
 
-    fn leave_second(&mut self) {
-        let Second { at, zoned, cell, .. } =
-            std::mem::replace(&mut self.second, Second { at: i64::MIN, ..Second::default() });
-        if cell == Cell::default() {
-            return;
-        }
-        let groups = &mut self.timed(zoned).groups;
-        // which slot of the group it is depends on how wide the groups have become, which making a group may change
-        groups.bucket(at >> 6);
-        let slot = usize::try_from((at >> groups.shift()) & 63).unwrap_or(0);
-        if let Some(mine) = groups.bucket(at >> 6).0.get_mut(slot) {
-            mine.add(&cell);
+    fn leave_messages(&mut self) {
+        let MessageSecond { at, zoned, count } = std::mem::take(&mut self.messages);
+        if count.all > 0 {
+            self.timed(zoned).messages.add(at, &count);
         }
     }
 
@@ -372,10 +316,12 @@ impl<'a> Surveyor<'a> {
     }
 
     fn message(&mut self, offset: u64, format: FormatId, stamp: Stamp, message: &Message<'_>) {
+        let severe = message.level.is_some_and(|l| l <= Level::Error);
+        self.count_message(stamp, severe);
         let program = message.component.or_else(|| self.formats.program(format));
         let kind = match self.rules.find(message.text, program) {
             Some(rule) => RareKind::Rule(rule),
-            None if message.level.is_some_and(|l| l <= Level::Error) => RareKind::Severe,
+            None if severe => RareKind::Severe,
             None => return,
         };
         let limits = self.limits;
@@ -409,6 +355,7 @@ impl<'a> Surveyor<'a> {
     /// The counts of this piece.
     pub fn finish(mut self) -> Tally {
         self.leave_second();
+        self.leave_messages();
         self.leave_block();
         self.leave_format();
         self.leave_offset();
@@ -440,23 +387,4 @@ fn example(offset: u64, line: &[u8]) -> Example {
 
 fn cut(text: &[u8]) -> &[u8] {
     text.get(..KEPT_TEXT).unwrap_or(text)
-}
-
-/// One of sixteen, by the client's address.
-#[inline]
-fn client_bucket(client: &[u8]) -> usize {
-    let word = |at: usize| {
-        client
-            .get(at..)
-            .and_then(|rest| rest.first_chunk::<8>())
-            .map_or_else(|| tail(client), |chunk| u64::from_le_bytes(*chunk))
-    };
-    let length = client.len();
-    let mixed = word(0).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ word(length.saturating_sub(8)).rotate_left(29);
-    usize::try_from(mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 60).unwrap_or(0)
-}
-
-/// Under eight bytes as a number.
-fn tail(bytes: &[u8]) -> u64 {
-    bytes.iter().take(8).fold(0, |word, &b| word << 8 | u64::from(b))
 }

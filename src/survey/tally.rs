@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::merge::{greatest, least};
-use super::{Bucket, Coarse, Merge, Windows};
+use super::{Bucket, Cell, Coarse, Count, Failing, GaveUp, Group, Limits, Merge, Names, Own, Windows};
 use crate::model::{Histogram, Level, Offset, Timestamp};
 use crate::signature::RuleId;
 use crate::sniff::FormatId;
@@ -18,33 +18,6 @@ const MAX_DAYS: usize = 4_096;
 /// The block that an offset lies in.
 pub fn block_of(offset: u64) -> u32 {
     u32::try_from(offset / BLOCK).unwrap_or(u32::MAX)
-}
-
-/// How much a tally may keep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Groups of 64 seconds, 1.25 KiB each.
-    pub groups: usize,
-    /// Slots with failures, about 150 bytes each.
-    pub failing: usize,
-    /// Slots with rare lines of one kind, about 400 bytes each.
-    pub rare: usize,
-    /// Minutes with a latency sketch, about 200 bytes each.
-    pub minutes: usize,
-}
-
-impl Limits {
-    /// Shares a fixed memory among so many sources.
-    pub fn for_sources(sources: usize) -> Self {
-        let share = |most: usize, least: usize| (most / sources.max(1)).clamp(least.min(most), most);
-        // at one source: 20 MiB of groups (12 days of seconds), 8 MiB of failures; each thread may hold as much
-        Self {
-            groups: share(16_384, 512),
-            failing: share(65_536, 1_024),
-            rare: share(2_048, 64),
-            minutes: share(16_384, 512),
-        }
-    }
 }
 
 /// Why a line became no record.
@@ -72,101 +45,6 @@ impl Reason {
             Self::TooDeep => "nested too deep",
             Self::Comment => "comment",
         }
-    }
-}
-
-/// Counts of one slot of time (a second, unless the data is very long).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Cell {
-    /// Requests of users.
-    pub requests: u32,
-    /// Those of them answered 5xx.
-    pub failures: u32,
-    /// Requests of health checks and monitors.
-    pub probes: u32,
-    /// Lines that are no request of anybody: TLS bytes on a plain port, connections without a request line.
-    pub malformed: u32,
-    /// Probes and malformed ones answered 5xx.
-    pub aside_failures: u32,
-}
-
-impl Cell {
-    /// Adds what `other` counted.
-    pub fn add(&mut self, other: &Self) {
-        self.requests = self.requests.saturating_add(other.requests);
-        self.failures = self.failures.saturating_add(other.failures);
-        self.probes = self.probes.saturating_add(other.probes);
-        self.malformed = self.malformed.saturating_add(other.malformed);
-        self.aside_failures = self.aside_failures.saturating_add(other.aside_failures);
-    }
-}
-
-/// 64 slots in a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group(pub Box<[Cell; 64]>);
-
-impl Default for Group {
-    fn default() -> Self {
-        Self(Box::new([Cell::default(); 64]))
-    }
-}
-
-impl Merge for Group {
-    fn absorb(&mut self, other: Self) {
-        for (mine, theirs) in self.0.iter_mut().zip(other.0.iter()) {
-            mine.add(theirs);
-        }
-    }
-}
-
-impl Bucket for Group {
-    fn widen(self, upper: bool) -> Self {
-        let mut wide = Self::default();
-        let half = wide.0.iter_mut().skip(if upper { 32 } else { 0 });
-        for (into, pair) in half.zip(self.0.chunks(2)) {
-            for cell in pair {
-                into.add(cell);
-            }
-        }
-        wide
-    }
-}
-
-/// Failures of users' requests in one slot.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Failing {
-    /// (status, count), ascending.
-    pub statuses: Vec<(u16, u32)>,
-    /// Counts by a 4-bit hash of the client.
-    pub clients: [u16; 16],
-}
-
-impl Failing {
-    /// Counts a failure.
-    pub fn add(&mut self, status: u16, count: u32) {
-        match self.statuses.binary_search_by_key(&status, |s| s.0) {
-            Ok(at) => {
-                if let Some(slot) = self.statuses.get_mut(at) {
-                    slot.1 = slot.1.saturating_add(count);
-                }
-            }
-            Err(at) => self.statuses.insert(at, (status, count)),
-        }
-    }
-}
-
-impl Merge for Failing {
-    fn absorb(&mut self, other: Self) {
-        other.statuses.iter().for_each(|&(status, count)| self.add(status, count));
-        for (mine, theirs) in self.clients.iter_mut().zip(other.clients) {
-            *mine = mine.saturating_add(theirs);
-        }
-    }
-}
-
-impl Bucket for Failing {
-    fn widen(self, _: bool) -> Self {
-        self
     }
 }
 
@@ -216,7 +94,11 @@ impl Bucket for Rare {
 
 impl Merge for Histogram {
     fn absorb(&mut self, other: Self) {
-        self.merge(&other);
+        if self.is_empty() {
+            *self = other;
+        } else {
+            self.merge(&other);
+        }
     }
 }
 
@@ -320,11 +202,17 @@ pub struct Timed {
     /// Records per day: tells a clock gone wrong from the time that the log is about.
     pub days: Coarse<Day>,
     /// Requests; the unit of time is 64 seconds.
-    pub groups: Coarse<Group>,
+    pub groups: Coarse<Group<Cell>>,
     /// Failures; the unit of time is a second.
     pub failing: Coarse<Failing>,
-    /// Latencies of requests not answered 5xx; the unit of time is a minute.
+    /// Requests that clients gave up; the unit of time is a second.
+    pub gave_up: Coarse<GaveUp>,
+    /// Latencies of users' requests not answered 5xx; the unit of time is a second.
     pub latency: Coarse<Histogram>,
+    /// Requests and failures of each vhost and upstream.
+    pub own: Own,
+    /// Messages and those at error level or worse; the unit of time is 64 seconds.
+    pub messages: Coarse<Group<Count>>,
     /// Rare lines; the unit of time is a minute.
     pub rare: BTreeMap<RareKind, Coarse<Rare>>,
     /// Block → first and last time in it.
@@ -340,7 +228,10 @@ impl Timed {
             days: Coarse::new(MAX_DAYS),
             groups: Coarse::new(limits.groups),
             failing: Coarse::new(limits.failing),
-            latency: Coarse::new(limits.minutes),
+            gave_up: Coarse::new(limits.failing),
+            latency: Coarse::new(limits.latency),
+            own: Own::new(limits.own),
+            messages: Coarse::new(limits.messages),
             rare: BTreeMap::new(),
             blocks: BTreeMap::new(),
             windows: Windows::default(),
@@ -351,7 +242,10 @@ impl Timed {
         self.days.absorb(other.days);
         self.groups.absorb(other.groups);
         self.failing.absorb(other.failing);
+        self.gave_up.absorb(other.gave_up);
         self.latency.absorb(other.latency);
+        self.own.absorb(other.own);
+        self.messages.absorb(other.messages);
         for (kind, lines) in other.rare {
             match self.rare.entry(kind) {
                 std::collections::btree_map::Entry::Vacant(v) => {
@@ -415,6 +309,8 @@ pub struct Tally {
     pub naive_records: u64,
     /// Block → lines that begin in it.
     pub block_lines: BTreeMap<u32, u64>,
+    /// The vhosts, upstreams and paths of requests that failed.
+    pub names: Names,
     /// What is counted by time, for lines with an offset.
     pub zoned: Timed,
     /// The same for lines without.
@@ -438,6 +334,7 @@ impl Tally {
             written: Coarse::new(MAX_DAYS),
             naive_records: 0,
             block_lines: BTreeMap::new(),
+            names: Names::new(limits.names),
             zoned: Timed::new(limits),
             naive: Timed::new(limits),
         }
@@ -461,6 +358,7 @@ impl Tally {
         self.written.absorb(other.written);
         self.naive_records.absorb(other.naive_records);
         self.block_lines.absorb(other.block_lines);
+        self.names.absorb(other.names);
         self.zoned.absorb(other.zoned);
         self.naive.absorb(other.naive);
     }

@@ -6,14 +6,14 @@ use crate::model::{Offset, Timestamp};
 use crate::signature::{Probes, Rules};
 use crate::sniff::Formats;
 
-struct Tools {
+pub(super) struct Tools {
     formats: Formats,
     probes: Probes,
     rules: Rules,
 }
 
 impl Tools {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             formats: Formats::new(&Catalog::built_in().unwrap()),
             probes: Probes::built_in().unwrap(),
@@ -21,15 +21,22 @@ impl Tools {
         }
     }
 
-    /// Surveys `text` in pieces that end at these line numbers.
-    fn survey(&self, text: &[u8], cuts: &[usize], limits: Limits) -> Tally {
+    /// Surveys `text` in pieces that end at these line numbers, and puts them together.
+    pub(super) fn survey(&self, text: &[u8], cuts: &[usize], limits: Limits) -> Tally {
+        let mut whole = Tally::new(limits);
+        // last first: the order must not matter
+        self.pieces(text, cuts, limits).into_iter().rev().for_each(|p| whole.absorb(p));
+        whole.settle();
+        whole
+    }
+
+    fn pieces(&self, text: &[u8], cuts: &[usize], limits: Limits) -> Vec<Tally> {
         let order = self.formats.sniff(text).order;
         let lines: Vec<&[u8]> = text.split_inclusive(|&b| b == b'\n').collect();
         let mut cuts: Vec<usize> =
             cuts.iter().map(|c| c % (lines.len() + 1)).chain([0, lines.len()]).collect();
         cuts.sort_unstable();
         cuts.dedup();
-        let mut whole = Tally::new(limits);
         let mut pieces: Vec<Tally> = Vec::new();
         for pair in cuts.windows(2) {
             let offset: usize = lines[..pair[0]].iter().map(|l| l.len()).sum();
@@ -37,11 +44,13 @@ impl Tools {
             surveyor.lines(offset as u64, &lines[pair[0]..pair[1]].concat());
             pieces.push(surveyor.finish());
         }
-        // last first: the order must not matter
-        pieces.into_iter().rev().for_each(|p| whole.absorb(p));
-        whole.settle();
-        whole
+        pieces
     }
+}
+
+/// Limits so low that everything must give way.
+fn tight(n: usize) -> Limits {
+    Limits { groups: n, failing: n + 1, rare: 2, latency: n + 2, own: n, messages: n, names: 5 * n }
 }
 
 fn log(kinds: &[u8]) -> Vec<u8> {
@@ -49,7 +58,7 @@ fn log(kinds: &[u8]) -> Vec<u8> {
     for (i, kind) in kinds.iter().enumerate() {
         let (minute, second) = (i * 7 / 60 % 60, i * 7 % 60);
         let clf = format!("14/May/2023:12:{minute:02}:{second:02} +0{}00", kind % 3);
-        let line = match kind % 9 {
+        let line = match kind % 11 {
             0 | 1 => format!(r#"10.0.0.{kind} - - [{clf}] "GET /{i} HTTP/1.1" 200 5 "-" "Firefox""#),
             2 => format!(r#"10.0.0.{kind} - - [{clf}] "GET / HTTP/1.1" 502 5 "-" "Firefox""#),
             3 => format!(r#"10.0.0.{kind} - - [{clf}] "GET /healthz HTTP/1.1" 200 5 "-" "kube-probe/1""#),
@@ -59,14 +68,35 @@ fn log(kinds: &[u8]) -> Vec<u8> {
             7 => format!(
                 "2023/05/14 12:{minute:02}:{second:02} [error] 7#7: *1 connect() failed (111: Connection refused) while connecting to upstream"
             ),
-            _ => format!(
+            8 => format!(
                 r#"{{"time":"2023-05-14T12:{minute:02}:{second:02}Z","status":"503","request_time":"0.{kind}","uri":"/"}}"#
             ),
+            9 => request((minute, second), 200 + 300 * u32::from(kind % 2), usize::from(*kind)),
+            _ => format!(r#"10.0.0.{kind} - - [{clf}] "GET /{i} HTTP/1.1" 499 5 "-" "Firefox""#),
         };
         out.extend_from_slice(line.as_bytes());
         out.push(b'\n');
     }
     out
+}
+
+/// A request that names its vhost, upstreams and latency; `n` says which.
+fn request((minute, second): (usize, usize), status: u32, n: usize) -> String {
+    let (host, upstream, client) = (n % 41, n % 37, n % 13);
+    format!(
+        r#"{{"time":"2023-05-14T12:{minute:02}:{second:02}Z","remote_addr":"10.0.0.{client}","status":"{status}","request_time":"{n}.25","request":"GET /route{n}/7?q=1 HTTP/1.1","http_host":"h{host}","upstream_addr":"10.0.0.9:80, 10.0.0.{upstream}:80"}}"#
+    )
+}
+
+/// Many requests in few seconds, mostly of different values.
+fn crowd(kinds: &[(u8, u8, u8)]) -> Vec<u8> {
+    let mut out = String::new();
+    for &(second, status, n) in kinds {
+        let status = [200, 500, 503, 499, 404].get(usize::from(status)).copied().unwrap_or(502);
+        out.push_str(&request((0, usize::from(second % 60)), status, usize::from(n)));
+        out.push('\n');
+    }
+    out.into_bytes()
 }
 
 #[test]
@@ -114,7 +144,7 @@ fn times_all_over_the_calendar_make_buckets_wider_not_more() {
             ),
         );
     }
-    let limits = Limits { groups: 16, failing: 16, rare: 4, minutes: 4 };
+    let limits = tight(15);
     let tally = Tools::new().survey(text.as_bytes(), &[100], limits);
     assert!(tally.zoned.groups.len() <= 16 && tally.zoned.failing.len() <= 16);
     let site = series(&[(&tally, Clock::new(WallZone::Machine))], limits, i64::MIN..i64::MAX);
@@ -164,11 +194,38 @@ proptest! {
     fn pieces_merge_to_the_whole(kinds in prop::collection::vec(0u8..60, 1..80), cuts in prop::collection::vec(0usize..1000, 0..6), groups in 1usize..6) {
         let tools = Tools::new();
         let text = log(&kinds);
-        let limits = Limits { groups, failing: groups + 1, rare: 2, minutes: 2 };
+        let limits = tight(groups);
         let whole = tools.survey(&text, &[], limits);
         let merged = tools.survey(&text, &cuts, limits);
         prop_assert_eq!(whole.lines, whole.record_count() + whole.continuation + whole.skipped.values().sum::<u64>());
         prop_assert_eq!(whole, merged);
+    }
+
+    #[test]
+    fn crowded_seconds_merge_to_the_whole(kinds in prop::collection::vec((0u8..3, 0u8..5, 0u8..90), 1..200), cuts in prop::collection::vec(0usize..1000, 0..6), n in 1usize..4) {
+        let tools = Tools::new();
+        let text = crowd(&kinds);
+        let limits = tight(n);
+        let whole = tools.survey(&text, &[], limits);
+        prop_assert_eq!(&whole, &tools.survey(&text, &cuts, limits));
+        let (mut left, mut right) = (Tally::new(limits), Tally::new(limits));
+        for piece in tools.pieces(&text, &cuts, limits) {
+            // from the front, and into what follows: neither order nor grouping matters
+            left.absorb(piece.clone());
+            let before = std::mem::replace(&mut right, piece);
+            right.absorb(before);
+        }
+        left.settle();
+        right.settle();
+        prop_assert_eq!(&whole, &left);
+        prop_assert_eq!(&whole, &right);
+    }
+
+    #[test]
+    fn times_in_any_order_merge_to_the_whole(kinds in prop::collection::vec((0u8..60, 0u8..5, 0u8..90), 1..80), cuts in prop::collection::vec(0usize..1000, 0..6), n in 1usize..9) {
+        let tools = Tools::new();
+        let text = crowd(&kinds);
+        prop_assert_eq!(tools.survey(&text, &[], tight(n)), tools.survey(&text, &cuts, tight(n)));
     }
 
     #[test]

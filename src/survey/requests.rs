@@ -1,0 +1,144 @@
+//! The path that every request takes.
+
+use super::failing::{cut_value, value_hash};
+use super::{FailingValue, Surveyor, Windows};
+use crate::model::{Dimension, Escape, Request, Stamp, Status};
+use crate::parse::{last_of_list, normalise, unescape};
+use crate::sniff::FormatId;
+
+/// The status that nginx writes when the client closed the connection before there was an answer.
+const GAVE_UP: u16 = 499;
+
+impl Surveyor<'_> {
+    #[allow(
+        clippy::inline_always,
+        reason = "the path that every line takes: as a call it costs a tenth more"
+    )]
+    #[inline(always)]
+    pub(super) fn request(&mut self, format: FormatId, stamp: Option<Stamp>, request: &Request<'_>) {
+        let code = request.status.map_or(0, Status::code);
+        if let Some(slot) = self.statuses.get_mut(usize::from(code)) {
+            *slot = slot.saturating_add(1);
+        } else {
+            *self.tally.statuses.entry(code).or_default() += 1;
+        }
+        let Some(stamp) = stamp else { return };
+        let second = stamp.at.second();
+        let zoned = stamp.offset.is_some();
+        if second != self.second.at || zoned != self.second.zoned {
+            self.leave_second();
+            self.second.at = second;
+            self.second.zoned = zoned;
+            self.second.window = Windows::sampled(second);
+        }
+        let failed = request.status.is_some_and(Status::is_server_error);
+        if request.is_no_request() {
+            self.second.cell.malformed += 1;
+            self.second.cell.aside_failures += u32::from(failed);
+            return;
+        }
+        if self.probes.is_probe(request, &mut self.agents) {
+            self.second.cell.probes += 1;
+            self.second.cell.aside_failures += u32::from(failed);
+            return;
+        }
+        self.second.cell.requests += 1;
+        let client = request.client.map(client_bucket);
+        if let Some(slot) = client.and_then(|c| self.clients.get_mut(c)) {
+            *slot += 1;
+        }
+        if failed {
+            self.failure(format, code, client, request);
+        } else if code == GAVE_UP {
+            self.gave_up(client);
+        }
+        if let (Some(window), Some(path)) = (self.second.window, request.path) {
+            self.timed(zoned).windows.add(window, request.method.unwrap_or_default(), path);
+        }
+        if let (Some(latency), false) = (request.latency_us, failed) {
+            self.second.latencies.record(latency);
+        }
+        if request.vhost.is_some() || request.upstream.is_some() {
+            self.count_own(request, failed);
+        }
+    }
+
+    #[inline(never)]
+    fn failure(&mut self, format: FormatId, code: u16, client: Option<usize>, request: &Request<'_>) {
+        self.second.cell.failures += 1;
+        let failing = &mut self.second.failing;
+        failing.add(code, 1);
+        let mut bit = 0;
+        if let Some(slot) = client.and_then(|c| failing.clients.get_mut(c)) {
+            *slot = slot.saturating_add(1);
+            bit = client.and_then(|c| 1u16.checked_shl(u32::try_from(c).ok()?)).unwrap_or(0);
+        }
+        if let Some(vhost) = request.vhost {
+            self.failing_value(Dimension::Vhost, vhost, bit);
+        }
+        if let Some(upstream) = request.upstream {
+            self.failing_value(Dimension::Upstream, last_of_list(upstream), bit);
+        }
+        if let Some(path) = request.path {
+            let escape = self.formats.definition(format).map_or(Escape::None, |d| d.escape);
+            let mut route = std::mem::take(&mut self.route);
+            route.clear();
+            normalise(&unescape(path, escape), &mut route);
+            self.failing_value(Dimension::Path, &route, bit);
+            self.route = route;
+        }
+    }
+
+    fn failing_value(&mut self, dimension: Dimension, value: &[u8], clients: u16) {
+        let value = cut_value(value);
+        let hash = value_hash(dimension, value);
+        let known = self.second.failing.add_value(FailingValue { hash, count: 1, clients });
+        // whether it is kept in this second depends on what else came before, its name must not
+        if !known {
+            self.tally.names.see(hash, dimension, value);
+        }
+    }
+
+    fn gave_up(&mut self, client: Option<usize>) {
+        self.second.cell.gave_up += 1;
+        if let Some(slot) = client.and_then(|c| self.second.gave_up.0.get_mut(c)) {
+            *slot = slot.saturating_add(1);
+        }
+    }
+
+    #[inline(never)]
+    fn count_own(&mut self, request: &Request<'_>, failed: bool) {
+        let second = &mut self.second;
+        let timed = if second.zoned { &mut self.tally.zoned } else { &mut self.tally.naive };
+        if let Some(vhost) = request.vhost {
+            second.own.count(Dimension::Vhost, vhost, failed, second.at, &mut timed.own);
+        }
+        if let Some(upstream) = request.upstream {
+            second.own.count(Dimension::Upstream, last_of_list(upstream), failed, second.at, &mut timed.own);
+        }
+    }
+
+    pub(super) fn leave_second(&mut self) {
+        let timed = if self.second.zoned { &mut self.tally.zoned } else { &mut self.tally.naive };
+        self.second.leave(timed);
+    }
+}
+
+/// One of sixteen, by the client's address.
+#[inline]
+fn client_bucket(client: &[u8]) -> usize {
+    let word = |at: usize| {
+        client
+            .get(at..)
+            .and_then(|rest| rest.first_chunk::<8>())
+            .map_or_else(|| tail(client), |chunk| u64::from_le_bytes(*chunk))
+    };
+    let length = client.len();
+    let mixed = word(0).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ word(length.saturating_sub(8)).rotate_left(29);
+    usize::try_from(mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 60).unwrap_or(0)
+}
+
+/// Under eight bytes as a number.
+fn tail(bytes: &[u8]) -> u64 {
+    bytes.iter().take(8).fold(0, |word, &b| word << 8 | u64::from(b))
+}

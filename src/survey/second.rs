@@ -1,0 +1,97 @@
+//! The counts of one second, kept out of the maps while it lasts.
+
+use super::own::OwnSecond;
+use super::{Cell, Count, Failing, GaveUp, Merge as _, Timed};
+use crate::model::Histogram;
+
+/// The second of the last request.
+#[derive(Default)]
+pub(super) struct Second {
+    pub(super) at: i64,
+    pub(super) zoned: bool,
+    pub(super) cell: Cell,
+    pub(super) window: Option<(u64, i64)>,
+    /// With the 5xx in `cell`.
+    pub(super) failing: Failing,
+    /// With the 499 in `cell`.
+    pub(super) gave_up: GaveUp,
+    pub(super) latencies: Latencies,
+    pub(super) own: OwnSecond,
+}
+
+impl Second {
+    /// Hands the counts over; afterwards there are none.
+    pub(super) fn leave(&mut self, timed: &mut Timed) {
+        let cell = std::mem::take(&mut self.cell);
+        if cell == Cell::default() {
+            return;
+        }
+        timed.groups.add(self.at, &cell);
+        if cell.failures > 0 {
+            timed.failing.bucket(self.at).absorb(std::mem::take(&mut self.failing));
+        }
+        if cell.gave_up > 0 {
+            timed.gave_up.bucket(self.at).absorb(std::mem::take(&mut self.gave_up));
+        }
+        self.latencies.leave(self.at, timed);
+        self.own.leave(self.at, &mut timed.own);
+    }
+}
+
+/// Counts by bin.
+pub(super) struct Latencies {
+    /// As many as a byte tells apart.
+    counts: Box<[u32; 256]>,
+    /// A bit for each bin that is not zero.
+    used: [u64; 4],
+}
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Self { counts: Box::new([0; 256]), used: [0; 4] }
+    }
+}
+
+impl Latencies {
+    #[inline]
+    pub(super) fn record(&mut self, latency_us: u64) {
+        let bin = Histogram::bin_of(latency_us);
+        if let (Some(count), Some(word)) =
+            (self.counts.get_mut(usize::from(bin)), self.used.get_mut(usize::from(bin >> 6)))
+        {
+            *count += 1;
+            *word |= 1 << (bin & 63);
+        }
+    }
+
+    #[inline]
+    fn leave(&mut self, second: i64, timed: &mut Timed) {
+        if self.used != [0; 4] {
+            let latencies = self.take();
+            timed.latency.bucket(second).absorb(latencies);
+        }
+    }
+
+    fn take(&mut self) -> Histogram {
+        let bins = self.used.iter().fold(0, |n: u32, word| n.saturating_add(word.count_ones()));
+        let mut out = Histogram::with_capacity(usize::try_from(bins).unwrap_or(0));
+        for (at, word) in (0u8..).zip(&mut self.used) {
+            while *word != 0 {
+                let bin = at << 6 | u8::try_from(word.trailing_zeros()).unwrap_or(0);
+                *word &= word.wrapping_sub(1);
+                if let Some(count) = self.counts.get_mut(usize::from(bin)) {
+                    out.add(bin, std::mem::take(count));
+                }
+            }
+        }
+        out
+    }
+}
+
+/// The second of the last message.
+#[derive(Default)]
+pub(super) struct MessageSecond {
+    pub(super) at: i64,
+    pub(super) zoned: bool,
+    pub(super) count: Count,
+}

@@ -1,0 +1,257 @@
+//! Failing vhosts, upstreams and paths → the series that detection reads.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::series::{add_groups, clients, each, empty, failing, moved, push};
+use super::{Clock, Coarse, Count, FailingValue, Group, Limits, Name, Names, Tally};
+use crate::detect::{ClientBuckets, Series};
+use crate::model::Dimension;
+
+/// Paths with the most failures, and as many with the densest.
+const MAX_PATHS: usize = 15;
+/// Vhosts and upstreams with the most failures.
+const MAX_OTHERS: usize = 32;
+/// Failures are dense where most of them fall into a stretch of this length.
+const DENSE_SECONDS: i64 = 600;
+
+/// Failures of one value. Its [`series`](Self::series) is as long as the site's, so it is made when it is asked for: one
+/// at a time is small.
+#[derive(Debug, Clone)]
+pub struct ValueSeries {
+    /// What the value is.
+    pub dimension: Dimension,
+    /// The value, cut to 128 bytes.
+    pub value: Box<[u8]>,
+    /// Whether the series has the value's own requests; else it has all of the site's.
+    pub own_requests: bool,
+    /// (first second of the slot, failures), ascending.
+    failing: Vec<(i64, FailingValue)>,
+    /// Where the value's own requests were counted.
+    own: Option<Own>,
+}
+
+/// A value's own counts.
+#[derive(Debug, Clone)]
+struct Own {
+    counts: Coarse<Group<Count>>,
+    clients: Option<[u64; 16]>,
+    range: Range<i64>,
+}
+
+impl ValueSeries {
+    /// How many requests failed.
+    pub fn failures(&self) -> u64 {
+        match &self.own {
+            Some(own) => own.cells().map(|(_, count)| u64::from(count.bad)).sum(),
+            None => self.failing.iter().map(|(_, v)| u64::from(v.count)).sum(),
+        }
+    }
+
+    /// The counts: the value's own requests where they are known, else all of `site`'s, and the value's failures. How
+    /// these spread over clients is known only as far as which occur in a slot; they are taken to fail equally often
+    /// there. No statuses.
+    ///
+    /// Failures are missing from a slot where more than 24 values of the site failed.
+    pub fn series(&self, site: &Series) -> Series {
+        match &self.own {
+            Some(own) => self.with_own(own),
+            None => self.with_site(site),
+        }
+    }
+
+    fn with_own(&self, own: &Own) -> Series {
+        let mut series = empty(own.counts.shift(), own.clients);
+        let failing = self.by_slot(series.slot_seconds);
+        for (second, count) in own.cells() {
+            let buckets = failing.get(&second).map(|values| spread(values, count.bad));
+            push(&mut series, second, (count.all, count.bad), &[], buckets);
+        }
+        series
+    }
+
+    fn with_site(&self, site: &Series) -> Series {
+        let mut series = Series {
+            slot_seconds: site.slot_seconds,
+            active_client_buckets: site.active_client_buckets,
+            ..Series::default()
+        };
+        let failing = self.by_slot(site.slot_seconds);
+        for slot in &site.slots {
+            let values = failing.get(&slot.second);
+            let failures = values.map_or(0, |v| v.iter().map(|v| u32::from(v.count)).sum());
+            let failures = failures.min(slot.requests);
+            let buckets = values.map(|values| spread(values, failures));
+            push(&mut series, slot.second, (slot.requests, failures), &[], buckets);
+        }
+        series
+    }
+
+    /// The failures of each slot of this width.
+    fn by_slot(&self, slot_seconds: u32) -> BTreeMap<i64, Vec<FailingValue>> {
+        let width = i64::from(slot_seconds.max(1));
+        let mut slots: BTreeMap<i64, Vec<FailingValue>> = BTreeMap::new();
+        for (second, value) in &self.failing {
+            slots.entry(second.saturating_sub(second.rem_euclid(width))).or_default().push(*value);
+        }
+        slots
+    }
+}
+
+impl Own {
+    fn cells(&self) -> impl Iterator<Item = (i64, &Count)> {
+        self.counts.cells().filter(|(second, _)| self.range.contains(second))
+    }
+}
+
+/// Failures by client: each slot's spread evenly over the clients that occur in it. `failures` is their number where it
+/// is known better.
+fn spread(values: &[FailingValue], failures: u32) -> ClientBuckets {
+    let mut buckets = [0u16; 16];
+    for value in values {
+        let alone = values.len() == 1;
+        let count = if alone { u16::try_from(failures).unwrap_or(u16::MAX) } else { value.count };
+        let clients = u16::try_from(value.clients.count_ones()).unwrap_or(0).max(1);
+        let mut more = count % clients;
+        for (bit, bucket) in buckets.iter_mut().enumerate() {
+            if value.clients >> bit & 1 == 1 {
+                *bucket = bucket.saturating_add(count / clients).saturating_add(u16::from(more > 0));
+                more = more.saturating_sub(1);
+            }
+        }
+    }
+    buckets
+}
+
+/// The values whose failures are worth a search: at most 30 paths and 32 vhosts and upstreams, by dimension and value.
+pub fn value_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) -> Vec<ValueSeries> {
+    let mut names = Names::new(tallies.len().saturating_mul(limits.names));
+    for (tally, _) in tallies {
+        names.absorb(tally.names.clone());
+    }
+    let failing = failing(tallies, limits);
+    let mut values: BTreeMap<u32, Vec<(i64, FailingValue)>> = BTreeMap::new();
+    for (second, slot) in failing.iter().filter(|(second, _)| range.contains(second)) {
+        for value in slot.values() {
+            values.entry(value.hash).or_default().push((second, *value));
+        }
+    }
+    let own = own_failures(tallies, &range);
+    let mut chosen = paths(&values, &names);
+    chosen.extend(others(&values, &names, &own));
+    let mut counts = own_counts(tallies, limits, &chosen);
+    let clients = clients(tallies);
+    let mut out: Vec<ValueSeries> = chosen
+        .into_iter()
+        .filter_map(|hash| {
+            let name = own.get(&hash).map(|(name, _)| *name).or_else(|| names.get(hash))?;
+            let own = counts.remove(&hash).map(|mut counts| {
+                // a slot of failures must lie within one of these
+                counts.widen(failing.shift().saturating_sub(counts.shift()));
+                Own { counts, clients, range: range.clone() }
+            });
+            Some(ValueSeries {
+                dimension: name.dimension,
+                value: name.value.clone(),
+                own_requests: own.is_some(),
+                failing: values.remove(&hash).unwrap_or_default(),
+                own,
+            })
+        })
+        .collect();
+    out.sort_by(|a, b| (a.dimension, &a.value).cmp(&(b.dimension, &b.value)));
+    out
+}
+
+type Seen = [(i64, FailingValue)];
+
+fn total(seen: &Seen) -> u64 {
+    seen.iter().map(|(_, value)| u64::from(value.count)).sum()
+}
+
+/// The paths with the most failures and those with the densest; of equal ones the lowest hashes.
+fn paths(values: &BTreeMap<u32, Vec<(i64, FailingValue)>>, names: &Names) -> BTreeSet<u32> {
+    let paths = values
+        .iter()
+        .filter(|(hash, _)| names.get(**hash).is_some_and(|name| name.dimension == Dimension::Path));
+    let paths: Vec<(u32, &Seen)> = paths.map(|(hash, seen)| (*hash, seen.as_slice())).collect();
+    let most = |worth: fn(&Seen) -> u64| {
+        let mut ranked: Vec<(Reverse<u64>, u32)> =
+            paths.iter().map(|(hash, seen)| (Reverse(worth(seen)), *hash)).collect();
+        ranked.sort_unstable();
+        ranked.into_iter().take(MAX_PATHS).map(|(_, hash)| hash)
+    };
+    most(total).chain(most(densest)).collect()
+}
+
+/// The vhosts and upstreams with the most failures; of equal ones the lowest hashes.
+fn others(
+    values: &BTreeMap<u32, Vec<(i64, FailingValue)>>,
+    names: &Names,
+    own: &BTreeMap<u32, (&Name, u64)>,
+) -> impl Iterator<Item = u32> {
+    let mut failures: BTreeMap<u32, u64> =
+        own.iter().map(|(hash, (_, failures))| (*hash, *failures)).collect();
+    for (hash, seen) in values {
+        if names.get(*hash).is_some_and(|name| name.dimension != Dimension::Path) {
+            failures.entry(*hash).or_insert_with(|| total(seen));
+        }
+    }
+    let mut ranked: Vec<(Reverse<u64>, u32)> =
+        failures.into_iter().map(|(hash, failures)| (Reverse(failures), hash)).collect();
+    ranked.sort_unstable();
+    ranked.into_iter().take(MAX_OTHERS).map(|(_, hash)| hash)
+}
+
+/// The most failures in any ten minutes.
+fn densest(seen: &[(i64, FailingValue)]) -> u64 {
+    let mut behind = seen.iter().peekable();
+    let (mut inside, mut most) = (0u64, 0u64);
+    for (second, value) in seen {
+        inside = inside.saturating_add(u64::from(value.count));
+        while let Some((_, left)) =
+            behind.next_if(|(first, _)| second.saturating_sub(*first) >= DENSE_SECONDS)
+        {
+            inside = inside.saturating_sub(u64::from(left.count));
+        }
+        most = most.max(inside);
+    }
+    most
+}
+
+/// The vhosts and upstreams whose requests were counted and of which some failed, with how many did.
+fn own_failures<'a>(tallies: &'a [(&Tally, Clock)], range: &Range<i64>) -> BTreeMap<u32, (&'a Name, u64)> {
+    let mut own: BTreeMap<u32, (&Name, u64)> = BTreeMap::new();
+    for (tally, clock) in tallies {
+        for (timed, clock) in [(&tally.zoned, None), (&tally.naive, Some(clock))] {
+            for (hash, value) in timed.own.iter() {
+                let inside = value.counts.cells().filter(|(_, count)| count.bad > 0);
+                let inside = inside.filter(|(wall, _)| range.contains(&moved(*wall, clock)));
+                let failures = inside.map(|(_, count)| u64::from(count.bad)).sum::<u64>();
+                if failures > 0 {
+                    let known = own.entry(hash).or_insert((&value.name, 0));
+                    known.0 = known.0.min(&value.name);
+                    known.1 = known.1.saturating_add(failures);
+                }
+            }
+        }
+    }
+    own
+}
+
+/// The own counts of the values chosen, as far as there are any.
+fn own_counts(
+    tallies: &[(&Tally, Clock)],
+    limits: Limits,
+    chosen: &BTreeSet<u32>,
+) -> BTreeMap<u32, Coarse<Group<Count>>> {
+    let mut own: BTreeMap<u32, Coarse<Group<Count>>> = BTreeMap::new();
+    each(tallies, |timed, clock| {
+        for (hash, value) in timed.own.iter().filter(|(hash, _)| chosen.contains(hash)) {
+            let counts = own.entry(hash).or_insert_with(|| Coarse::new(limits.own));
+            add_groups(counts, &value.counts, clock);
+        }
+    });
+    own
+}
