@@ -27,6 +27,7 @@ const SMOOTHED: f64 = 0.4;
 #[derive(Debug, Clone)]
 pub(super) struct Axis {
     edges: [f64; BINS + 1],
+    longest: f64,
 }
 
 /// The row of a bin, whatever a caller put into the series.
@@ -58,7 +59,8 @@ impl Axis {
                 edges[bin + 1..next].fill(end);
             }
         }
-        Self { edges }
+        let longest = edges[occupied.last().map_or(BINS, |&bin| bin + 1)];
+        Self { edges, longest }
     }
 
     pub(super) fn low(&self, bin: usize) -> f64 {
@@ -67,6 +69,11 @@ impl Axis {
 
     pub(super) fn high(&self, bin: usize) -> f64 {
         self.edges[bin + 1]
+    }
+
+    /// Above all latencies of the series, in ln µs.
+    pub(super) fn longest(&self) -> f64 {
+        self.longest
     }
 
     /// ln µs.

@@ -5,15 +5,20 @@
 use super::axis::{BINS, Counts, Shape};
 use super::validate::Scale;
 
-/// Shares 0.05, 0.1, …, 1, a flat prior.
-const SHARES: usize = 20;
-/// Slowdowns from 1.15 to 40 in equal ratios, each as likely as the next.
-const SLOWDOWNS: usize = 25;
-const SLOWDOWN_RANGE: (f64, f64) = (1.15, 40.0);
+/// Points of the grid in either direction; a first grid finds where the posterior lies, a second one resolves it.
+const POINTS: usize = 24;
+/// Shares of 0–1, a flat prior.
+const SHARE_RANGE: (f64, f64) = (0.02, 1.0);
+/// Slowdowns of 1.12–40, each ratio as likely as the next.
+const SLOWDOWN_RANGE: (f64, f64) = (1.12, 40.0);
+/// What lies so far below the mode, in nats, is left out of the second grid.
+const NEGLIGIBLE_NATS: f64 = 12.0;
 /// Mass of either distribution that is spread over all bins: no latency is impossible.
 const STRAY: f64 = 0.002;
 /// A long finding is compared with at most so many baselines along it.
 const MOST_GROUPS: usize = 64;
+/// The part of the slowed requests that a timeout left, at least.
+const LEAST_SEEN: f64 = 0.01;
 /// Mass on either side of an interval.
 const TAIL: f64 = 0.025;
 
@@ -28,50 +33,95 @@ pub(super) struct Posterior {
     pub(super) effect: f64,
 }
 
-fn share(index: usize) -> f64 {
-    (index + 1) as f64 / SHARES as f64
+/// Evenly spaced values, each standing for a cell around it.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    low: f64,
+    high: f64,
 }
 
-fn ln_slowdown(index: usize) -> f64 {
-    let (low, high) = (SLOWDOWN_RANGE.0.ln(), SLOWDOWN_RANGE.1.ln());
-    low + (high - low) * index as f64 / (SLOWDOWNS - 1) as f64
+impl Line {
+    fn step(self) -> f64 {
+        (self.high - self.low) / POINTS as f64
+    }
+
+    /// The middle of a cell; past the ends for positions outside.
+    fn at(self, position: f64) -> f64 {
+        self.low + (position + 0.5) * self.step()
+    }
+
+    fn values(self) -> [f64; POINTS] {
+        std::array::from_fn(|index| self.at(index as f64))
+    }
+
+    /// The cells from `first` to `last` and one more on either side.
+    fn around(self, first: usize, last: usize) -> Self {
+        let low = (self.low + (first as f64 - 1.0) * self.step()).max(self.low);
+        let high = (self.low + (last as f64 + 2.0) * self.step()).min(self.high);
+        Self { low, high }
+    }
+}
+
+type Surface = [[f64; POINTS]; POINTS];
+
+/// Nats of each slowdown (rows) and share (columns).
+fn surface(scale: Scale<'_>, groups: &[(&Shape, Counts)], slowdowns: Line, shares: Line) -> Surface {
+    let mut nats = [[0.0; POINTS]; POINTS];
+    for (shape, counts) in groups {
+        add_nats(scale, shape, counts, (&slowdowns.values(), &shares.values()), &mut nats);
+    }
+    nats
 }
 
 /// The posterior from the latencies in some slots, `first..=last`, each against the baseline of its time.
 pub(super) fn posterior(scale: Scale<'_>, (first, last): (usize, usize), dispersion: f64) -> Posterior {
-    let mut nats = [[0.0; SHARES]; SLOWDOWNS];
-    for (shape, counts) in groups(scale, first, last) {
-        add_nats(scale, shape, &counts, &mut nats);
-    }
-    let best = nats.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
+    let groups = groups(scale, first, last);
+    let mut shares = Line { low: SHARE_RANGE.0, high: SHARE_RANGE.1 };
+    let mut slowdowns = Line { low: SLOWDOWN_RANGE.0.ln(), high: SLOWDOWN_RANGE.1.ln() };
+    let nats = surface(scale, &groups, slowdowns, shares);
+    let best = highest(&nats);
+    let near = |nats: &f64| (nats - best) / dispersion > -NEGLIGIBLE_NATS;
+    let extent = |holds: &dyn Fn(usize) -> bool| {
+        let first = (0..POINTS).find(|&index| holds(index)).unwrap_or(0);
+        (first, (0..POINTS).rev().find(|&index| holds(index)).unwrap_or(POINTS - 1))
+    };
+    let rows = extent(&|row| nats[row].iter().any(near));
+    let columns = extent(&|column| nats.iter().any(|row| near(&row[column])));
+    slowdowns = slowdowns.around(rows.0, rows.1);
+    shares = shares.around(columns.0, columns.1);
+    let nats = surface(scale, &groups, slowdowns, shares);
+    summarise(&nats, slowdowns, shares, dispersion)
+}
+
+fn highest(nats: &Surface) -> f64 {
+    nats.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max)
+}
+
+fn summarise(nats: &Surface, slowdowns: Line, shares: Line, dispersion: f64) -> Posterior {
+    let best = highest(nats);
     let weights = nats.map(|row| row.map(|nats| ((nats - best) / dispersion).exp()));
     let total: f64 = weights.iter().flatten().sum();
-    let mut by_share = [0.0; SHARES];
-    let mut by_slowdown = [0.0; SLOWDOWNS];
-    let mut effect = 0.0;
+    let (mut by_share, mut by_slowdown, mut effect) = ([0.0; POINTS], [0.0; POINTS], 0.0);
     for (slow, row) in weights.iter().enumerate() {
         for (at, weight) in row.iter().enumerate() {
             let weight = weight / total;
             by_share[at] += weight;
             by_slowdown[slow] += weight;
-            effect += weight * share(at) * ln_slowdown(slow);
+            effect += weight * shares.at(at as f64) * slowdowns.at(slow as f64);
         }
     }
-    let mean = |weights: &[f64], value: fn(usize) -> f64| -> f64 {
-        weights.iter().enumerate().map(|(index, weight)| weight * value(index)).sum()
+    let mean = |weights: &[f64; POINTS], line: Line| -> f64 {
+        weights.iter().zip(line.values()).map(|(weight, value)| weight * value).sum()
     };
-    let (shares, slowdowns) = (quantiles(&by_share), quantiles(&by_slowdown));
-    let between = |(low, high): (f64, f64), first: f64, last: f64, steps: usize| {
-        let step = (last - first) / (steps - 1) as f64;
-        let at = |position: f64| (first + step * position).clamp(first.min(last), last);
-        (at(low), at(high))
+    let range = |weights: &[f64; POINTS], line: Line| {
+        let (low, high) = quantiles(weights);
+        (line.at(low), line.at(high))
     };
-    let (low, high) =
-        between(slowdowns, SLOWDOWN_RANGE.0.ln(), SLOWDOWN_RANGE.1.ln(), SLOWDOWNS);
+    let (low, high) = range(&by_slowdown, slowdowns);
     Posterior {
-        share: mean(&by_share, share),
-        share_range: between(shares, share(0), 1.0, SHARES),
-        slowdown: mean(&by_slowdown, ln_slowdown).exp(),
+        share: mean(&by_share, shares),
+        share_range: range(&by_share, shares),
+        slowdown: mean(&by_slowdown, slowdowns).exp(),
         slowdown_range: (low.exp(), high.exp()),
         effect,
     }
@@ -96,18 +146,24 @@ fn groups<'a>(scale: Scale<'a>, first: usize, last: usize) -> Vec<(&'a Shape, Co
     cells.chunks(each).filter_map(group).collect()
 }
 
-fn add_nats(scale: Scale<'_>, shape: &Shape, counts: &Counts, nats: &mut [[f64; SHARES]; SLOWDOWNS]) {
+fn add_nats(
+    scale: Scale<'_>,
+    shape: &Shape,
+    counts: &Counts,
+    (slowdowns, shares): (&[f64; POINTS], &[f64; POINTS]),
+    nats: &mut Surface,
+) {
     let axis = scale.record.axis;
     let stray = |mass: f64| (1.0 - STRAY) * mass + STRAY / BINS as f64;
-    for (slow, row) in nats.iter_mut().enumerate() {
-        let shift = ln_slowdown(slow);
+    for (row, shift) in nats.iter_mut().zip(slowdowns) {
+        // What would take longer than the longest request there is was cut off by a timeout.
+        let seen = shape.below(axis, axis.longest() - shift).max(LEAST_SEEN);
         for (bin, &count) in counts.iter().enumerate().filter(|&(_, &count)| count > 0.0) {
             let moved =
                 shape.below(axis, axis.high(bin) - shift) - shape.below(axis, axis.low(bin) - shift);
-            let (usual, moved) = (stray(shape.mass(bin)), stray(moved));
-            for (at, sum) in row.iter_mut().enumerate() {
-                let share = share(at);
-                *sum += count * ((1.0 - share) * usual + share * moved).ln();
+            let (usual, moved) = (stray(shape.mass(bin)), stray(moved / seen));
+            for (sum, share) in row.iter_mut().zip(shares) {
+                *sum += count * (usual + share * (moved - usual)).ln();
             }
         }
     }

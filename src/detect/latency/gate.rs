@@ -7,8 +7,12 @@ use crate::detect::validate::Chain;
 
 /// Log-likelihood ratio as a part of β.
 const LEAST_OF_PENALTY: f64 = 0.8;
-/// Slow requests, at least.
-const LEAST_SLOW: f64 = 6.0;
+/// Slow requests, at least: fewer are one user with a few large files …
+const LEAST_SLOW: f64 = 12.0;
+/// … unless they take this long to come, …
+const LASTING_SECONDS: i64 = 300;
+/// … when so many do.
+const LEAST_SLOW_LASTING: f64 = 8.0;
 /// Without its strongest slot this part of β is left: one user who fetches a dozen large files is no incident.
 const LEAST_OF_PENALTY_WITHOUT_SLOT: f64 = 0.6;
 
@@ -63,8 +67,11 @@ fn admit(scale: Scale<'_>, chains: Vec<Chain>) -> Option<Candidate> {
             * (run.first..=run.last).map(|slot| scale.record.stream.requests_at(slot)).sum::<f64>();
         strongest = strongest.max(strongest_slot(scale, run.first, run.last));
     }
+    let (first, last) = span_of(&chains);
+    let stream = scale.record.stream;
+    let lasts = stream.last_second(last).saturating_sub(stream.second(first)) >= LASTING_SECONDS;
     let large = strength >= LEAST_OF_PENALTY * scale.penalty
-        && slow >= LEAST_SLOW
+        && slow >= if lasts { LEAST_SLOW_LASTING } else { LEAST_SLOW }
         && strength - strongest >= LEAST_OF_PENALTY_WITHOUT_SLOT * scale.penalty;
     large.then_some(Candidate { chains, strength })
 }

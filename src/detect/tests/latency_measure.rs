@@ -22,6 +22,8 @@ struct Score {
     share_covered: usize,
     slowdown_covered: usize,
     steps: usize,
+    steps_right: usize,
+    oracle_right: usize,
     /// Edges of steps, and those of them whose interval holds the truth.
     edges: usize,
     edges_covered: usize,
@@ -101,6 +103,9 @@ impl Score {
         if truth.ramp == 0 {
             let (a, b) = (finding.start.range, finding.end.range);
             self.steps += 1;
+            self.steps_right += usize::from(right);
+            let (start, end) = truth.oracle;
+            self.oracle_right += usize::from(start.abs().max(end.abs()) as f64 <= allowed);
             self.edges += 2;
             self.edges_covered += usize::from((a.0..=a.1).contains(&truth.start))
                 + usize::from((b.0..=b.1).contains(&truth.end));
@@ -136,7 +141,7 @@ impl Score {
         let at =
             |part: f64| self.errors.get((self.errors.len() as f64 * part) as usize).copied().unwrap_or(0);
         println!(
-            "{name:<24} | truths {:>4} F1 {:.3} | evident {:>4} F1 {:.3} recall {:.3} | false/day {:.3} | boundary median {} p95 {} right {:.3} covered {:.3} | share {:.3} covered {:.3}, slowdown covered {:.3}",
+            "{name:<24} | truths {:>4} F1 {:.3} | evident {:>4} F1 {:.3} recall {:.3} | false/day {:.3} | boundary median {} p95 {} right {:.3} (steps {:.3}, oracle {:.3}) covered {:.3} | share {:.3} covered {:.3}, slowdown covered {:.3}",
             self.truths[0],
             self.f1(0),
             self.truths[1],
@@ -146,6 +151,8 @@ impl Score {
             at(0.5),
             at(0.95),
             self.part(self.boundary_right),
+            self.steps_right as f64 / self.steps.max(1) as f64,
+            self.oracle_right as f64 / self.steps.max(1) as f64,
             self.edges_covered as f64 / self.edges.max(1) as f64,
             self.part(self.share_right),
             self.share_covered as f64 / self.steps.max(1) as f64,

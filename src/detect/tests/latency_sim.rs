@@ -47,11 +47,42 @@ pub(super) struct Truth {
     pub(super) requests: f64,
     pub(super) slowed: f64,
     pub(super) nats: f64,
+    /// Where one who knows the densities and the state would put start and end of a step: seconds off the truth.
+    pub(super) oracle: (i64, i64),
+    /// For that: nats summed outwards from the middle up to each edge, and so far.
+    sums: (f64, f64),
+    best: (f64, f64),
 }
 
+/// The oracle looks so far beyond either edge.
+const ORACLE_SECONDS: i64 = 3600;
+
 impl Truth {
+    pub(super) fn new(start: i64, end: i64, share: f64, slowdown: f64, ramp: i64) -> Self {
+        let (requests, slowed, nats, oracle) = (0.0, 0.0, 0.0, (0, 0));
+        let (sums, best) = ((0.0, 0.0), (0.0, 0.0));
+        Self { start, end, share, slowdown, ramp, requests, slowed, nats, oracle, sums, best }
+    }
+
+    /// Takes in a second's nats, with or without the truth in it.
+    fn watch(&mut self, second: i64, nats: f64) {
+        let middle = i64::midpoint(self.start, self.end);
+        if second <= middle {
+            // The start is where the sum of all before it is lowest.
+            if self.sums.0 < self.best.0 {
+                (self.best.0, self.oracle.0) = (self.sums.0, second - self.start);
+            }
+            self.sums.0 += nats;
+        } else {
+            self.sums.1 += nats;
+            if self.sums.1 > self.best.1 {
+                (self.best.1, self.oracle.1) = (self.sums.1, second - self.end);
+            }
+        }
+    }
+
     fn ln_slowdown(&self, second: i64) -> f64 {
-        let part = if self.ramp > 0 { ((second - self.start + 1) as f64 / self.ramp as f64).min(1.0) } else { 1.0 };
+        let part = if self.ramp > 0 && second >= self.start { ((second - self.start + 1) as f64 / self.ramp as f64).min(1.0) } else { 1.0 };
         part * self.slowdown.ln()
     }
 }
@@ -104,7 +135,7 @@ impl Site {
     }
 
     pub(super) fn with(mut self, start: i64, end: i64, share: f64, slowdown: f64) -> Self {
-        self.truths.push(Truth { start, end, share, slowdown, ramp: 0, requests: 0.0, slowed: 0.0, nats: 0.0 });
+        self.truths.push(Truth::new(start, end, share, slowdown, 0));
         self
     }
 
@@ -152,11 +183,7 @@ impl Site {
             let slowdown = rng.log_between(1.5, 10.0);
             let ramp = if rng.unit() < 0.3 { rng.below((length / 2) as usize) as i64 } else { 0 };
             if let Some(start) = find(rng, length, &mut busy) {
-                let mut with = self.clone().with(start, start + length - 1, share, slowdown);
-                if let Some(truth) = with.truths.last_mut() {
-                    truth.ramp = ramp;
-                }
-                *self = with;
+                self.truths.push(Truth::new(start, start + length - 1, share, slowdown, ramp));
             }
         }
         for _ in 0..rng.below(3) {
@@ -212,7 +239,11 @@ impl Site {
             };
             let blip = self.blips.iter().any(|&(start, length)| second >= start && second < start + length);
             let inside = self.truths.iter().position(|truth| (truth.start..=truth.end).contains(&second));
-            let mut truth = inside.map(|index| self.truths[index]);
+            let near = self.truths.iter().position(|truth| {
+                (truth.start - ORACLE_SECONDS..=truth.end + ORACLE_SECONDS).contains(&second)
+            });
+            let mut truth = inside.or(near).map(|index| self.truths[index]);
+            let mut oracle = 0.0;
             let mut histogram = Histogram::default();
             for _ in 0..rng.poisson(self.rate * (1.0 + self.diurnal * day)) {
                 let mut at = rng.unit() * weight;
@@ -231,16 +262,20 @@ impl Site {
                     x += 5.0_f64.ln();
                 }
                 if let Some(truth) = &mut truth {
-                    let slow = rng.unit() < truth.share;
+                    let slow = inside.is_some() && rng.unit() < truth.share;
                     let shift = truth.ln_slowdown(second);
                     if slow {
                         x += shift;
                     }
                     if x.exp() < TIMEOUT_US {
-                        truth.requests += 1.0;
-                        truth.slowed += f64::from(u8::from(slow));
                         let ratio = density(x - shift) / density(x);
-                        truth.nats += ((1.0 - truth.share) + truth.share * ratio).ln() / inflation;
+                        let nats = ((1.0 - truth.share) + truth.share * ratio).ln();
+                        oracle += nats;
+                        if inside.is_some() {
+                            truth.requests += 1.0;
+                            truth.slowed += f64::from(u8::from(slow));
+                            truth.nats += nats / inflation;
+                        }
                     }
                 }
                 self.count(&mut histogram, x.exp());
@@ -251,7 +286,8 @@ impl Site {
                     self.count(&mut histogram, self.paths[0].median * slower);
                 }
             }
-            if let Some((index, truth)) = inside.zip(truth) {
+            if let Some((index, mut truth)) = inside.or(near).zip(truth) {
+                truth.watch(second, oracle);
                 self.truths[index] = truth;
             }
             recorder.push(EPOCH + second, &histogram);
