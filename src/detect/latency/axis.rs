@@ -71,6 +71,11 @@ impl Axis {
         self.edges[bin + 1]
     }
 
+    /// The bin of a latency in ln µs.
+    pub(super) fn bin_of(&self, latency: f64) -> usize {
+        self.edges.partition_point(|&edge| edge <= latency).saturating_sub(1).min(BINS - 1)
+    }
+
     /// Above all latencies of the series, in ln µs.
     pub(super) fn longest(&self) -> f64 {
         self.longest

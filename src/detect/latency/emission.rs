@@ -5,7 +5,10 @@
 //! local baseline, without and with a shift by ln s. Categories keep what one request can say finite: nobody knows
 //! the far tail of a distribution.
 
-#![allow(clippy::indexing_slicing, reason = "bins are rows of the axis, categories one more than their bounds")]
+#![allow(
+    clippy::indexing_slicing,
+    reason = "bins are rows of the axis, categories one more than their bounds"
+)]
 
 use super::axis::{Axis, BINS, Shape};
 use super::normal::Normal;
@@ -90,12 +93,7 @@ impl Categories {
     }
 
     /// Nats per request of each bin in each state.
-    pub(super) fn gains<const N: usize>(
-        &self,
-        axis: &Axis,
-        shape: &Shape,
-        states: &[State; N],
-    ) -> Gains<N> {
+    pub(super) fn gains<const N: usize>(&self, axis: &Axis, shape: &Shape, states: &[State; N]) -> Gains<N> {
         let mut nats = [[0.0; N]; CATEGORIES];
         let mut shifted: Option<(f64, [f64; CATEGORIES])> = None;
         for (column, state) in states.iter().enumerate() {
@@ -122,12 +120,7 @@ impl Categories {
 }
 
 /// The mass in each category of a shape moved up by `shift`.
-fn masses(
-    axis: &Axis,
-    shape: &Shape,
-    bounds: &[f64; CATEGORIES - 1],
-    shift: f64,
-) -> [f64; CATEGORIES] {
+fn masses(axis: &Axis, shape: &Shape, bounds: &[f64; CATEGORIES - 1], shift: f64) -> [f64; CATEGORIES] {
     let mut masses = [0.0; CATEGORIES];
     let mut before = 0.0;
     for (mass, bound) in masses.iter_mut().zip(bounds) {

@@ -35,7 +35,7 @@ pub(super) fn describe(frame: &Frame<'_>, candidate: &Candidate, start: Edge, en
     let stream = scale.record.stream;
     let inside = (start.slot, end.slot);
     let Posterior { share, share_range, slowdown, slowdown_range, effect } =
-        posterior(scale, inside, frame.dispersion.near);
+        posterior(scale, inside, frame.dispersion);
     let (usual, during) = latencies(scale, inside);
     if effect < LEAST_EFFECT || usual.median_us * (slowdown - 1.0) < LEAST_DELAY_US {
         return None;
@@ -90,10 +90,7 @@ fn latencies(scale: Scale<'_>, (first, last): (usize, usize)) -> (Latencies, Lat
     }
     let of = |counts: &Counts| {
         let shape = Shape::of(counts);
-        Latencies {
-            median_us: shape.quantile(axis, 0.5).exp(),
-            p95_us: shape.quantile(axis, 0.95).exp(),
-        }
+        Latencies { median_us: shape.quantile(axis, 0.5).exp(), p95_us: shape.quantile(axis, 0.95).exp() }
     };
     (of(&usual), of(&scale.record.counts(first..=last)))
 }
@@ -129,7 +126,7 @@ fn levels(frame: &Frame<'_>, candidate: &Candidate, (start, end): (usize, usize)
         levels.push(Level {
             start: stream.second(first),
             end: stream.last_second(last),
-            share: posterior(frame.scale, (first, last), frame.dispersion.near).share,
+            share: posterior(frame.scale, (first, last), frame.dispersion).share,
         });
     }
     levels

@@ -63,8 +63,7 @@ fn admit(scale: Scale<'_>, chains: Vec<Chain>) -> Option<Candidate> {
     for run in chains.iter().flat_map(|chain| &chain.runs) {
         let (State { share, .. }, nats) = scale.evidence(run.first..=run.last).best();
         strength += nats;
-        slow += share
-            * (run.first..=run.last).map(|slot| scale.record.stream.requests_at(slot)).sum::<f64>();
+        slow += share * (run.first..=run.last).map(|slot| scale.record.stream.requests_at(slot)).sum::<f64>();
         strongest = strongest.max(strongest_slot(scale, run.first, run.last));
     }
     let (first, last) = span_of(&chains);

@@ -161,8 +161,7 @@ impl Model {
         let slots = mask.iter().enumerate().filter(|&(_, &masked)| masked).map(|(slot, _)| slot);
         let (state, _) = self.scale(record, penalty).evidence(slots).best();
         let rest = stream.requests - flagged;
-        state.effect() >= MAJORITY_EFFECT
-            && rest >= MAJORITY_REST.0.max(MAJORITY_REST.1 * stream.requests)
+        state.effect() >= MAJORITY_EFFECT && rest >= MAJORITY_REST.0.max(MAJORITY_REST.1 * stream.requests)
     }
 }
 

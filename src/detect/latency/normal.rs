@@ -17,6 +17,10 @@ const SHORTEST_NEIGHBOURHOOD_SECONDS: i64 = 20 * 60;
 const SHORTEST_NEIGHBOURHOOD_REQUESTS: f64 = 1000.0;
 /// A distribution is taken from at least so many requests, be they hours away.
 const FEWEST_REQUESTS: f64 = 60.0;
+/// What is normal beside an incident is taken from half an hour, up to 90 minutes where that holds too few requests.
+const LEAST_BRIDGE_CELLS: usize = 6;
+const MOST_BRIDGE_CELLS: usize = 18;
+const BRIDGE_REQUESTS: f64 = 300.0;
 /// Weight, in requests, of the overall shape moved to the local median.
 const PRIOR_REQUESTS: f64 = 60.0;
 /// A hundredth of the recording makes one block, within these bounds.
@@ -118,8 +122,7 @@ fn blocks(record: Record<'_>) -> Vec<Block> {
         None => blocks.push(Block { slots: 0..record.len(), requests, median: 0.0 }),
     }
     for block in &mut blocks {
-        block.median =
-            Shape::of(&record.counts(block.slots.clone())).quantile(record.axis, 0.5);
+        block.median = Shape::of(&record.counts(block.slots.clone())).quantile(record.axis, 0.5);
     }
     blocks
 }
@@ -219,10 +222,53 @@ fn neighbourhoods(table: &[Cell], (least, most): (i64, i64)) -> Vec<Counts> {
             requests -= table[from].requests;
             from += 1;
         }
-        let near = if requests >= FEWEST_REQUESTS { sum } else { nearest(table, &healthy, index) };
-        sums.push(near);
+        sums.push(if cell.requests <= 0.0 {
+            bridged(table, &healthy, index)
+        } else if requests >= FEWEST_REQUESTS {
+            sum
+        } else {
+            nearest(table, &healthy, index)
+        });
     }
     sums
+}
+
+/// For a cell within an incident: what was normal before it and after it, the nearer one with the more weight, so that
+/// hours of an incident don't hide that load, and latency with it, moves on.
+fn bridged(table: &[Cell], healthy: &[usize], index: usize) -> Counts {
+    let after = healthy.partition_point(|&at| at < index);
+    let (before, after) = healthy.split_at(after);
+    let here = table[index].number;
+    let mut sum = [0.0; BINS];
+    let sides = [side(table, before.iter().rev(), here), side(table, after.iter(), here)];
+    let [(_, before, far_before), (_, after, far_after)] = &sides;
+    let both = before + after;
+    let weights = match (*before > 0.0, *after > 0.0) {
+        (true, true) => [far_after / (far_before + far_after), far_before / (far_before + far_after)],
+        (true, false) => [1.0, 0.0],
+        _ => [0.0, 1.0],
+    };
+    for ((counts, requests, _), weight) in sides.iter().zip(weights) {
+        add(&mut sum, counts, weight * both / requests.max(1.0));
+    }
+    sum
+}
+
+/// The healthy cells on one side: counts, requests, and the distance of the nearest in cells.
+fn side<'a>(table: &[Cell], outward: impl Iterator<Item = &'a usize>, here: i64) -> (Counts, f64, f64) {
+    let (mut sum, mut requests, mut nearest) = ([0.0; BINS], 0.0, None);
+    for (taken, &at) in outward.enumerate() {
+        if requests >= FEWEST_REQUESTS
+            && (taken >= MOST_BRIDGE_CELLS || requests >= BRIDGE_REQUESTS && taken >= LEAST_BRIDGE_CELLS)
+        {
+            break;
+        }
+        let cell = &table[at];
+        nearest.get_or_insert(cell.number.abs_diff(here) as f64);
+        cell.add_to(&mut sum, 1.0);
+        requests += cell.requests;
+    }
+    (sum, requests, nearest.unwrap_or(1.0))
 }
 
 /// The healthy cells nearest to a cell, evenly from either side as far as there are some, until they suffice.

@@ -170,7 +170,13 @@ fn describe(site: &Site) -> String {
     format!("{:.3?}", Site { truths: Vec::new(), ..site.clone() }) + &format!(" incidents {incidents:.2?}")
 }
 
-fn run(seeds: std::ops::Range<u64>, seconds: i64, rates: (f64, f64), incidents: bool, verbose: bool) -> Score {
+fn run(
+    seeds: std::ops::Range<u64>,
+    seconds: i64,
+    rates: (f64, f64),
+    incidents: bool,
+    verbose: bool,
+) -> Score {
     let mut score = Score::default();
     for seed in seeds {
         let mut rng = Rng::new(seed ^ 0x51_0E);

@@ -82,7 +82,11 @@ impl Truth {
     }
 
     fn ln_slowdown(&self, second: i64) -> f64 {
-        let part = if self.ramp > 0 && second >= self.start { ((second - self.start + 1) as f64 / self.ramp as f64).min(1.0) } else { 1.0 };
+        let part = if self.ramp > 0 && second >= self.start {
+            ((second - self.start + 1) as f64 / self.ramp as f64).min(1.0)
+        } else {
+            1.0
+        };
         part * self.slowdown.ln()
     }
 }
@@ -189,7 +193,12 @@ impl Site {
         for _ in 0..rng.below(3) {
             let length = rng.log_between(10.0, 300.0) as i64;
             if let Some(start) = find(rng, length, &mut busy) {
-                self.clumps.push((start, start + length, 3 + rng.below(7) as u32, rng.log_between(10.0, 100.0)));
+                self.clumps.push((
+                    start,
+                    start + length,
+                    3 + rng.below(7) as u32,
+                    rng.log_between(10.0, 100.0),
+                ));
             }
         }
         for _ in 0..rng.below(3) {
