@@ -180,7 +180,12 @@ fn search(
 ///
 /// With the first affected request in some slot the fault began after the request before that; with the last one there
 /// it ended before the next. `positions` lead outwards.
-fn interval(stream: &Stream<'_>, positions: &[(usize, f64, bool)], best: f64, side: Side) -> (i64, i64) {
+pub(super) fn interval(
+    stream: &Stream<'_>,
+    positions: &[(usize, f64, bool)],
+    best: f64,
+    side: Side,
+) -> (i64, i64) {
     let spans: Vec<(i64, i64, f64)> = positions
         .iter()
         .map(|&(slot, score, _)| {

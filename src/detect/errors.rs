@@ -98,7 +98,7 @@ fn lasted_seconds(finding: &Finding) -> i64 {
 }
 
 /// β: nats per incident, more of them where there is more to look through.
-fn penalty(stream: &Stream<'_>, streams: usize, sensitivity: Sensitivity) -> f64 {
+pub(super) fn penalty(stream: &Stream<'_>, streams: usize, sensitivity: Sensitivity) -> f64 {
     let base = match sensitivity {
         Sensitivity::Low => 28.0,
         Sensitivity::Normal => 22.0,

@@ -133,7 +133,7 @@ impl<'a> Context<'a> {
     }
 
     /// The healthy stretch before (else after) a finding, and its requests per second.
-    fn comparison(&self, first: usize, last: usize) -> (Option<(i64, i64)>, f64) {
+    pub(super) fn comparison(&self, first: usize, last: usize) -> (Option<(i64, i64)>, f64) {
         let stream = self.scale.stream;
         let before = self.healthy((0..first).rev(), stream.second(first));
         let found = match before {

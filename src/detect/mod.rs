@@ -14,6 +14,7 @@ mod errors;
 mod finding;
 mod gate;
 mod merge;
+mod latency;
 mod segment;
 mod stream;
 mod validate;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use errors::{find_errors, find_errors_of_part};
 pub use merge::{Merged, merge};
+pub use latency::find_latency;
 
 /// Counts of one stream over one slot of time, usually a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +138,15 @@ pub struct Level {
     pub share: f64,
 }
 
+/// How long requests take; each figure is right within a bin (± 9 %).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Latencies {
+    /// Half of the requests take longer, in µs.
+    pub median_us: f64,
+    /// One in twenty takes longer, in µs.
+    pub p95_us: f64,
+}
+
 /// What the signal of a finding came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Effect {
@@ -151,6 +162,10 @@ pub enum Effect {
         slowdown: f64,
         /// 95 % interval of `slowdown`.
         slowdown_range: (f64, f64),
+        /// What the baseline expects of these requests.
+        usual: Latencies,
+        /// How long they took.
+        during: Latencies,
     },
     /// Requests did not come.
     Traffic {

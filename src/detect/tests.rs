@@ -10,6 +10,10 @@
 
 mod fuzz;
 mod incidents;
+mod latency;
+mod latency_fuzz;
+mod latency_measure;
+mod latency_sim;
 mod measure;
 mod sim;
 mod viterbi;

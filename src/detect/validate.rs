@@ -126,7 +126,7 @@ fn touches_data_edge(scale: Scale<'_>, from: usize, until: usize) -> bool {
     at_limit && (from..until).map(|slot| scale.stream.requests_at(slot)).sum::<f64>() < EDGE_REQUESTS
 }
 
-fn chains_of(stream: &Stream<'_>, runs: &[Run]) -> Vec<Chain> {
+pub(super) fn chains_of(stream: &Stream<'_>, runs: &[Run]) -> Vec<Chain> {
     let mut chains: Vec<Chain> = Vec::new();
     for &run in runs {
         match chains.last_mut() {

@@ -31,7 +31,7 @@ impl Rng {
     pub(super) fn below(&mut self, end: usize) -> usize {
         (self.unit() * end as f64) as usize
     }
-    fn normal(&mut self) -> f64 {
+    pub(super) fn normal(&mut self) -> f64 {
         (-2.0 * self.unit().ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos()
     }
     pub(super) fn poisson(&mut self, mean: f64) -> u32 {

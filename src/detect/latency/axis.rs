@@ -1,0 +1,152 @@
+//! Where the bins of a latency histogram lie, and a distribution over them that can be shifted.
+//!
+//! Everything is in natural logarithms of µs, so that "s times slower" is a shift by ln s. Within a bin the mass is
+//! spread evenly: a bin is a factor of 1.19 wide, and taken for a point it would jump whenever the baseline moves.
+
+#![allow(clippy::indexing_slicing, reason = "bins are clamped to the axis, edges are one more than bins")]
+
+use crate::detect::LatencySeries;
+
+/// Bins of [`crate::model::Histogram`]: four per octave, from 1 µs to 2^36 µs.
+pub(super) const BINS: usize = 144;
+/// Counts (or masses) by bin.
+pub(super) type Counts = [f64; BINS];
+
+const PER_OCTAVE: usize = 4;
+/// Clocks that tick in ms leave gaps between the lowest values: 1, 2, 3 ms. Within this many bins above the lowest value
+/// (a factor of eight) a value stands for all that lies below the next one.
+const COARSE_BINS: usize = 12;
+/// And no gap is wider than this: from 1 ms to 2 ms there are three empty bins.
+const WIDEST_GAP: usize = 5;
+/// A latency of 0 was shorter than the tick; it is spread over this factor below the lowest other value.
+const BELOW_TICK: f64 = 4.0;
+/// Part of a bin's mass that its two neighbours share: a constant latency that drifts by a percent may change bins.
+const SMOOTHED: f64 = 0.4;
+
+/// The edges of the bins, as wide as the values of one series need them.
+#[derive(Debug, Clone)]
+pub(super) struct Axis {
+    edges: [f64; BINS + 1],
+    longest: f64,
+}
+
+/// The row of a bin, whatever a caller put into the series.
+pub(super) fn row(bin: u8) -> usize {
+    usize::from(bin).min(BINS - 1)
+}
+
+impl Axis {
+    pub(super) fn of(series: &LatencySeries) -> Self {
+        let mut edges = [0.0; BINS + 1];
+        for (bin, edge) in edges.iter_mut().enumerate() {
+            let (octave, quarter) = (bin / PER_OCTAVE, bin % PER_OCTAVE);
+            *edge = octave as f64 * std::f64::consts::LN_2 + (quarter as f64 / PER_OCTAVE as f64).ln_1p();
+        }
+        let mut used = [false; BINS];
+        for &(bin, count) in &series.bins {
+            used[row(bin)] |= count > 0;
+        }
+        let occupied: Vec<usize> = (0..BINS).filter(|&bin| used[bin]).collect();
+        let lowest = occupied.iter().copied().find(|&bin| bin > 0).unwrap_or(0);
+        for pair in occupied.windows(2) {
+            let &[bin, next] = pair else { continue };
+            if bin == 0 && next > 1 {
+                let tick = edges[next];
+                edges[0] = tick - BELOW_TICK.ln();
+                edges[1..next].fill(tick);
+            } else if bin > 0 && bin <= lowest + COARSE_BINS && next - bin <= WIDEST_GAP {
+                let end = edges[next];
+                edges[bin + 1..next].fill(end);
+            }
+        }
+        let longest = edges[occupied.last().map_or(BINS, |&bin| bin + 1)];
+        Self { edges, longest }
+    }
+
+    pub(super) fn low(&self, bin: usize) -> f64 {
+        self.edges[bin]
+    }
+
+    pub(super) fn high(&self, bin: usize) -> f64 {
+        self.edges[bin + 1]
+    }
+
+    /// The bin of a latency in ln µs.
+    pub(super) fn bin_of(&self, latency: f64) -> usize {
+        self.edges.partition_point(|&edge| edge <= latency).saturating_sub(1).min(BINS - 1)
+    }
+
+    /// Above all latencies of the series, in ln µs.
+    pub(super) fn longest(&self) -> f64 {
+        self.longest
+    }
+
+    /// ln µs.
+    pub(super) fn middle(&self, bin: usize) -> f64 {
+        f64::midpoint(self.edges[bin], self.edges[bin + 1])
+    }
+
+    /// A part of each bin's mass goes to the bins beside it.
+    fn smoothed(&self, counts: &Counts) -> Counts {
+        let wide: Vec<usize> = (0..BINS).filter(|&bin| self.high(bin) > self.low(bin)).collect();
+        let mut out = [0.0; BINS];
+        for (index, &bin) in wide.iter().enumerate() {
+            let neighbour = |at: Option<usize>| at.and_then(|at| wide.get(at)).copied().unwrap_or(bin);
+            out[bin] += (1.0 - SMOOTHED) * counts[bin];
+            out[neighbour(index.checked_sub(1))] += 0.5 * SMOOTHED * counts[bin];
+            out[neighbour(index.checked_add(1))] += 0.5 * SMOOTHED * counts[bin];
+        }
+        out
+    }
+}
+
+/// A distribution of latencies.
+#[derive(Debug, Clone)]
+pub(super) struct Shape {
+    /// Mass below each edge, ascending from 0 to 1.
+    below: [f64; BINS + 1],
+}
+
+impl Shape {
+    /// The distribution of some counts; everything in the lowest bin if there are none.
+    pub(super) fn of(counts: &Counts) -> Self {
+        let mut below = [0.0; BINS + 1];
+        let mut sum = 0.0;
+        for (bin, &count) in counts.iter().enumerate() {
+            sum += count.max(0.0);
+            below[bin + 1] = sum;
+        }
+        for edge in below.iter_mut().skip(1) {
+            *edge = if sum > 0.0 { *edge / sum } else { 1.0 };
+        }
+        Self { below }
+    }
+
+    pub(super) fn smoothed(axis: &Axis, counts: &Counts) -> Self {
+        Self::of(&axis.smoothed(counts))
+    }
+
+    pub(super) fn mass(&self, bin: usize) -> f64 {
+        self.below[bin + 1] - self.below[bin]
+    }
+
+    /// The mass below a latency in ln µs.
+    pub(super) fn below(&self, axis: &Axis, latency: f64) -> f64 {
+        let above = axis.edges.partition_point(|&edge| edge <= latency);
+        let Some(bin) = above.checked_sub(1) else { return 0.0 };
+        if bin >= BINS {
+            return 1.0;
+        }
+        let part = (latency - axis.low(bin)) / (axis.high(bin) - axis.low(bin));
+        self.below[bin] + part * self.mass(bin)
+    }
+
+    /// The latency in ln µs below which a share of 0–1 lies.
+    pub(super) fn quantile(&self, axis: &Axis, share: f64) -> f64 {
+        let above = self.below.partition_point(|&mass| mass < share);
+        let bin = above.saturating_sub(1).min(BINS - 1);
+        let mass = self.mass(bin);
+        let part = if mass > 0.0 { ((share - self.below[bin]) / mass).clamp(0.0, 1.0) } else { 0.0 };
+        axis.low(bin) + part * (axis.high(bin) - axis.low(bin))
+    }
+}

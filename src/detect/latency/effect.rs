@@ -1,0 +1,247 @@
+//! How many requests were slow, and how slow: the posterior over both, which are confounded.
+
+#![allow(clippy::indexing_slicing, reason = "bins are rows of the axis, grid positions within the grid")]
+
+use super::axis::{BINS, Counts, Shape};
+use super::dispersion::Dispersion;
+use super::validate::Scale;
+
+/// Points of the grid in either direction; a first grid finds where the posterior lies, a second one resolves it.
+const POINTS: usize = 24;
+/// Shares of 0–1, a flat prior.
+const SHARE_RANGE: (f64, f64) = (0.02, 1.0);
+/// Slowdowns of 1.12–40, each ratio as likely as the next.
+const SLOWDOWN_RANGE: (f64, f64) = (1.12, 40.0);
+/// What lies so far below the mode, in nats, is left out of the second grid.
+const NEGLIGIBLE_NATS: f64 = 12.0;
+/// Mass of either distribution that is spread over all bins: no latency is impossible.
+const STRAY: f64 = 0.002;
+/// A long finding is compared with at most so many baselines along it.
+const MOST_GROUPS: usize = 64;
+/// The part of the slowed requests that a timeout left, at least.
+const LEAST_SEEN: f64 = 0.01;
+/// Mass on either side of an interval.
+const TAIL: f64 = 0.025;
+
+/// However many requests, ln s is no better known than this: what would be normal now is guessed from hours away.
+const SYSTEMATIC: f64 = 0.05;
+/// Nor better than this part of the bin that the usual request lies in.
+const SYSTEMATIC_OF_BIN: f64 = 0.25;
+/// Nor is the share, by itself, better known than this.
+const SYSTEMATIC_SHARE: f64 = 0.02;
+/// A posterior that is still so high, against its mode, where all requests are slow may mean all.
+const AT_BOUND: f64 = 0.1;
+
+/// Posterior means and 95 % intervals.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Posterior {
+    pub(super) share: f64,
+    pub(super) share_range: (f64, f64),
+    pub(super) slowdown: f64,
+    pub(super) slowdown_range: (f64, f64),
+    /// Mean of f·ln s, which is known better than either.
+    pub(super) effect: f64,
+}
+
+/// Evenly spaced values, each standing for a cell around it.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    low: f64,
+    high: f64,
+}
+
+impl Line {
+    fn step(self) -> f64 {
+        (self.high - self.low) / POINTS as f64
+    }
+
+    /// The middle of a cell; past the ends for positions outside.
+    fn at(self, position: f64) -> f64 {
+        self.low + (position + 0.5) * self.step()
+    }
+
+    fn values(self) -> [f64; POINTS] {
+        std::array::from_fn(|index| self.at(index as f64))
+    }
+
+    /// The cells from `first` to `last` and one more on either side.
+    fn around(self, first: usize, last: usize) -> Self {
+        let low = (self.low + (first as f64 - 1.0) * self.step()).max(self.low);
+        let high = (self.low + (last as f64 + 2.0) * self.step()).min(self.high);
+        Self { low, high }
+    }
+}
+
+type Surface = [[f64; POINTS]; POINTS];
+
+/// Nats of each slowdown (rows) and share (columns).
+fn surface(scale: Scale<'_>, groups: &[(&Shape, Counts)], slowdowns: Line, shares: Line) -> Surface {
+    let mut nats = [[0.0; POINTS]; POINTS];
+    for (shape, counts) in groups {
+        add_nats(scale, shape, counts, (&slowdowns.values(), &shares.values()), &mut nats);
+    }
+    nats
+}
+
+/// The posterior from the latencies in some slots, `first..=last`, each against the baseline of its time. Means are
+/// tempered by what neighbouring requests have in common, intervals by what whole minutes have.
+pub(super) fn posterior(
+    scale: Scale<'_>,
+    (first, last): (usize, usize),
+    dispersion: Dispersion,
+) -> Posterior {
+    let groups = groups(scale, first, last);
+    let mut shares = Line { low: SHARE_RANGE.0, high: SHARE_RANGE.1 };
+    let mut slowdowns = Line { low: SLOWDOWN_RANGE.0.ln(), high: SLOWDOWN_RANGE.1.ln() };
+    let nats = surface(scale, &groups, slowdowns, shares);
+    let best = highest(&nats);
+    let near = |nats: &f64| (nats - best) / dispersion.far > -NEGLIGIBLE_NATS;
+    let extent = |holds: &dyn Fn(usize) -> bool| {
+        let first = (0..POINTS).find(|&index| holds(index)).unwrap_or(0);
+        (first, (0..POINTS).rev().find(|&index| holds(index)).unwrap_or(POINTS - 1))
+    };
+    let rows = extent(&|row| nats[row].iter().any(near));
+    let columns = extent(&|column| nats.iter().any(|row| near(&row[column])));
+    slowdowns = slowdowns.around(rows.0, rows.1);
+    shares = shares.around(columns.0, columns.1);
+    let nats = surface(scale, &groups, slowdowns, shares);
+    let middle = groups
+        .first()
+        .map_or(0, |(shape, _)| scale.record.axis.bin_of(shape.quantile(scale.record.axis, 0.5)));
+    let coarse = SYSTEMATIC_OF_BIN * (scale.record.axis.high(middle) - scale.record.axis.low(middle));
+    let means = Marginals::of(&nats, slowdowns, shares, dispersion.near);
+    let wide = Marginals::of(&nats, slowdowns, shares, dispersion.far);
+    let share = means.share();
+    let (share_low, share_high) = wide.share_range();
+    let ln_slowdown = means.ln_slowdown();
+    let (slow_low, slow_high) = wide.ln_slowdown_range();
+    let wider = |at: f64| (at - ln_slowdown).hypot(SYSTEMATIC).hypot(coarse);
+    Posterior {
+        share,
+        share_range: (
+            (share - (share - share_low).max(0.0).hypot(SYSTEMATIC_SHARE)).max(0.0),
+            (share + (share_high - share).max(0.0).hypot(SYSTEMATIC_SHARE)).min(1.0),
+        ),
+        slowdown: ln_slowdown.exp(),
+        slowdown_range: (
+            (ln_slowdown - wider(slow_low.min(ln_slowdown))).exp(),
+            (ln_slowdown + wider(slow_high.max(ln_slowdown))).exp(),
+        ),
+        effect: means.effect,
+    }
+}
+
+fn highest(nats: &Surface) -> f64 {
+    nats.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max)
+}
+
+/// The posterior of either value alone.
+struct Marginals {
+    shares: Line,
+    slowdowns: Line,
+    by_share: [f64; POINTS],
+    by_slowdown: [f64; POINTS],
+    /// Mean of f·ln s.
+    effect: f64,
+}
+
+impl Marginals {
+    fn of(nats: &Surface, slowdowns: Line, shares: Line, dispersion: f64) -> Self {
+        let best = highest(nats);
+        let weights = nats.map(|row| row.map(|nats| ((nats - best) / dispersion).exp()));
+        let total: f64 = weights.iter().flatten().sum();
+        let (mut by_share, mut by_slowdown, mut effect) = ([0.0; POINTS], [0.0; POINTS], 0.0);
+        for (slow, row) in weights.iter().enumerate() {
+            for (at, weight) in row.iter().enumerate() {
+                let weight = weight / total;
+                by_share[at] += weight;
+                by_slowdown[slow] += weight;
+                effect += weight * shares.at(at as f64) * slowdowns.at(slow as f64);
+            }
+        }
+        Self { shares, slowdowns, by_share, by_slowdown, effect }
+    }
+
+    fn share(&self) -> f64 {
+        mean(&self.by_share, self.shares)
+    }
+
+    fn ln_slowdown(&self) -> f64 {
+        mean(&self.by_slowdown, self.slowdowns)
+    }
+
+    fn ln_slowdown_range(&self) -> (f64, f64) {
+        let (low, high) = quantiles(&self.by_slowdown, (TAIL, 1.0 - TAIL));
+        (self.slowdowns.at(low), self.slowdowns.at(high))
+    }
+
+    /// 95 % of the shares: the central ones or, where everything may be slow, the highest.
+    fn share_range(&self) -> (f64, f64) {
+        let most = self.by_share.iter().copied().fold(0.0, f64::max);
+        if self.shares.high >= SHARE_RANGE.1 && self.by_share[POINTS - 1] >= AT_BOUND * most {
+            return (self.shares.at(quantiles(&self.by_share, (2.0 * TAIL, 1.0)).0), SHARE_RANGE.1);
+        }
+        let (low, high) = quantiles(&self.by_share, (TAIL, 1.0 - TAIL));
+        (self.shares.at(low), self.shares.at(high))
+    }
+}
+
+fn mean(weights: &[f64; POINTS], line: Line) -> f64 {
+    weights.iter().zip(line.values()).map(|(weight, value)| weight * value).sum()
+}
+
+/// Counts of stretches that share a baseline.
+fn groups<'a>(scale: Scale<'a>, first: usize, last: usize) -> Vec<(&'a Shape, Counts)> {
+    let mut cells: Vec<(usize, usize)> = Vec::new();
+    for slot in first..=last {
+        match cells.last_mut() {
+            Some(cell) if scale.normal.cell_of(cell.0) == scale.normal.cell_of(slot) => cell.1 = slot,
+            _ => cells.push((slot, slot)),
+        }
+    }
+    let each = cells.len().div_ceil(MOST_GROUPS).max(1);
+    let group = |cells: &[(usize, usize)]| {
+        let (from, _) = *cells.first()?;
+        let (_, until) = *cells.last()?;
+        let (middle, _) = *cells.get(cells.len() / 2)?;
+        Some((scale.normal.shape(middle), scale.record.counts(from..=until)))
+    };
+    cells.chunks(each).filter_map(group).collect()
+}
+
+fn add_nats(
+    scale: Scale<'_>,
+    shape: &Shape,
+    counts: &Counts,
+    (slowdowns, shares): (&[f64; POINTS], &[f64; POINTS]),
+    nats: &mut Surface,
+) {
+    let axis = scale.record.axis;
+    let stray = |mass: f64| (1.0 - STRAY) * mass + STRAY / BINS as f64;
+    for (row, shift) in nats.iter_mut().zip(slowdowns) {
+        // What would take longer than the longest request there is was cut off by a timeout.
+        let seen = shape.below(axis, axis.longest() - shift).max(LEAST_SEEN);
+        for (bin, &count) in counts.iter().enumerate().filter(|&(_, &count)| count > 0.0) {
+            let moved = shape.below(axis, axis.high(bin) - shift) - shape.below(axis, axis.low(bin) - shift);
+            let (usual, moved) = (stray(shape.mass(bin)), stray(moved / seen));
+            for (sum, share) in row.iter_mut().zip(shares) {
+                *sum += count * (usual + share * (moved - usual)).ln();
+            }
+        }
+    }
+}
+
+/// The positions on a grid, between its points, below which these masses lie.
+fn quantiles(weights: &[f64; POINTS], (low, high): (f64, f64)) -> (f64, f64) {
+    let at = |tail: f64| {
+        let mut sum = 0.0;
+        for (index, weight) in weights.iter().enumerate() {
+            if sum + weight >= tail {
+                return index as f64 - 0.5 + (tail - sum) / weight.max(f64::MIN_POSITIVE);
+            }
+            sum += weight;
+        }
+        POINTS as f64 - 0.5
+    };
+    (at(low), at(high))
+}

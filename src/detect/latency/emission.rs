@@ -1,0 +1,256 @@
+//! What latencies say for each state of slowness: the latency signal's [`Emission`].
+//!
+//! A state is a mixture: a share f of the requests takes s times as long, the others what they always take. A request
+//! counts ln((1 − f) + f·q′/q) nats, where q and q′ are the masses of its category, a range between quantiles of the
+//! local baseline, without and with a shift by ln s. Categories keep what one request can say finite: nobody knows
+//! the far tail of a distribution.
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "bins are rows of the axis, categories one more than their bounds"
+)]
+
+use super::axis::{Axis, BINS, Shape};
+use super::normal::Normal;
+use super::record::Record;
+use crate::detect::segment::Emission;
+
+/// A share of the requests and how many times slower these are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct State {
+    pub(super) share: f64,
+    pub(super) slowdown: f64,
+}
+
+impl State {
+    /// f·ln s: by how much the mean of the logarithm moves.
+    pub(super) fn effect(self) -> f64 {
+        self.share * self.slowdown.ln()
+    }
+}
+
+const fn state(share: f64, slowdown: f64) -> State {
+    State { share, slowdown }
+}
+
+/// f ∈ {0.3, 0.6, 1} × s ∈ {1.5, 2, 3, 5, 10} of an effect of at least 0.18: less is drift.
+pub(super) const STATES: [State; 14] = [
+    state(0.3, 2.0),
+    state(0.3, 3.0),
+    state(0.3, 5.0),
+    state(0.3, 10.0),
+    state(0.6, 1.5),
+    state(0.6, 2.0),
+    state(0.6, 3.0),
+    state(0.6, 5.0),
+    state(0.6, 10.0),
+    state(1.0, 1.5),
+    state(1.0, 2.0),
+    state(1.0, 3.0),
+    state(1.0, 5.0),
+    state(1.0, 10.0),
+];
+/// The state whose nats measure the dispersion, (0.6, 1.5): nearest to what drift and noise amount to.
+pub(super) const PROBE: usize = 4;
+
+/// Quantiles of the baseline that separate the categories.
+const QUANTILES: [f64; 12] = [0.04, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.96, 0.99];
+const CATEGORIES: usize = QUANTILES.len() + 1;
+/// Quantiles above which two sides of an edge are compared: the middle and two upper tails.
+pub(super) const THRESHOLDS: [f64; 3] = [0.5, 0.8, 0.96];
+/// A category's mass in a baseline, at least.
+const LEAST_MASS: f64 = 1e-6;
+/// A latency counts as at most so many times the lowest and highest per cent of the baseline, where means are taken.
+const CLIPPED: f64 = 10.0;
+
+/// Gains by bin, one column per state.
+pub(super) type Gains<const N: usize> = Vec<[f64; N]>;
+
+/// One baseline's categories.
+#[derive(Debug, Clone)]
+pub(super) struct Categories {
+    bounds: [f64; CATEGORIES - 1],
+    mass: [f64; CATEGORIES],
+}
+
+impl Categories {
+    pub(super) fn of(axis: &Axis, shape: &Shape) -> Self {
+        let bounds = QUANTILES.map(|quantile| shape.quantile(axis, quantile));
+        Self { bounds, mass: masses(axis, shape, &bounds, 0.0) }
+    }
+
+    /// The part of a bin that lies in each category it touches.
+    fn parts(&self, axis: &Axis, bin: usize) -> impl Iterator<Item = (usize, f64)> {
+        let (low, high) = (axis.low(bin), axis.high(bin));
+        let bounds = self.bounds;
+        let first = bounds.partition_point(|&bound| bound <= low);
+        let last = bounds.partition_point(|&bound| bound < high).max(first);
+        (first..=last).map(move |category| {
+            let from = category.checked_sub(1).map_or(low, |below| bounds[below].max(low));
+            let until = bounds.get(category).map_or(high, |&bound| bound.min(high));
+            (category, if high > low { (until - from) / (high - low) } else { 1.0 })
+        })
+    }
+
+    /// Nats per request of each bin in each state.
+    pub(super) fn gains<const N: usize>(&self, axis: &Axis, shape: &Shape, states: &[State; N]) -> Gains<N> {
+        let mut nats = [[0.0; N]; CATEGORIES];
+        let mut shifted: Option<(f64, [f64; CATEGORIES])> = None;
+        for (column, state) in states.iter().enumerate() {
+            let slow = match shifted {
+                Some((slowdown, slow)) if slowdown.to_bits() == state.slowdown.to_bits() => slow,
+                _ => masses(axis, shape, &self.bounds, state.slowdown.ln()),
+            };
+            shifted = Some((state.slowdown, slow));
+            for (nats, (slow, mass)) in nats.iter_mut().zip(slow.iter().zip(&self.mass)) {
+                nats[column] = (state.share * (slow / mass - 1.0)).max(-1.0 + 1e-9).ln_1p();
+            }
+        }
+        let row = |bin| {
+            let mut row = [0.0; N];
+            for (category, part) in self.parts(axis, bin) {
+                for (sum, nats) in row.iter_mut().zip(&nats[category]) {
+                    *sum += part * nats;
+                }
+            }
+            row
+        };
+        (0..BINS).map(row).collect()
+    }
+}
+
+/// The mass in each category of a shape moved up by `shift`.
+fn masses(axis: &Axis, shape: &Shape, bounds: &[f64; CATEGORIES - 1], shift: f64) -> [f64; CATEGORIES] {
+    let mut masses = [0.0; CATEGORIES];
+    let mut before = 0.0;
+    for (mass, bound) in masses.iter_mut().zip(bounds) {
+        let below = shape.below(axis, bound - shift);
+        *mass = (below - before).max(LEAST_MASS);
+        before = below;
+    }
+    masses[CATEGORIES - 1] = (1.0 - before).max(LEAST_MASS);
+    masses
+}
+
+/// What every step asks of the bins, for one cell of the baseline.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    pub(super) gains: Gains<{ STATES.len() }>,
+    /// The part of each bin above each of [`THRESHOLDS`].
+    pub(super) above: Vec<[f64; THRESHOLDS.len()]>,
+    /// ln of the latency over the baseline's median, clipped.
+    pub(super) residual: Vec<f64>,
+    /// Nats per healthy request in each state, below 0.
+    pub(super) expected: [f64; STATES.len()],
+    /// Variance of a healthy request's nats in the state [`PROBE`].
+    pub(super) variance: f64,
+}
+
+impl Table {
+    pub(super) fn of(axis: &Axis, shape: &Shape) -> Self {
+        let gains = Categories::of(axis, shape).gains(axis, shape, &STATES);
+        let mut expected = [0.0; STATES.len()];
+        let mut square = 0.0;
+        for (bin, row) in gains.iter().enumerate() {
+            let mass = shape.mass(bin);
+            for (sum, gain) in expected.iter_mut().zip(row) {
+                *sum += mass * gain;
+            }
+            square += mass * row[PROBE].powi(2);
+        }
+        let limits = THRESHOLDS.map(|quantile| shape.quantile(axis, quantile));
+        let above = |bin| {
+            limits.map(|limit| {
+                let (low, high) = (axis.low(bin), axis.high(bin));
+                if high > low { ((high - limit) / (high - low)).clamp(0.0, 1.0) } else { 0.0 }
+            })
+        };
+        let median = shape.quantile(axis, 0.5);
+        let least = shape.quantile(axis, 0.01) - CLIPPED.ln() - median;
+        let most = shape.quantile(axis, 0.99) + CLIPPED.ln() - median;
+        let residual = |bin| (axis.middle(bin) - median).clamp(least, most.max(least));
+        Self {
+            gains,
+            above: (0..BINS).map(above).collect(),
+            residual: (0..BINS).map(residual).collect(),
+            expected,
+            variance: square - expected[PROBE].powi(2),
+        }
+    }
+}
+
+/// Looks slots up in the table of their cell; slots are best asked for in order.
+#[derive(Debug, Clone)]
+pub(super) struct Reader<'a> {
+    pub(super) record: Record<'a>,
+    normal: &'a Normal,
+    cell: Option<u32>,
+    table: Table,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(record: Record<'a>, normal: &'a Normal) -> Self {
+        let empty = Table {
+            gains: Vec::new(),
+            above: Vec::new(),
+            residual: Vec::new(),
+            expected: [0.0; STATES.len()],
+            variance: 0.0,
+        };
+        Self { record, normal, cell: None, table: empty }
+    }
+
+    pub(super) fn table(&mut self, slot: usize) -> &Table {
+        let cell = self.normal.cell_of(slot);
+        if self.cell != Some(cell) {
+            self.cell = Some(cell);
+            self.table = Table::of(self.record.axis, self.normal.shape(slot));
+        }
+        &self.table
+    }
+
+    /// Adds the slot's nats in each state, φ not yet divided out.
+    pub(super) fn add_gains(&mut self, slot: usize, sums: &mut [f64; STATES.len()]) {
+        let bins = self.record.bins_at(slot);
+        let table = self.table(slot);
+        for (bin, count) in bins {
+            for (sum, gain) in sums.iter_mut().zip(&table.gains[bin]) {
+                *sum += count * gain;
+            }
+        }
+    }
+}
+
+/// Gain per slot: Σ over its requests of ln((1 − f) + f·q′/q), divided by φ.
+pub(super) struct Slow<'a> {
+    reader: Reader<'a>,
+    dispersion: f64,
+}
+
+impl<'a> Slow<'a> {
+    pub(super) fn new(record: Record<'a>, normal: &'a Normal, dispersion: f64) -> Self {
+        Self { reader: Reader::new(record, normal), dispersion }
+    }
+}
+
+impl Emission for Slow<'_> {
+    fn slots(&self) -> usize {
+        self.reader.record.len()
+    }
+
+    fn levels(&self) -> usize {
+        STATES.len()
+    }
+
+    fn gains(&mut self, slot: usize, out: &mut [f64]) {
+        let mut sums = [0.0; STATES.len()];
+        self.reader.add_gains(slot, &mut sums);
+        for (gain, sum) in out.iter_mut().zip(&sums) {
+            *gain = sum / self.dispersion;
+        }
+    }
+
+    fn breaks_before(&self, slot: usize) -> bool {
+        self.reader.record.stream.breaks_before(slot)
+    }
+}
