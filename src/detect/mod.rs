@@ -14,12 +14,14 @@ mod finding;
 mod gate;
 mod segment;
 mod stream;
+mod traffic;
 mod validate;
 
 #[cfg(test)]
 mod tests;
 
 pub use errors::find_errors;
+pub use traffic::{find_missing_member, find_traffic};
 
 /// Counts of one stream over one slot of time, usually a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

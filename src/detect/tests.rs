@@ -12,4 +12,6 @@ mod fuzz;
 mod incidents;
 mod measure;
 mod sim;
+mod traffic;
+mod traffic_sim;
 mod viterbi;
