@@ -6,6 +6,8 @@ use crate::detect::{Effect, Finding, Findings, Sensitivity, find_missing_member,
 
 /// Missing arrivals from which a loss must be found.
 const DETECTABLE: f64 = 18.0;
+/// What is missing is out of the ordinary by so many standard deviations: 4.24 for 18 independent arrivals.
+const DEVIATIONS_OF_SILENCE: f64 = 4.2;
 /// A part of the requests must besides be missing by so many standard deviations …
 const DEVIATIONS: f64 = 6.0;
 /// … and so many in number.
@@ -50,6 +52,7 @@ impl Score {
                 .filter(|&index| !used[index] && overlap(loss, &incidents[index]) > 0)
                 .max_by_key(|&index| overlap(loss, &incidents[index]));
             let detectable = loss.missed >= DETECTABLE
+                && loss.deviations >= DEVIATIONS_OF_SILENCE
                 && (loss.silent() || (loss.deviations >= DEVIATIONS && loss.missed >= MISSED_OF_PART));
             if detectable {
                 self.truths += 1;

@@ -91,7 +91,8 @@ impl Site {
             site.clump = rng.log_between(1.0, 12.0);
         }
         if rng.unit() < 0.5 {
-            site.variation = rng.between(0.2, 0.7);
+            // What many people do varies less.
+            site.variation = rng.between(0.2, if site.rate > 30.0 { 0.35 } else { 0.7 });
             site.stretch = rng.log_between(10.0, 400.0) as i64;
         }
         let mut busy: Vec<(i64, i64)> = Vec::new();
@@ -168,7 +169,7 @@ impl Site {
             for loss in &mut self.losses {
                 if second >= loss.start && second <= loss.end {
                     loss.expected += usual + crawling;
-                    loss.missed += (usual / self.clump + crawling) * loss.share;
+                    loss.missed += usual / self.clump * loss.share;
                     left = 1.0 - loss.share;
                 }
             }

@@ -26,7 +26,9 @@ const ENOUGH_SECONDS: f64 = 3600.0;
 const SURGE: f64 = 2.5;
 /// Cells with less than this part of the largest weight are too noisy for the median.
 const LEAST_WEIGHT: f64 = 0.2;
-/// The shape of a day is smoothed over so much to either side.
+/// The shape of a day is smoothed until it is taken from so many requests each day …
+const SMOOTH_REQUESTS: f64 = 120.0;
+/// … but not over more than this to either side.
 const SMOOTH_SECONDS: i64 = 1800;
 /// From so many days on the day has a shape.
 const HISTORY_DAYS: f64 = 1.9;
@@ -37,6 +39,8 @@ pub(super) type Mask = Vec<(i64, i64)>;
 /// Requests that each piece of an axis should have had.
 #[derive(Debug)]
 pub(super) struct Expected {
+    /// Half-open seconds with one rate, ascending, and that rate; of a site.
+    steps: Vec<(i64, i64, f64)>,
     pieces: Vec<f64>,
     /// Sums before each piece; one more entry than pieces.
     sums: Vec<f64>,
@@ -54,6 +58,19 @@ impl Expected {
     pub(super) fn within(&self, from: usize, until: usize) -> f64 {
         let at = |index: usize| self.sums.get(index).or(self.sums.last()).copied().unwrap_or(0.0);
         (at(until) - at(from)).max(0.0)
+    }
+
+    /// Of the middle `part` of the seconds of some pieces of a site, but the whole of them while they are at one rate.
+    pub(super) fn core(&self, axis: &Axis, from: usize, until: usize, part: f64) -> f64 {
+        let (start, end) = (axis.start(from), axis.end(until.saturating_sub(1)));
+        #[allow(clippy::cast_possible_truncation, reason = "a part of a day")]
+        let margin = (end.saturating_sub(start) as f64 * (1.0 - part) / 2.0) as i64;
+        let (start, end) = (start.saturating_add(margin), end.saturating_sub(margin));
+        let first = self.steps.partition_point(|&(_, until, _)| until <= start);
+        let over = |&(from, until, rate): &(i64, i64, f64)| {
+            rate * until.min(end).saturating_sub(from.max(start)).max(0) as f64
+        };
+        self.steps.iter().skip(first).take_while(|&&(from, ..)| from < end).map(over).sum()
     }
 
     /// Fits what is expected to what is not masked; `first` says that nothing could be masked yet, so that the level is
@@ -88,7 +105,9 @@ impl Expected {
             sum += expected;
         }
         sums.push(sum);
-        Self { pieces, sums, history }
+        let step = |(cell, rate): (&Cell, &f64)| (cell.begin, cell.begin.saturating_add(length), cell.shape * rate);
+        let steps = cells.iter().zip(&rates).map(step).collect();
+        Self { steps, pieces, sums, history }
     }
 }
 
@@ -181,7 +200,10 @@ fn cells(axis: &Axis, mask: &Mask, length: i64) -> Vec<Cell> {
 /// that time don't count, unless that is most of them: what is missing on most days is not missed.
 fn shape(cells: &[Cell], length: i64) -> Vec<f64> {
     let bins = usize::try_from(DAY / length).unwrap_or(1).max(1);
-    let reach = SMOOTH_SECONDS.max(length);
+    let rate = overall(cells);
+    #[allow(clippy::cast_possible_truncation, reason = "at most half an hour")]
+    let reach = (SMOOTH_REQUESTS / rate / 2.0).min(SMOOTH_SECONDS as f64) as i64;
+    let reach = reach.max(length);
     let mut clear: Vec<Vec<f64>> = vec![Vec::new(); bins];
     let mut all: Vec<Vec<f64>> = vec![Vec::new(); bins];
     let (mut from, mut until) = (0, 0);
@@ -204,24 +226,25 @@ fn shape(cells: &[Cell], length: i64) -> Vec<f64> {
             all[bin].push((all_count / all_seconds).max(0.0));
         }
     }
-    let overall = {
-        let (count, seconds) = cells
-            .iter()
-            .fold((0.0, 0.0), |(count, seconds), cell| (count + cell.all_count, seconds + cell.all_seconds));
-        count / f64::max(seconds, 1.0)
-    };
     let mut shape: Vec<f64> = clear
         .iter_mut()
         .zip(&mut all)
         .map(|(clear, all)| {
             let of = if clear.len() * 2 >= all.len() && !clear.is_empty() { clear } else { all };
-            middle(of).unwrap_or(overall)
+            middle(of).unwrap_or(rate)
         })
         .collect();
-    for rate in &mut shape {
-        *rate /= overall.max(f64::MIN_POSITIVE);
+    for of_bin in &mut shape {
+        *of_bin /= rate;
     }
     shape
+}
+
+/// Requests per second of all, masked or not; never 0.
+fn overall(cells: &[Cell]) -> f64 {
+    let add = |(count, seconds): (f64, f64), cell: &Cell| (count + cell.all_count, seconds + cell.all_seconds);
+    let (count, seconds) = cells.iter().fold((0.0, 0.0), add);
+    (count / f64::max(seconds, 1.0)).max(f64::MIN_POSITIVE)
 }
 
 fn add(sums: &mut [f64; 4], cell: &Cell, sign: f64) {

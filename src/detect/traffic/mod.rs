@@ -127,7 +127,7 @@ impl Model {
     }
 
     fn search(&self, axis: &Axis, penalty: f64) -> Vec<Drafted> {
-        let silences = silence::silences(axis, &self.expected, penalty);
+        let silences = silence::silences(axis, &self.expected, self.spread.dispersion, penalty);
         let partly = axis.against == Against::Group || self.expected.history;
         let drops = if partly {
             partial::drops(axis, &self.expected, self.spread, &silences, penalty)

@@ -22,7 +22,7 @@ const LEAST_CONTRAST: f64 = 6.0;
 /// Inside has at most so much of the rate outside, at either edge.
 const LEAST_RATIO: f64 = 0.8;
 /// Lengths, to either side of an edge, over which rates are compared.
-const WINDOWS_SECONDS: [i64; 5] = [30, 60, 180, 600, 1800];
+const WINDOWS_SECONDS: [i64; 4] = [30, 60, 180, 600];
 /// A drop that lasts less is too likely a lull.
 const SHORTEST_SECONDS: i64 = 60;
 /// Mass on either side of a boundary's interval.

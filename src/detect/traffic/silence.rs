@@ -21,7 +21,7 @@ const FEWEST_ON_SIDE: f64 = 10.0;
 /// And also from this part of the pause's own length.
 const SIDE_PART: f64 = 0.5;
 /// From this length on the rate may have been on its way down to nothing, as it is in the evening.
-const TREND_SECONDS: f64 = 1800.0;
+const TREND_SECONDS: f64 = 240.0;
 /// That is looked for over so many requests next to the pause, against twice as many before those.
 const TREND_REQUESTS: [f64; 3] = [10.0, 40.0, 160.0];
 /// Nats that show it.
@@ -41,6 +41,18 @@ const LEAST_OF_PENALTY_ON_SIDE: f64 = 0.55;
 /// Penalty for the first, generous, search in nats, as a part of β.
 const SEARCH_OF_PENALTY: f64 = 0.5;
 
+/// Requests that clump count for less, but no longer neighbourhood than this many times the usual is looked at.
+const MOST_CLUMPED: f64 = 30.0;
+/// Stragglers in a silence: one, and this part of the requests that should have come.
+const STRAGGLERS: f64 = 0.005;
+/// A pause cut off from a silence by a straggler is part of it from so many expected requests on.
+const LEAST_PART: f64 = 12.0;
+/// A pause of a night has what is expected in it at its ends, when the hours differ a little from day to day. At least
+/// this part of it …
+const CORE_EXPECTED: f64 = 0.4;
+/// … must be in this part in the middle.
+const CORE: f64 = 0.8;
+
 /// Pieces without requests but for stragglers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Silence {
@@ -57,26 +69,27 @@ pub(super) struct Silence {
 }
 
 /// Silences, ascending.
-pub(super) fn silences(axis: &Axis, expected: &Expected, penalty: f64) -> Vec<Silence> {
+pub(super) fn silences(axis: &Axis, expected: &Expected, dispersion: f64, penalty: f64) -> Vec<Silence> {
+    let clumped = dispersion.clamp(1.0, MOST_CLUMPED);
     let pauses = pauses(axis);
     let mut notable = Vec::new();
     let mut usual: Vec<f64> = Vec::with_capacity(pauses.len());
     for &(from, until) in &pauses {
         let raw = expected.within(from, until);
-        let missed = if raw < NOTABLE { raw } else { believed(axis, expected, from, until).0 };
+        let missed = if raw < NOTABLE { raw } else { believed(axis, expected, clumped, from, until).0 };
         usual.push(missed);
         if raw >= NOTABLE && missed > 0.0 {
             notable.push((from, until));
         }
     }
     let tail = Tail::of(usual, axis);
-    let judge = Judge { axis, expected, tail: &tail, penalty };
+    let judge = Judge { axis, expected, clumped, tail: &tail, penalty };
     // With stragglers first: what they bind together is one silence.
     let mut emission = Silent { axis, expected, scale: tail.scale };
     let half = SEARCH_OF_PENALTY * penalty / 2.0;
     let (runs, _) = segment(&mut emission, Penalties { enter: half, leave: half, change: penalty });
     let mut found: Vec<Silence> =
-        runs.iter().filter_map(|run| judge.accept(trim(axis, run.first, run.last + 1)?)).collect();
+        runs.iter().filter_map(|run| judge.accept(judge.trim(run.first, run.last + 1)?)).collect();
     for pause in notable {
         let at = found.partition_point(|silence| silence.until <= pause.0);
         if found.get(at).is_none_or(|next| next.from >= pause.1)
@@ -103,19 +116,12 @@ fn pauses(axis: &Axis) -> Vec<(usize, usize)> {
     pauses
 }
 
-/// Takes pieces with requests off both ends.
-fn trim(axis: &Axis, from: usize, until: usize) -> Option<(usize, usize)> {
-    let first = (from..until).find(|&piece| axis.count(piece) <= 0.0)?;
-    let last = (first..until).rev().find(|&piece| axis.count(piece) <= 0.0)?;
-    Some((first, last + 1))
-}
-
 /// Requests missed in some pieces: as expected from the neighbourhood of hours and days, or from either side if that is
 /// less; and the nats of the weaker side, from what came there alone.
-fn believed(axis: &Axis, expected: &Expected, from: usize, until: usize) -> (f64, f64) {
+fn believed(axis: &Axis, expected: &Expected, clumped: f64, from: usize, until: usize) -> (f64, f64) {
     let (first, end) = axis.session_of(from);
     let raw = expected.within(from, until);
-    let before = side(axis, (from, until), |wanted, by_exposure| {
+    let before = side(axis, clumped, (from, until), |wanted, by_exposure| {
         let reached = if by_exposure {
             axis.back_to_exposure(from, wanted, first)
         } else {
@@ -127,7 +133,7 @@ fn believed(axis: &Axis, expected: &Expected, from: usize, until: usize) -> (f64
     let after = if until >= end && axis.against == Against::Group {
         Some((f64::INFINITY, f64::INFINITY))
     } else {
-        side(axis, (from, until), |wanted, by_exposure| {
+        side(axis, clumped, (from, until), |wanted, by_exposure| {
             let reached = if by_exposure {
                 axis.on_to_exposure(until, wanted, end)
             } else {
@@ -147,12 +153,13 @@ fn believed(axis: &Axis, expected: &Expected, from: usize, until: usize) -> (f64
 /// that side that hold some requests, or some exposure.
 fn side(
     axis: &Axis,
+    clumped: f64,
     (from, until): (usize, usize),
     reach: impl Fn(f64, bool) -> (usize, usize),
 ) -> Option<(f64, f64)> {
     let silent = axis.exposure_in(from, until);
     let mut least = (f64::INFINITY, f64::INFINITY);
-    for pieces in [reach(SIDE_REQUESTS, false), reach(silent * SIDE_PART, true)] {
+    for pieces in [reach(SIDE_REQUESTS * clumped, false), reach(silent * SIDE_PART, true)] {
         let (count, exposure) = (axis.count_in(pieces.0, pieces.1), axis.exposure_in(pieces.0, pieces.1));
         if count < FEWEST_ON_SIDE && exposure < silent {
             // A second scale as short as this adds nothing to the first.
@@ -162,15 +169,15 @@ fn side(
         least = (least.0.min(count * ratio), least.1.min(count * ratio.ln_1p()));
     }
     if axis.against == Against::Time && silent >= TREND_SECONDS {
-        least.0 = least.0.min(trend(axis, silent, &reach));
+        least.0 = least.0.min(trend(axis, clumped, silent, &reach));
     }
     Some(least)
 }
 
 /// Requests missed if the rate went on falling the way it fell up to the pause (rose the way it rose after it).
-fn trend(axis: &Axis, silent: f64, reach: &impl Fn(f64, bool) -> (usize, usize)) -> f64 {
+fn trend(axis: &Axis, clumped: f64, silent: f64, reach: &impl Fn(f64, bool) -> (usize, usize)) -> f64 {
     let mut least = f64::INFINITY;
-    for wanted in TREND_REQUESTS {
+    for wanted in TREND_REQUESTS.map(|wanted| wanted * clumped) {
         let near = reach(wanted, false);
         let both = reach(3.0 * wanted, false);
         let sums = |pieces: (usize, usize)| {
@@ -184,7 +191,7 @@ fn trend(axis: &Axis, silent: f64, reach: &impl Fn(f64, bool) -> (usize, usize))
         let (rate, rate_before) = (close.0 / close.1, far.0 / far.1);
         let pooled = (close.0 + far.0) / (close.1 + far.1);
         let nats = close.0 * (rate / pooled).ln() + far.0 * (rate_before / pooled).ln();
-        if rate < rate_before && nats >= TREND_NATS {
+        if rate < rate_before && nats >= TREND_NATS * clumped {
             let decay = (rate_before / rate).ln() / f64::midpoint(close.1, far.1);
             least = least.min(rate * -(-decay * silent).exp_m1() / decay);
         }
@@ -245,11 +252,42 @@ impl Tail {
 struct Judge<'a> {
     axis: &'a Axis,
     expected: &'a Expected,
+    clumped: f64,
     tail: &'a Tail,
     penalty: f64,
 }
 
 impl Judge<'_> {
+    /// Takes requests off both ends, and pauses beyond a straggler that may be as long by chance.
+    fn trim(&self, mut from: usize, mut until: usize) -> Option<(usize, usize)> {
+        let axis = self.axis;
+        let least = LEAST_PART * self.tail.scale;
+        loop {
+            from = (from..until).find(|&piece| axis.count(piece) <= 0.0)?;
+            let pause = (from..until).find(|&piece| axis.count(piece) > 0.0).unwrap_or(until);
+            if pause == until || self.expected.within(from, pause) >= least {
+                break;
+            }
+            from = pause;
+        }
+        loop {
+            until = (from..until).rfind(|&piece| axis.count(piece) <= 0.0)? + 1;
+            let pause = (from..until).rfind(|&piece| axis.count(piece) > 0.0).map_or(from, |piece| piece + 1);
+            if pause == from || self.expected.within(pause, until) >= least {
+                break;
+            }
+            until = pause;
+        }
+        Some((from, until))
+    }
+
+    /// Hardly anything is expected but at the ends.
+    fn hollow(&self, from: usize, until: usize) -> bool {
+        let all = self.expected.within(from, until);
+        let core = self.expected.core(self.axis, from, until, CORE);
+        core < CORE_EXPECTED * all
+    }
+
     fn accept(&self, (from, until): (usize, usize)) -> Option<Silence> {
         let axis = self.axis;
         let seconds = axis.end(until - 1).saturating_sub(axis.start(from));
@@ -263,13 +301,16 @@ impl Judge<'_> {
         {
             return None;
         }
-        let (missed, side_nats) = believed(axis, self.expected, from, until);
-        let net = missed * (1.0 - LEVEL) + axis.count_in(from, until) * LEVEL.ln();
+        let (missed, side_nats) = believed(axis, self.expected, self.clumped, from, until);
+        let came = axis.count_in(from, until);
+        let net = missed * (1.0 - LEVEL) + came * LEVEL.ln();
         let strength = net / self.tail.scale;
         let extra = self.penalty - super::PENALTY;
-        let accepted = strength >= LEAST_OF_PENALTY * self.penalty
+        let accepted = came <= 1.0 + STRAGGLERS * missed
+            && strength >= LEAST_OF_PENALTY * self.penalty
             && side_nats / self.tail.scale >= LEAST_OF_PENALTY_ON_SIDE * self.penalty
-            && self.tail.beyond(net) >= BEYOND_TAIL + extra;
+            && self.tail.beyond(net) >= BEYOND_TAIL + extra
+            && (axis.against == Against::Group || !self.hollow(from, until));
         accepted.then_some(Silence { from, until, strength, scale: self.tail.scale, open: until >= end })
     }
 }
