@@ -222,6 +222,8 @@ pub(super) struct Group {
     pub(super) share: f64,
     /// How far the share wanders, as a part of itself, over hours.
     pub(super) drift: f64,
+    /// Seconds of one round of that.
+    pub(super) turn: f64,
     /// The others take over what the member does not get.
     pub(super) balanced: bool,
     /// (start, end, requests per second): a client that sticks to the others.
@@ -242,7 +244,8 @@ impl Group {
             sticky.push((start, start + length, site.rate * rng.between(0.1, 1.0)));
         }
         let drift = if rng.unit() < 0.5 { rng.between(0.0, 0.4) } else { 0.0 };
-        Self { site, share, drift, balanced: rng.unit() < 0.6, sticky, losses }
+        let turn = rng.between(30_000.0, 90_000.0);
+        Self { site, share, drift, turn, balanced: rng.unit() < 0.6, sticky, losses }
     }
 
     /// (member, peers)
@@ -252,7 +255,7 @@ impl Group {
         let mut peers = vec![0_u32; all.len()];
         for (index, &count) in all.iter().enumerate() {
             let second = index as i64;
-            let turn = (std::f64::consts::TAU * second as f64 / 20_000.0).sin();
+            let turn = (std::f64::consts::TAU * second as f64 / self.turn).sin();
             let share = self.share * (1.0 + self.drift * turn);
             let mut own = rng.binomial(count, share);
             let mut others = count - own;

@@ -2,7 +2,7 @@
 
 use super::super::{Baseline, Boundary, Effect, Finding, Level, Signal};
 use super::Model;
-use super::axis::Axis;
+use super::axis::{Against, Axis};
 use super::partial::Drop;
 use super::silence::Silence;
 use super::spread::HIGHEST;
@@ -15,6 +15,8 @@ const DEVIATIONS: f64 = 1.96;
 const WINDOWS_SECONDS: [i64; 3] = [3600, 4 * 3600, 24 * 3600];
 /// So many requests make a comparison.
 const WINDOW_REQUESTS: f64 = 60.0;
+/// A member's usual rate is taken from so much on either side, at least and at most.
+const NEAR_SECONDS: (i64, i64) = (600, 3600);
 /// Seconds of an incident's surroundings that may be its own.
 const MARGIN_SECONDS: i64 = 30;
 
@@ -95,9 +97,15 @@ pub(super) fn describe(
     let &Drafted { from, until, .. } = draft;
     let (start, end) = (start_of(axis, model, draft), end_of(axis, model, draft));
     let came = axis.count_in(from, until);
-    let expected = model.expected.within(from, until).max(came);
+    let usual = model.expected.within(from, until).max(f64::MIN_POSITIVE);
+    let expected = match axis.against {
+        Against::Time => usual,
+        Against::Group => member_expected(axis, draft, usual),
+    };
+    let factor = expected / usual;
+    let expected = expected.max(came);
     let seconds = end.second.saturating_sub(start.second).max(0) as f64 + 1.0;
-    let share = |from, until| missing(axis.count_in(from, until), model.expected.within(from, until));
+    let share = |from, until| missing(axis.count_in(from, until), factor * model.expected.within(from, until));
     let levels = draft
         .parts
         .iter()
@@ -132,6 +140,28 @@ pub(super) fn describe(
         levels,
         confidence: confidence(draft, penalty),
     }
+}
+
+/// Requests that a member should have had. Its share of what the group got is too little where the others did not take
+/// over what it missed: their requests tell. So it is its usual rate on either side, between the two extremes.
+fn member_expected(axis: &Axis, draft: &Drafted, usual: f64) -> f64 {
+    let &Drafted { from, until, .. } = draft;
+    let (first, end) = axis.session_of(from);
+    let (start, finish) = (axis.start(from), axis.end(until.saturating_sub(1)));
+    let seconds = finish.saturating_sub(start).max(1);
+    let reach = (seconds / 2).clamp(NEAR_SECONDS.0, NEAR_SECONDS.1);
+    let back = axis.between(start.saturating_sub(reach), start).0.clamp(first, from);
+    let on = axis.between(finish, finish.saturating_add(reach)).1.clamp(until, end.max(until));
+    let side = |from: usize, until: usize| {
+        let long = axis.end(until.saturating_sub(1)).saturating_sub(axis.start(from));
+        (from < until && long > 0).then(|| axis.count_in(from, until) / long as f64)
+    };
+    let rates: Vec<f64> = [side(back, from), side(until, on)].into_iter().flatten().collect();
+    let rate = rates.iter().sum::<f64>() / (rates.len().max(1) as f64);
+    let (came, group) = (axis.count_in(from, until), axis.exposure_in(from, until));
+    let share = (usual / group.max(f64::MIN_POSITIVE)).clamp(0.0, 0.99);
+    let apart = (share / (1.0 - share) * (group - came)).max(usual);
+    (rate * seconds as f64).clamp(usual, apart)
 }
 
 /// Share of the expected requests that did not come, 0–1.

@@ -33,6 +33,12 @@ const SMOOTH_SECONDS: i64 = 1800;
 /// From so many days on the day has a shape.
 const HISTORY_DAYS: f64 = 1.9;
 
+/// A night has what is expected in it at its ends, when the hours differ a little from day to day. At least
+/// this part of it …
+const CORE_EXPECTED: f64 = 0.4;
+/// … must be in this part in the middle.
+const CORE: f64 = 0.8;
+
 /// Stretches that tell nothing about what is normal, half-open, ascending.
 pub(super) type Mask = Vec<(i64, i64)>;
 
@@ -60,17 +66,19 @@ impl Expected {
         (at(until) - at(from)).max(0.0)
     }
 
-    /// Of the middle `part` of the seconds of some pieces of a site, but the whole of them while they are at one rate.
-    pub(super) fn core(&self, axis: &Axis, from: usize, until: usize, part: f64) -> f64 {
+    /// Hardly anything is expected but at the ends.
+    pub(super) fn hollow(&self, axis: &Axis, from: usize, until: usize) -> bool {
         let (start, end) = (axis.start(from), axis.end(until.saturating_sub(1)));
         #[allow(clippy::cast_possible_truncation, reason = "a part of a day")]
-        let margin = (end.saturating_sub(start) as f64 * (1.0 - part) / 2.0) as i64;
+        let margin = (end.saturating_sub(start) as f64 * (1.0 - CORE) / 2.0) as i64;
         let (start, end) = (start.saturating_add(margin), end.saturating_sub(margin));
         let first = self.steps.partition_point(|&(_, until, _)| until <= start);
         let over = |&(from, until, rate): &(i64, i64, f64)| {
             rate * until.min(end).saturating_sub(from.max(start)).max(0) as f64
         };
-        self.steps.iter().skip(first).take_while(|&&(from, ..)| from < end).map(over).sum()
+        let core: f64 =
+            self.steps.iter().skip(first).take_while(|&&(from, ..)| from < end).map(over).sum();
+        core < CORE_EXPECTED * self.within(from, until)
     }
 
     /// Fits what is expected to what is not masked; `first` says that nothing could be masked yet, so that the level is

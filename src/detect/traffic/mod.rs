@@ -31,6 +31,8 @@ const SUSPICIOUS: f64 = 8.0;
 const BLIP_SECONDS: i64 = 5;
 /// … if so many requests are missing that nothing else explains it; else it is nothing.
 const EVIDENT_BLIP_REQUESTS: f64 = 50.0;
+/// A drop of which silences hold this part of what was expected is no partial one.
+const SILENT_PART: f64 = 0.7;
 /// A partial drop and a silence with a shorter pause between them are one incident.
 const JOIN_SECONDS: i64 = 120;
 
@@ -129,13 +131,22 @@ impl Model {
     fn search(&self, axis: &Axis, penalty: f64) -> Vec<Drafted> {
         let silences = silence::silences(axis, &self.expected, self.spread.dispersion, penalty);
         let partly = axis.against == Against::Group || self.expected.history;
-        let drops = if partly {
-            partial::drops(axis, &self.expected, self.spread, &silences, penalty)
-        } else {
-            Vec::new()
-        };
         let mut drafts: Vec<Drafted> = silences.iter().map(Drafted::silent).collect();
-        drafts.extend(drops.into_iter().map(Drafted::partial));
+        if partly {
+            for drop in partial::drops(axis, &self.expected, self.spread, penalty) {
+                // A drop that is a silence for the most part is told by that; else what is silent in it is chance.
+                let inside = drafts
+                    .iter()
+                    .filter(|draft| draft.from < drop.until && draft.until > drop.from)
+                    .map(|draft| {
+                        self.expected.within(draft.from.max(drop.from), draft.until.min(drop.until))
+                    });
+                if inside.sum::<f64>() < SILENT_PART * self.expected.within(drop.from, drop.until) {
+                    drafts.retain(|draft| draft.from < drop.from || draft.until > drop.until);
+                    drafts.push(Drafted::partial(drop));
+                }
+            }
+        }
         drafts.sort_by_key(|draft| (draft.from, draft.until));
         drafts
     }

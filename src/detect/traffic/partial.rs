@@ -5,7 +5,6 @@
 use super::super::segment::{Emission, Penalties, Run, segment};
 use super::axis::{Against, Axis};
 use super::expected::Expected;
-use super::silence::Silence;
 use super::spread::Spread;
 
 /// Parts of the requests that still come. What is less is for [`silences`](super::silence::silences).
@@ -25,6 +24,8 @@ const LEAST_RATIO: f64 = 0.8;
 const WINDOWS_SECONDS: [i64; 4] = [30, 60, 180, 600];
 /// A drop that lasts less is too likely a lull.
 const SHORTEST_SECONDS: i64 = 60;
+/// A run at the end of a chain in which so many times the part came than in its strongest is not part of it.
+const MOST_OF_STRONGEST: f64 = 1.8;
 /// Mass on either side of a boundary's interval.
 const TAIL: f64 = 0.025;
 /// The search for an edge reaches so many nats' worth of time beyond it …
@@ -49,30 +50,30 @@ pub(super) struct Drop {
     pub(super) open: bool,
 }
 
-/// Partial drops, ascending, outside of the silences.
+/// Partial drops, ascending; a silence may be among them.
 pub(super) fn drops(
     axis: &Axis,
     expected: &Expected,
     spread: Spread,
-    silences: &[Silence],
     penalty: f64,
 ) -> Vec<Drop> {
-    let mut hidden = vec![false; axis.len()];
-    for silence in silences {
-        hidden[silence.from..silence.until].fill(true);
-    }
-    let mut emission = Partial { axis, expected, spread, hidden: &hidden };
+    let mut emission = Partial { axis, expected, spread };
     let half = penalty / 2.0;
     let (runs, _) =
         segment(&mut emission, Penalties { enter: half, leave: half, change: CHANGE_NATS });
-    let mut chains: Vec<(usize, usize)> = Vec::new();
+    let scale = Scale { axis, expected, spread, penalty };
+    let mut chains: Vec<Vec<(usize, usize)>> = Vec::new();
     for Run { first, last, .. } in runs {
         match chains.last_mut() {
-            Some(chain) if chain.1 == first && !axis.breaks_before(first) => chain.1 = last + 1,
-            _ => chains.push((first, last + 1)),
+            Some(chain)
+                if chain.last().is_some_and(|run| run.1 == first) && !axis.breaks_before(first) =>
+            {
+                chain.push((first, last + 1));
+            }
+            _ => chains.push(vec![(first, last + 1)]),
         }
     }
-    let scale = Scale { axis, expected, spread, penalty };
+    let chains: Vec<(usize, usize)> = chains.iter().filter_map(|runs| scale.trimmed(runs)).collect();
     let mut found: Vec<Drop> = Vec::new();
     for (index, &chain) in chains.iter().enumerate() {
         let lower = found.last().map_or(0, |drop: &Drop| drop.until);
@@ -90,6 +91,19 @@ struct Scale<'a> {
 }
 
 impl Scale<'_> {
+    /// A chain of runs without those at its ends that are hardly part of it: a drop before a surge.
+    fn trimmed(&self, runs: &[(usize, usize)]) -> Option<(usize, usize)> {
+        let left = |run: &(usize, usize)| self.left(run.0, run.1).unwrap_or(1.0);
+        let strongest = runs.iter().max_by(|a, b| {
+            let nats = |run: &(usize, usize)| self.nats(run.0, run.1, left(run));
+            nats(a).total_cmp(&nats(b))
+        })?;
+        let most = MOST_OF_STRONGEST * left(strongest).max(LEVELS[0]);
+        let first = runs.iter().find(|run| left(run) <= most)?;
+        let last = runs.iter().rfind(|run| left(run) <= most)?;
+        Some((first.0, last.1))
+    }
+
     fn accept(&self, (from, until): (usize, usize), limits: (usize, usize)) -> Option<Drop> {
         let axis = self.axis;
         let (first, end) = axis.session_of(from);
@@ -118,6 +132,7 @@ impl Scale<'_> {
             && left <= MOST_LEFT
             && (1.0 - left) / error >= LEAST_DEVIATIONS
             && strength >= self.penalty
+            && (axis.against == Against::Group || !self.expected.hollow(axis, from, until))
             && self.contrast(from, until, first, true) >= LEAST_CONTRAST
             && (open || self.contrast(from, until, end, false) >= LEAST_CONTRAST);
         accepted.then_some(Drop {
@@ -270,8 +285,6 @@ struct Partial<'a> {
     axis: &'a Axis,
     expected: &'a Expected,
     spread: Spread,
-    /// Pieces that no drop may hold.
-    hidden: &'a [bool],
 }
 
 impl Emission for Partial<'_> {
@@ -282,13 +295,8 @@ impl Emission for Partial<'_> {
         LEVELS.len()
     }
     fn gains(&mut self, slot: usize, out: &mut [f64]) {
-        let hidden = self.hidden[slot];
         for (out, left) in out.iter_mut().zip(LEVELS) {
-            *out = if hidden {
-                f64::NEG_INFINITY
-            } else {
-                gain(self.axis, self.expected, self.spread, slot, left)
-            };
+            *out = gain(self.axis, self.expected, self.spread, slot, left);
         }
     }
     fn breaks_before(&self, slot: usize) -> bool {

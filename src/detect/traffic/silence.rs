@@ -35,7 +35,7 @@ const SILENCES: f64 = 3.0;
 /// One false silence in e⁷ recordings: nats beyond the longest pause that chance explains.
 const BEYOND_TAIL: f64 = 7.0;
 /// Part of β that the pause carries …
-const LEAST_OF_PENALTY: f64 = 0.85;
+const LEAST_OF_PENALTY: f64 = 0.9;
 /// … and that either side shows by itself.
 const LEAST_OF_PENALTY_ON_SIDE: f64 = 0.55;
 /// Penalty for the first, generous, search in nats, as a part of β.
@@ -47,12 +47,6 @@ const MOST_CLUMPED: f64 = 30.0;
 const STRAGGLERS: f64 = 0.005;
 /// A pause cut off from a silence by a straggler is part of it from so many expected requests on.
 const LEAST_PART: f64 = 12.0;
-/// A pause of a night has what is expected in it at its ends, when the hours differ a little from day to day. At least
-/// this part of it …
-const CORE_EXPECTED: f64 = 0.4;
-/// … must be in this part in the middle.
-const CORE: f64 = 0.8;
-
 /// Pieces without requests but for stragglers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Silence {
@@ -193,7 +187,8 @@ fn trend(axis: &Axis, clumped: f64, silent: f64, reach: &impl Fn(f64, bool) -> (
         let nats = close.0 * (rate / pooled).ln() + far.0 * (rate_before / pooled).ln();
         if rate < rate_before && nats >= TREND_NATS * clumped {
             let decay = (rate_before / rate).ln() / f64::midpoint(close.1, far.1);
-            least = least.min(rate * -(-decay * silent).exp_m1() / decay);
+            let at_edge = rate * (-decay * close.1 / 2.0).exp();
+            least = least.min(at_edge * -(-decay * silent).exp_m1() / decay);
         }
     }
     least
@@ -281,13 +276,6 @@ impl Judge<'_> {
         Some((from, until))
     }
 
-    /// Hardly anything is expected but at the ends.
-    fn hollow(&self, from: usize, until: usize) -> bool {
-        let all = self.expected.within(from, until);
-        let core = self.expected.core(self.axis, from, until, CORE);
-        core < CORE_EXPECTED * all
-    }
-
     fn accept(&self, (from, until): (usize, usize)) -> Option<Silence> {
         let axis = self.axis;
         let seconds = axis.end(until - 1).saturating_sub(axis.start(from));
@@ -310,7 +298,7 @@ impl Judge<'_> {
             && strength >= LEAST_OF_PENALTY * self.penalty
             && side_nats / self.tail.scale >= LEAST_OF_PENALTY_ON_SIDE * self.penalty
             && self.tail.beyond(net) >= BEYOND_TAIL + extra
-            && (axis.against == Against::Group || !self.hollow(from, until));
+            && (axis.against == Against::Group || !self.expected.hollow(axis, from, until));
         accepted.then_some(Silence { from, until, strength, scale: self.tail.scale, open: until >= end })
     }
 }

@@ -11,10 +11,10 @@ const LEAST_EXPECTED: f64 = 2.0;
 const CLUMP_SECONDS: [i64; 6] = [1, 4, 16, 64, 256, 1024];
 /// So few windows say nothing.
 const LEAST_WINDOWS: usize = 20;
-/// This part of the windows, the highest, is left out: a surge is no clumping.
-const TRIM: f64 = 0.02;
-/// Mean of χ² with one degree of freedom below its 98th percentile: F₃(5.41)/0.98.
-const TRIMMED_MEAN: f64 = 0.8735;
+/// This part of the windows, the furthest off, is left out: it may be what is looked for.
+const TRIM: f64 = 0.05;
+/// Mean of χ² with one degree of freedom below its 95th percentile: F₃(3.84)/0.95.
+const TRIMMED_MEAN: f64 = 0.7587;
 /// φ is cut off here: beyond it the model is wrong.
 pub(super) const HIGHEST: f64 = 256.0;
 
@@ -30,8 +30,6 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    pub(super) const NONE: Self = Self { dispersion: 1.0, minute: 0.0, long: 0.0 };
-
     /// Taken from what is not masked.
     pub(super) fn of(axis: &Axis, expected: &Expected, mask: &Mask) -> Self {
         let dispersion = CLUMP_SECONDS
@@ -53,14 +51,15 @@ impl Spread {
     }
 }
 
-/// Trimmed Pearson χ²/df over windows of a length, and the mean expected in them.
+/// Trimmed Pearson χ²/df over windows of a length, and the mean expected in them. Of windows with too few requests only:
+/// surges and crawlers say nothing about how few may come.
 fn chi2(axis: &Axis, expected: &Expected, mask: &Mask, seconds: i64) -> Option<(f64, f64)> {
     let mut terms: Vec<f64> = Vec::new();
     let (mut all, mut number) = (0.0, None);
     let (mut count, mut mean) = (0.0, 0.0);
     let mut masked = mask.iter().peekable();
     let mut close = |count: &mut f64, mean: &mut f64| {
-        if *mean >= LEAST_EXPECTED {
+        if *mean >= LEAST_EXPECTED && *count < *mean {
             terms.push((*count - *mean).powi(2) / *mean);
             all += *mean;
         }
