@@ -135,9 +135,17 @@ impl Corpus {
             ),
             Kind::Error => {
                 let (level, text) = match bytes % 4 {
-                    _ if outage => ("error", "connect() failed (111: Connection refused) while connecting to upstream"),
-                    0 => ("error", "open() \"/var/www/html/favicon.ico\" failed (2: No such file or directory)"),
-                    1 => ("warn", "an upstream response is buffered to a temporary file /var/cache/nginx/1/00/1 while reading upstream"),
+                    _ if outage => {
+                        ("error", "connect() failed (111: Connection refused) while connecting to upstream")
+                    }
+                    0 => (
+                        "error",
+                        "open() \"/var/www/html/favicon.ico\" failed (2: No such file or directory)",
+                    ),
+                    1 => (
+                        "warn",
+                        "an upstream response is buffered to a temporary file /var/cache/nginx/1/00/1 while reading upstream",
+                    ),
                     2 => ("info", "client closed connection while waiting for request"),
                     _ => ("notice", "a client request body is buffered to a temporary file"),
                 };

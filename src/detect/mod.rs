@@ -13,18 +13,20 @@ mod emission;
 mod errors;
 mod finding;
 mod gate;
-mod merge;
 mod latency;
+mod merge;
 mod segment;
 mod stream;
+mod traffic;
 mod validate;
 
 #[cfg(test)]
 mod tests;
 
 pub use errors::{find_errors, find_errors_of_part};
-pub use merge::{Merged, merge};
 pub use latency::find_latency;
+pub use merge::{Merged, merge};
+pub use traffic::{find_missing_member, find_traffic};
 
 /// Counts of one stream over one slot of time, usually a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

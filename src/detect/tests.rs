@@ -16,4 +16,6 @@ mod latency_measure;
 mod latency_sim;
 mod measure;
 mod sim;
+mod traffic;
+mod traffic_sim;
 mod viterbi;

@@ -72,7 +72,7 @@ impl Rng {
         sampled.round().clamp(0.0, f64::from(n)) as u32
     }
     /// Gamma with the given mean and a coefficient of variation, by summing exponentials of a whole shape.
-    fn gamma(&mut self, mean: f64, variation: f64) -> f64 {
+    pub(super) fn gamma(&mut self, mean: f64, variation: f64) -> f64 {
         let shape = (1.0 / variation.powi(2)).round().max(1.0) as u32;
         let sum: f64 = (0..shape).map(|_| -self.unit().ln()).sum();
         mean * sum / f64::from(shape)
