@@ -13,6 +13,7 @@
     reason = "a test ends where it is wrong, and says so"
 )]
 
+mod accuracy;
 mod cli;
 mod clocks;
 mod corpora;
