@@ -9,19 +9,19 @@ use super::habits::{common, habits};
 use super::reading::Reading;
 use super::roles::{Member, roles};
 use super::rows::{inputs, warnings};
+use super::streams::search;
 use super::zones::{self, Zone, zones};
 use super::{Options, Progress, Tools, clock, instant, nothing, window};
-use crate::detect::{Finding, find_errors, merge};
 use crate::discover::{Discovery, Source};
 use crate::error::{Result, Warning};
 use crate::explain::facts::{DisplayZone, Input, Report, Role, Totals};
-use crate::explain::{Case, Sighting, Stream, explain, overview};
+use crate::explain::{Case, Sighting, explain, overview};
 use crate::format::Class;
 use crate::inspect::Window;
 use crate::model::{MICROS, Offset, Timestamp, Untrusted};
 use crate::report::time;
 use crate::signature::RuleKind;
-use crate::survey::{Limits, RareKind, SiteSeries, Tally, series};
+use crate::survey::{Limits, RareKind, SiteSeries, Tally};
 
 /// Rare lines that the timeline is made of, at most: those near an incident, then the earliest.
 const MAX_SIGHTINGS: usize = 5_000;
@@ -47,7 +47,7 @@ pub(super) struct Known<'a> {
 
 impl Known<'_> {
     /// Whether its lines count.
-    fn counts(&self) -> bool {
+    pub(super) fn counts(&self) -> bool {
         self.duplicate_of.is_none()
     }
 }
@@ -78,23 +78,20 @@ pub(super) fn assemble(
     let told = all.map(|(first, last)| (first.plus_seconds(-AROUND), last.plus_seconds(AROUND)));
     let told = range(options, &zone, told);
     let range = range(options, &zone, all);
-    let edges: Vec<_> = known.iter().filter(edge).map(|k| (&k.reading.tally, k.zone.clock.clone())).collect();
     let seconds = range.map_or(0..0, |(from, to)| from.second()..to.second().saturating_add(1));
-    let site = series(&edges, Limits::merged(), seconds);
-    let findings = find_errors(&site.series, 1, options.sensitivity);
+    let search = search(&known, Limits::merged(), seconds, options.sensitivity);
+    let site = &search.site;
 
-    let found_in = |findings: &[Finding]| findings.iter().map(|f| (0, f.clone())).collect();
-    let merged = merge(found_in(&findings.incidents));
-    let windows: Vec<Window> = merged.iter().map(|m| closer_window(&m.finding)).collect();
+    let windows: Vec<Window> = search.incidents.iter().map(|m| closer_window(&m.finding)).collect();
     let (rare, cut) = rare_lines(&known, told, &windows);
     let candidates = candidates(&known, &rare);
     let found = look(&candidates, &windows, tools, buffer, progress);
     let sightings = sightings(rare, &found);
     let case = Case {
-        incidents: &merged,
-        streams: &[Stream::default()],
-        blips: &findings.blips,
-        caveats: &findings.caveats,
+        incidents: &search.incidents,
+        streams: &search.streams,
+        blips: &search.blips,
+        caveats: &search.caveats,
         closeups: &found.closeups,
         series: &site.series,
         sightings: &sightings,
@@ -102,7 +99,7 @@ pub(super) fn assemble(
     };
     let (incidents, timeline) = explain(&case);
     let inputs = inputs(tools, discovery, readings, &known);
-    let mut warnings = warnings(&inputs, &findings, &found, discovery, outside);
+    let mut warnings = warnings(&inputs, &search.caveats, &found, discovery, outside);
     if cut > 0 {
         let text = format!("{cut} known messages far from any incident are left out of the timeline");
         warnings.push(Warning { path: None, text });
@@ -119,7 +116,7 @@ pub(super) fn assemble(
     Ok(Report {
         zone,
         window: range,
-        totals: totals(&site, &inputs),
+        totals: totals(site, &inputs),
         warnings,
         source_names: discovery.sources.iter().map(|s| s.name.clone()).collect(),
         overview: overview(&site.series, range),

@@ -11,6 +11,7 @@ mod replicas;
 mod roles;
 mod rows;
 mod samples;
+mod streams;
 mod window;
 mod zones;
 

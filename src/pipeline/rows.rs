@@ -8,7 +8,7 @@ use super::closer::Found;
 use super::reading::Reading;
 use super::zones::Zone;
 use super::{Tools, offset_name};
-use crate::detect::{Caveat, Findings};
+use crate::detect::Caveat;
 use crate::discover::{AsideStatus, Discovery};
 use crate::error::Warning;
 use crate::explain::facts::{Input, InputStatus, ZoneSource};
@@ -146,7 +146,7 @@ fn status(discovery: &Discovery, known: &Known<'_>) -> (InputStatus, Option<Stri
 
 pub(super) fn warnings(
     inputs: &[Input],
-    findings: &Findings,
+    caveats: &[Caveat],
     found: &Found,
     discovery: &Discovery,
     outside: u64,
@@ -178,7 +178,7 @@ pub(super) fn warnings(
             "{outside} lines have times far from all others (a clock gone wrong): they are left out"
         )));
     }
-    for caveat in &findings.caveats {
+    for caveat in caveats {
         out.push(general(
             match caveat {
                 Caveat::NoHealthyPeriod => {

@@ -70,8 +70,13 @@ pub fn find_latency(series: &LatencySeries, streams: usize, sensitivity: Sensiti
     let scale = model.scale(record, penalty);
     let candidates = gate(scale, model.chains(record, penalty));
     let curve = Curve::constant(stream.len(), 0.0);
-    let counts =
-        super::validate::Scale { stream: &stream, curve: &curve, dispersion: scale.dispersion, penalty };
+    let counts = super::validate::Scale {
+        stream: &stream,
+        curve: &curve,
+        dispersion: scale.dispersion,
+        penalty,
+        grain: super::emission::Grain::Whole,
+    };
     let context = Context::new(counts, &model.mask);
     let frame = Frame { scale, dispersion: model.dispersion, context };
     for finding in locate_all(&frame, candidates) {

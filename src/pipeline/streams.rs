@@ -1,0 +1,324 @@
+//! Which streams are searched for incidents, and the search: the site, its servers, vhosts, upstreams and failing paths;
+//! errors, latency and traffic; and, where there are no requests, the messages of applications.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::assemble::Known;
+use super::replicas::{Set, replicas};
+use crate::detect::{
+    Caveat, Finding, Findings, Merged, Sensitivity, Series, find_errors, find_errors_of_part, find_latency,
+    find_missing_member, find_traffic, merge,
+};
+use crate::explain::Stream;
+use crate::explain::facts::Role;
+use crate::model::{Dimension, Untrusted};
+use crate::survey::{
+    Clock, Limits, Merge, SiteSeries, Tally, ValueSeries, Windows, gave_up_series, latency_series,
+    message_series, series, value_series,
+};
+
+/// A vhost or upstream with this part of the site's requests is the site.
+const ALL_OF_IT: f64 = 0.98;
+/// Servers searched on their own, at most: those with the most requests.
+const MAX_SOURCES: usize = 64;
+/// Application logs searched, at most: those with the most lines.
+const MAX_APPLICATIONS: usize = 64;
+/// Two servers share a service if their logs cover the same time for this part of the longer one.
+const SHARED_TIME: f64 = 0.5;
+
+/// What was searched, and what was found.
+pub(super) struct Search {
+    /// The site's requests.
+    pub(super) site: SiteSeries,
+    /// What the numbers of streams mean.
+    pub(super) streams: Vec<Stream>,
+    /// The incidents, ascending by start.
+    pub(super) incidents: Vec<Merged>,
+    /// What was too short for an incident.
+    pub(super) blips: Vec<Finding>,
+    /// Bursts of error messages while the requests of users went on as ever, with their stream.
+    pub(super) bursts: Vec<(usize, Finding)>,
+    /// What limits the method on this data.
+    pub(super) caveats: Vec<Caveat>,
+}
+
+/// Tallies with the clocks of their sources.
+type Part<'a> = Vec<(&'a Tally, Clock)>;
+
+/// A rotation set of access logs.
+struct Server<'a> {
+    name: &'a Untrusted,
+    role: Role,
+    part: Part<'a>,
+}
+
+/// What is asked of one stream.
+enum Question<'a> {
+    SiteErrors,
+    SiteGaveUp,
+    SiteLatency,
+    SiteTraffic,
+    Errors(&'a Server<'a>),
+    Latency(&'a Server<'a>),
+    Traffic(&'a Server<'a>),
+    /// One of several servers, and its peers.
+    Member(&'a Server<'a>, Vec<&'a Server<'a>>),
+    ValueErrors(&'a ValueSeries),
+    ValueTraffic(&'a ValueSeries),
+    Messages(&'a Part<'a>),
+}
+
+/// Where and how to look.
+struct Searcher<'a> {
+    edge: &'a Part<'a>,
+    site: &'a SiteSeries,
+    limits: Limits,
+    range: Range<i64>,
+    sensitivity: Sensitivity,
+    /// Streams searched, which raises the price of a finding.
+    streams: usize,
+}
+
+impl Searcher<'_> {
+    fn answer(&self, question: &Question<'_>) -> Findings {
+        let (streams, sensitivity) = (self.streams, self.sensitivity);
+        let errors = |series: &Series| find_errors(series, streams, sensitivity);
+        match question {
+            Question::SiteErrors => errors(&self.site.series),
+            Question::SiteGaveUp => errors(&gave_up_series(self.edge, self.limits, self.range.clone())),
+            Question::SiteLatency => self.latency(self.edge),
+            Question::SiteTraffic => find_traffic(&self.site.series, streams, sensitivity),
+            Question::Errors(server) => errors(&self.requests(&server.part)),
+            Question::Latency(server) => self.latency(&server.part),
+            Question::Traffic(server) => find_traffic(&self.requests(&server.part), streams, sensitivity),
+            Question::Member(server, peers) => {
+                let peers: Part<'_> = peers.iter().flat_map(|peer| peer.part.iter().cloned()).collect();
+                find_missing_member(
+                    &self.requests(&server.part),
+                    &self.requests(&peers),
+                    streams,
+                    sensitivity,
+                )
+            }
+            Question::ValueErrors(value) if value.own_requests => errors(&value.series(&self.site.series)),
+            Question::ValueErrors(value) => {
+                find_errors_of_part(&value.series(&self.site.series), streams, sensitivity)
+            }
+            Question::ValueTraffic(value) => {
+                find_traffic(&value.series(&self.site.series), streams, sensitivity)
+            }
+            Question::Messages(part) => errors(&message_series(part, self.limits, self.range.clone())),
+        }
+    }
+
+    fn requests(&self, part: &Part<'_>) -> Series {
+        series(part, self.limits, self.range.clone()).series
+    }
+
+    fn latency(&self, part: &Part<'_>) -> Findings {
+        find_latency(&latency_series(part, self.limits, self.range.clone()), self.streams, self.sensitivity)
+    }
+}
+
+/// Searches all streams between two seconds (the second one excluded).
+pub(super) fn search(
+    known: &[Known<'_>],
+    limits: Limits,
+    range: Range<i64>,
+    sensitivity: Sensitivity,
+) -> Search {
+    let servers = servers(known);
+    let edges: Vec<&Server<'_>> = servers.iter().filter(|s| s.role == Role::Edge).collect();
+    let edge: Part<'_> = edges.iter().flat_map(|server| server.part.iter().cloned()).collect();
+    let site = series(&edge, limits, range.clone());
+    let values: Vec<ValueSeries> = value_series(&edge, limits, range.clone())
+        .into_iter()
+        .filter(|value| !is_all_of_it(value, &site.series))
+        .collect();
+    let applications = applications(known, site.series.slots.is_empty());
+    let mut streams = vec![Stream::default()];
+    let mut questions: Vec<(usize, Question<'_>)> =
+        [Question::SiteErrors, Question::SiteGaveUp, Question::SiteLatency, Question::SiteTraffic]
+            .into_iter()
+            .map(|question| (0, question))
+            .collect();
+    ask_of_servers(&servers, edges.len(), &range, &mut streams, &mut questions);
+    for value in &values {
+        let stream = new_stream(&mut streams, value.dimension, Untrusted::new(&value.value));
+        questions.push((stream, Question::ValueErrors(value)));
+        if value.own_requests && value.dimension == Dimension::Vhost {
+            questions.push((stream, Question::ValueTraffic(value)));
+        }
+    }
+    for (name, part) in &applications {
+        let stream = new_stream(&mut streams, Dimension::Source, (*name).clone());
+        if let Some(stream) = streams.get_mut(stream) {
+            stream.messages = true;
+        }
+        questions.push((stream, Question::Messages(part)));
+    }
+    let searcher = Searcher { edge: &edge, site: &site, limits, range, sensitivity, streams: streams.len() };
+    let answers: Vec<(usize, Findings)> =
+        questions.par_iter().map(|(stream, question)| (*stream, searcher.answer(question))).collect();
+    weigh(site, streams, answers)
+}
+
+/// Incidents, blips and bursts of what was found.
+fn weigh(site: SiteSeries, streams: Vec<Stream>, answers: Vec<(usize, Findings)>) -> Search {
+    let of_messages = |stream: usize| streams.get(stream).is_some_and(|s| s.messages);
+    let mut found = Vec::new();
+    let mut bursts = Vec::new();
+    let mut blips = Vec::new();
+    let mut caveats = Vec::new();
+    for (stream, findings) in answers {
+        for finding in findings.incidents {
+            // what messages say of users who went on as ever is not an outage of theirs
+            let beside = of_messages(stream) && !site.series.slots.is_empty();
+            if beside { bursts.push((stream, finding)) } else { found.push((stream, finding)) }
+        }
+        if stream == 0 {
+            blips.extend(findings.blips);
+            caveats.extend(findings.caveats);
+        }
+    }
+    let incidents = merge(found);
+    let apart = |finding: &Finding| {
+        incidents.iter().all(|i| {
+            i.finding.end.second < finding.start.second || finding.end.second < i.finding.start.second
+        })
+    };
+    bursts.retain(|(_, finding)| apart(finding));
+    blips.retain(apart);
+    blips.sort_by_key(|blip| (blip.start.second, blip.signal));
+    caveats.sort_unstable();
+    caveats.dedup();
+    Search { site, streams, incidents, blips, bursts, caveats }
+}
+
+fn new_stream(streams: &mut Vec<Stream>, dimension: Dimension, value: Untrusted) -> usize {
+    streams.push(Stream { place: Some((dimension, value)), messages: false });
+    streams.len().saturating_sub(1)
+}
+
+/// Each server on its own where there are several, and each of a group against its peers.
+fn ask_of_servers<'a>(
+    servers: &'a [Server<'a>],
+    edges: usize,
+    range: &Range<i64>,
+    streams: &mut Vec<Stream>,
+    questions: &mut Vec<(usize, Question<'a>)>,
+) {
+    let groups = groups(servers, range);
+    for (index, server) in servers.iter().enumerate().take(MAX_SOURCES) {
+        let peers = groups.iter().find(|group| group.contains(&index));
+        let alone = server.role != Role::Edge || edges < 2;
+        if peers.is_none() && alone {
+            continue;
+        }
+        let stream = new_stream(streams, Dimension::Source, server.name.clone());
+        if !alone {
+            questions.push((stream, Question::Errors(server)));
+            questions.push((stream, Question::Latency(server)));
+        }
+        match peers {
+            Some(group) => {
+                let others = group.iter().filter(|&&other| other != index);
+                let peers = others.filter_map(|&other| servers.get(other)).collect();
+                questions.push((stream, Question::Member(server, peers)));
+            }
+            None => questions.push((stream, Question::Traffic(server))),
+        }
+    }
+}
+
+/// Rotation sets of access logs, the busiest first.
+fn servers<'a>(known: &'a [Known<'a>]) -> Vec<Server<'a>> {
+    let mut sets: BTreeMap<&Untrusted, (Role, Part<'a>, u64)> = BTreeMap::new();
+    for k in known.iter().filter(|k| k.counts()) {
+        let Some(role @ (Role::Edge | Role::Backend)) = k.role else { continue };
+        let (_, part, requests) = sets.entry(&k.source.group).or_insert_with(|| (role, Vec::new(), 0));
+        part.push((&k.reading.tally, k.zone.clock.clone()));
+        *requests = k.reading.tally.statuses.values().fold(*requests, |sum, n| sum.saturating_add(*n));
+    }
+    let mut servers: Vec<(u64, Server<'a>)> =
+        sets.into_iter().map(|(name, (role, part, n))| (n, Server { name, role, part })).collect();
+    servers.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.name.cmp(b.1.name)));
+    servers.into_iter().map(|(_, server)| server).collect()
+}
+
+/// Groups of servers (by index) that share a service and have logs of the same time.
+fn groups(servers: &[Server<'_>], range: &Range<i64>) -> Vec<Vec<usize>> {
+    let sets: Vec<Set<'_>> = servers
+        .iter()
+        .map(|server| {
+            let mut windows = Windows::default();
+            for (tally, clock) in &server.part {
+                windows.absorb(tally.zoned.windows.clone());
+                windows.absorb(tally.naive.windows.shifted(|wall| clock.offset_at(wall).saturating_neg()));
+            }
+            Set { name: server.name, role: server.role, windows }
+        })
+        .collect();
+    let spans: Vec<Range<i64>> = servers.iter().map(|server| span(server, range)).collect();
+    let length = |span: &Range<i64>| span.end.saturating_sub(span.start).max(1) as f64;
+    let of = |index: usize| spans.get(index).cloned().unwrap_or_default();
+    let mut groups = replicas(&sets);
+    for group in &mut groups {
+        let longest = group.iter().map(|&i| of(i)).max_by(|a, b| length(a).total_cmp(&length(b)));
+        let Some(longest) = longest else { continue };
+        group.retain(|&i| {
+            let (from, to) = (of(i).start.max(longest.start), of(i).end.min(longest.end));
+            length(&(from..to.max(from))) >= SHARED_TIME * length(&longest)
+        });
+    }
+    groups.retain(|group| group.len() > 1);
+    groups
+}
+
+/// First and last second of a server's records within the range.
+fn span(server: &Server<'_>, range: &Range<i64>) -> Range<i64> {
+    let mut span: Option<(i64, i64)> = None;
+    for (tally, clock) in &server.part {
+        let zoned = tally.zoned.days.iter().map(|(_, day)| (day.span, None));
+        let naive = tally.naive.days.iter().map(|(_, day)| (day.span, Some(clock)));
+        for (day, clock) in zoned.chain(naive) {
+            let (Some(first), Some(last)) = (day.first, day.last) else { continue };
+            let second = |t| clock.map_or(t, |c| c.instant(t)).second().clamp(range.start, range.end);
+            let (first, last) = (second(first), second(last));
+            span = Some(span.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
+        }
+    }
+    span.map_or(0..0, |(first, last)| first..last)
+}
+
+fn is_all_of_it(value: &ValueSeries, site: &Series) -> bool {
+    if !value.own_requests {
+        return false;
+    }
+    let sum = |series: &Series| series.slots.iter().map(|slot| u64::from(slot.requests)).sum::<u64>() as f64;
+    sum(&value.series(site)) >= ALL_OF_IT * sum(site)
+}
+
+/// Logs of applications (of servers' errors as well, where there are no requests), those with the most lines.
+fn applications<'a>(known: &'a [Known<'a>], no_requests: bool) -> Vec<(&'a Untrusted, Part<'a>)> {
+    let mut sets: BTreeMap<&Untrusted, (Part<'a>, u64)> = BTreeMap::new();
+    for k in known.iter().filter(|k| k.counts()) {
+        let wanted = match k.role {
+            Some(Role::Application) => true,
+            Some(Role::Error) => no_requests,
+            _ => false,
+        };
+        if wanted {
+            let (part, lines) = sets.entry(&k.source.group).or_default();
+            part.push((&k.reading.tally, k.zone.clock.clone()));
+            *lines = lines.saturating_add(k.reading.tally.lines);
+        }
+    }
+    let mut sets: Vec<_> = sets.into_iter().map(|(name, (part, lines))| (lines, name, part)).collect();
+    sets.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    sets.truncate(MAX_APPLICATIONS);
+    sets.into_iter().map(|(_, name, part)| (name, part)).collect()
+}
