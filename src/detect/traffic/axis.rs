@@ -269,14 +269,16 @@ mod tests {
     #[test]
     fn a_member_counts_against_its_group_from_its_first_request_on() {
         let axis = Axis::of_member(&series(&[12, 20], 1), &series(&[5, 12, 13], 1));
-        let told: Vec<_> = axis.pieces.iter().map(|piece| (piece.start, piece.count, piece.exposure)).collect();
+        let told: Vec<_> =
+            axis.pieces.iter().map(|piece| (piece.start, piece.count, piece.exposure)).collect();
         assert_eq!(told, [(12, 2.0, 4.0), (13, 0.0, 2.0), (20, 2.0, 2.0)]);
     }
 
     #[test]
     fn slots_of_two_widths_meet_in_the_wider() {
         let axis = Axis::of_member(&series(&[0, 1, 5], 1), &series(&[0, 4], 4));
-        let told: Vec<_> = axis.pieces.iter().map(|piece| (piece.start, piece.count, piece.exposure)).collect();
+        let told: Vec<_> =
+            axis.pieces.iter().map(|piece| (piece.start, piece.count, piece.exposure)).collect();
         assert_eq!(told, [(0, 4.0, 6.0), (4, 2.0, 4.0)]);
     }
 

@@ -51,7 +51,16 @@ impl Drafted {
     pub(super) fn silent(silence: &Silence) -> Self {
         let &Silence { from, until, strength, scale, open } = silence;
         let edge = EdgeKind::Silent(scale);
-        Self { from, until, strength, partial: false, start: edge, end: edge, open, parts: vec![(from, until)] }
+        Self {
+            from,
+            until,
+            strength,
+            partial: false,
+            start: edge,
+            end: edge,
+            open,
+            parts: vec![(from, until)],
+        }
     }
 
     pub(super) fn partial(drop: Drop) -> Self {
@@ -105,7 +114,8 @@ pub(super) fn describe(
     let factor = expected / usual;
     let expected = expected.max(came);
     let seconds = end.second.saturating_sub(start.second).max(0) as f64 + 1.0;
-    let share = |from, until| missing(axis.count_in(from, until), factor * model.expected.within(from, until));
+    let share =
+        |from, until| missing(axis.count_in(from, until), factor * model.expected.within(from, until));
     let levels = draft
         .parts
         .iter()

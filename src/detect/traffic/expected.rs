@@ -76,8 +76,7 @@ impl Expected {
         let over = |&(from, until, rate): &(i64, i64, f64)| {
             rate * until.min(end).saturating_sub(from.max(start)).max(0) as f64
         };
-        let core: f64 =
-            self.steps.iter().skip(first).take_while(|&&(from, ..)| from < end).map(over).sum();
+        let core: f64 = self.steps.iter().skip(first).take_while(|&&(from, ..)| from < end).map(over).sum();
         core < CORE_EXPECTED * self.within(from, until)
     }
 
@@ -113,7 +112,8 @@ impl Expected {
             sum += expected;
         }
         sums.push(sum);
-        let step = |(cell, rate): (&Cell, &f64)| (cell.begin, cell.begin.saturating_add(length), cell.shape * rate);
+        let step =
+            |(cell, rate): (&Cell, &f64)| (cell.begin, cell.begin.saturating_add(length), cell.shape * rate);
         let steps = cells.iter().zip(&rates).map(step).collect();
         Self { steps, pieces, sums, history }
     }
@@ -250,7 +250,8 @@ fn shape(cells: &[Cell], length: i64) -> Vec<f64> {
 
 /// Requests per second of all, masked or not; never 0.
 fn overall(cells: &[Cell]) -> f64 {
-    let add = |(count, seconds): (f64, f64), cell: &Cell| (count + cell.all_count, seconds + cell.all_seconds);
+    let add =
+        |(count, seconds): (f64, f64), cell: &Cell| (count + cell.all_count, seconds + cell.all_seconds);
     let (count, seconds) = cells.iter().fold((0.0, 0.0), add);
     (count / f64::max(seconds, 1.0)).max(f64::MIN_POSITIVE)
 }

@@ -21,7 +21,9 @@ const LEAST_CONTRAST: f64 = 6.0;
 /// Inside has at most so much of the rate outside, at either edge.
 const LEAST_RATIO: f64 = 0.8;
 /// Lengths, to either side of an edge, over which rates are compared.
-const WINDOWS_SECONDS: [i64; 4] = [30, 60, 180, 600];
+const WINDOWS_SECONDS: [i64; 6] = [30, 60, 180, 600, 1800, 5400];
+/// The longest two are for sites with fewer requests than this in ten minutes: over them the rhythm of the day shows.
+const SPARSE_REQUESTS: f64 = 60.0;
 /// A drop that lasts less is too likely a lull.
 const SHORTEST_SECONDS: i64 = 60;
 /// A run at the end of a chain in which so many times the part came than in its strongest is not part of it.
@@ -51,23 +53,15 @@ pub(super) struct Drop {
 }
 
 /// Partial drops, ascending; a silence may be among them.
-pub(super) fn drops(
-    axis: &Axis,
-    expected: &Expected,
-    spread: Spread,
-    penalty: f64,
-) -> Vec<Drop> {
+pub(super) fn drops(axis: &Axis, expected: &Expected, spread: Spread, penalty: f64) -> Vec<Drop> {
     let mut emission = Partial { axis, expected, spread };
     let half = penalty / 2.0;
-    let (runs, _) =
-        segment(&mut emission, Penalties { enter: half, leave: half, change: CHANGE_NATS });
+    let (runs, _) = segment(&mut emission, Penalties { enter: half, leave: half, change: CHANGE_NATS });
     let scale = Scale { axis, expected, spread, penalty };
     let mut chains: Vec<Vec<(usize, usize)>> = Vec::new();
     for Run { first, last, .. } in runs {
         match chains.last_mut() {
-            Some(chain)
-                if chain.last().is_some_and(|run| run.1 == first) && !axis.breaks_before(first) =>
-            {
+            Some(chain) if chain.last().is_some_and(|run| run.1 == first) && !axis.breaks_before(first) => {
                 chain.push((first, last + 1));
             }
             _ => chains.push(vec![(first, last + 1)]),
@@ -135,14 +129,7 @@ impl Scale<'_> {
             && (axis.against == Against::Group || !self.expected.hollow(axis, from, until))
             && self.contrast(from, until, first, true) >= LEAST_CONTRAST
             && (open || self.contrast(from, until, end, false) >= LEAST_CONTRAST);
-        accepted.then_some(Drop {
-            from,
-            until,
-            strength,
-            start_range: start.1,
-            end_range: finish.1,
-            open,
-        })
+        accepted.then_some(Drop { from, until, strength, start_range: start.1, end_range: finish.1, open })
     }
 
     /// Part of the requests that came.
@@ -192,6 +179,9 @@ impl Scale<'_> {
                 window,
             );
             best = best.max(by_time.min(by_exposure));
+            if window >= 600 && count(outside) >= SPARSE_REQUESTS {
+                break;
+            }
         }
         best
     }

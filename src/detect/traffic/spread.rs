@@ -18,6 +18,9 @@ const TRIMMED_MEAN: f64 = 0.7587;
 /// φ is cut off here: beyond it the model is wrong.
 pub(super) const HIGHEST: f64 = 256.0;
 
+/// τ² is cut off here while the baseline is still sought.
+const WIDEST_SOUGHT: f64 = 0.01;
+
 /// Variance of a count with mean Λ: φΛ + τ²Λ².
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spread {
@@ -45,6 +48,12 @@ impl Spread {
         Self { dispersion, minute, long: long.unwrap_or(minute) }
     }
 
+    /// No wider than [`WIDEST_SOUGHT`]: what is not masked yet must not hide itself.
+    pub(super) fn while_sought(self) -> Self {
+        let Self { dispersion, minute, long } = self;
+        Self { dispersion, minute: minute.min(WIDEST_SOUGHT), long: long.min(WIDEST_SOUGHT) }
+    }
+
     /// τ² over so many seconds.
     pub(super) fn wander(&self, seconds: f64) -> f64 {
         if seconds >= 600.0 { self.long } else { self.minute.max(self.long) }
@@ -67,7 +76,10 @@ fn chi2(axis: &Axis, expected: &Expected, mask: &Mask, seconds: i64) -> Option<(
     };
     for (index, piece) in axis.pieces.iter().enumerate() {
         // A pause belongs to the windows it covers, all but the first and last of which are empty.
-        let (first, last) = (piece.start.div_euclid(seconds), piece.end.saturating_sub(1).max(piece.start).div_euclid(seconds));
+        let (first, last) = (
+            piece.start.div_euclid(seconds),
+            piece.end.saturating_sub(1).max(piece.start).div_euclid(seconds),
+        );
         if number != Some(first) {
             close(&mut count, &mut mean);
             number = Some(first);
