@@ -13,5 +13,6 @@ mod incidents;
 mod measure;
 mod sim;
 mod traffic;
+mod traffic_cases;
 mod traffic_sim;
 mod viterbi;
