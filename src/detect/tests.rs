@@ -17,5 +17,6 @@ mod latency_sim;
 mod measure;
 mod sim;
 mod traffic;
+mod traffic_cases;
 mod traffic_sim;
 mod viterbi;

@@ -259,3 +259,17 @@ fn table() {
 fn fewer(seeds: Seeds) -> Seeds {
     seeds.start..seeds.start + (seeds.end - seeds.start) / 4
 }
+
+/// A slice small enough for every run of the tests; the floors lie a little under what it measures.
+#[test]
+fn simulated_losses_are_found() {
+    let mut days = sites("days", 1..9, |rng| any(rng, 1, (0.05, 30.0), Some(false)));
+    days.print("slice: days");
+    assert!(days.f1() >= 0.95 && days.false_per_day() <= 0.02, "{days:?}");
+    assert!(days.boundaries() >= 0.95 && days.shares() >= 0.95, "{days:?}");
+    let mut members = groups("members", 1..7, |rng| Group::random(rng, DAY, (0.3, 30.0), true));
+    members.print("slice: members");
+    assert!(members.f1() >= 0.85 && members.boundaries() >= 0.95, "{members:?}");
+    let nothing = sites("nothing", 1..5, |rng| any(rng, 1, (0.05, 30.0), None));
+    assert_eq!(nothing.falsely, 0, "{nothing:?}");
+}

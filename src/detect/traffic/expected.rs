@@ -238,8 +238,15 @@ fn shape(cells: &[Cell], length: i64) -> Vec<f64> {
         .iter_mut()
         .zip(&mut all)
         .map(|(clear, all)| {
-            let of = if clear.len() * 2 >= all.len() && !clear.is_empty() { clear } else { all };
-            middle(of).unwrap_or(rate)
+            let masked = all.len().saturating_sub(clear.len());
+            if clear.is_empty() || clear.len() < masked {
+                return middle(all).unwrap_or(rate);
+            }
+            if masked > 0 && clear.len() == 2 {
+                // Of two that are left one may be a crawler's; what it made the third day lack is not missed.
+                return clear.iter().copied().fold(f64::INFINITY, f64::min);
+            }
+            middle(clear).unwrap_or(rate)
         })
         .collect();
     for of_bin in &mut shape {

@@ -31,6 +31,8 @@ const SUSPICIOUS: f64 = 8.0;
 const BLIP_SECONDS: i64 = 5;
 /// … if so many requests are missing that nothing else explains it; else it is nothing.
 const EVIDENT_BLIP_REQUESTS: f64 = 50.0;
+/// So many partial drops may there be, and as many more each day.
+const MOST_DROPS: f64 = 3.0;
 /// A drop of which silences hold this part of what was expected is no partial one.
 const SILENT_PART: f64 = 0.7;
 /// A partial drop and a silence with a shorter pause between them are one incident.
@@ -74,17 +76,11 @@ fn find(axis: &Axis, streams: usize, sensitivity: Sensitivity) -> Findings {
     }
     let penalty = penalty(axis, streams, sensitivity);
     let mut mask = Mask::new();
-    let mut model = Model::fit(axis, &mask, true);
-    let mut drafts = model.search(axis, penalty);
-    for _ in 1..ROUNDS {
-        let again = mask_of(axis, &drafts);
-        if again == mask {
-            break;
-        }
-        mask = again;
-        model = Model::fit(axis, &mask, false);
-        drafts = model.search(axis, penalty);
+    for round in 1..ROUNDS {
+        mask = mask_of(axis, &Model::fit(axis, &mask, round == 1).sought().search(axis, penalty));
     }
+    let model = Model::fit(axis, &mask, false);
+    let drafts = model.search(axis, penalty);
     if model.spread.dispersion >= SUSPICIOUS {
         findings.caveats.push(Caveat::Overdispersed);
     }
@@ -123,9 +119,13 @@ struct Model {
 impl Model {
     fn fit(axis: &Axis, mask: &Mask, first: bool) -> Self {
         let expected = Expected::fit(axis, mask, first);
-        // An incident that is not masked yet would widen the spread until it is hidden by it.
         let spread = Spread::of(axis, &expected, mask);
         Self { expected, spread }
+    }
+
+    /// The same while the mask is still sought.
+    fn sought(self) -> Self {
+        Self { spread: self.spread.while_sought(), ..self }
     }
 
     fn search(&self, axis: &Axis, penalty: f64) -> Vec<Drafted> {
@@ -133,7 +133,10 @@ impl Model {
         let partly = axis.against == Against::Group || self.expected.history;
         let mut drafts: Vec<Drafted> = silences.iter().map(Drafted::silent).collect();
         if partly {
-            for drop in partial::drops(axis, &self.expected, self.spread, penalty) {
+            let drops = partial::drops(axis, &self.expected, self.spread, penalty);
+            // More than that are no incidents but the way it is.
+            let most = MOST_DROPS * (1.0 + axis.days());
+            for drop in if drops.len() as f64 > most { Vec::new() } else { drops } {
                 // A drop that is a silence for the most part is told by that; else what is silent in it is chance.
                 let inside =
                     drafts.iter().filter(|draft| draft.from < drop.until && draft.until > drop.from).map(

@@ -15,13 +15,19 @@ const CHANGE_NATS: f64 = 16.0;
 const LEAST_DEVIATIONS: f64 = 4.0;
 /// More than this part left is drift.
 const MOST_LEFT: f64 = 0.72;
+/// The same of a member: where the others took nothing over the group is smaller, and its part of it larger.
+const MOST_LEFT_OF_MEMBER: f64 = 0.78;
 /// Nats, φ divided out, by which inside and outside differ at *both* edges: evenings, weekends and crawlers that stop
 /// have one edge at most.
-const LEAST_CONTRAST: f64 = 6.0;
+const LEAST_CONTRAST: f64 = 8.0;
+/// The same for a member, whose peers tell what the evening, the weekend and most crawlers do.
+const LEAST_CONTRAST_OF_MEMBER: f64 = 4.0;
 /// Inside has at most so much of the rate outside, at either edge.
 const LEAST_RATIO: f64 = 0.8;
 /// Lengths, to either side of an edge, over which rates are compared.
-const WINDOWS_SECONDS: [i64; 4] = [30, 60, 180, 600];
+const WINDOWS_SECONDS: [i64; 6] = [30, 60, 180, 600, 1800, 5400];
+/// The longest two are for sites with fewer requests than this in ten minutes: over them the rhythm of the day shows.
+const SPARSE_REQUESTS: f64 = 60.0;
 /// A drop that lasts less is too likely a lull.
 const SHORTEST_SECONDS: i64 = 60;
 /// A run at the end of a chain in which so many times the part came than in its strongest is not part of it.
@@ -120,13 +126,17 @@ impl Scale<'_> {
         let mean = self.expected.within(from, until);
         let error = (self.spread.dispersion / mean + self.spread.wander(seconds as f64)).sqrt();
         let strength = self.nats(from, until, left);
+        let (contrast, most) = match axis.against {
+            Against::Time => (LEAST_CONTRAST, MOST_LEFT),
+            Against::Group => (LEAST_CONTRAST_OF_MEMBER, MOST_LEFT_OF_MEMBER),
+        };
         let accepted = seconds >= SHORTEST_SECONDS
-            && left <= MOST_LEFT
+            && left <= most
             && (1.0 - left) / error >= LEAST_DEVIATIONS
             && strength >= self.penalty
             && (axis.against == Against::Group || !self.expected.hollow(axis, from, until))
-            && self.contrast(from, until, first, true) >= LEAST_CONTRAST
-            && (open || self.contrast(from, until, end, false) >= LEAST_CONTRAST);
+            && self.contrast(from, until, first, true) >= contrast
+            && (open || self.contrast(from, until, end, false) >= contrast);
         accepted.then_some(Drop { from, until, strength, start_range: start.1, end_range: finish.1, open })
     }
 
@@ -177,6 +187,10 @@ impl Scale<'_> {
                 window,
             );
             best = best.max(by_time.min(by_exposure));
+            let longest = if axis.against == Against::Time { 1800 } else { 5400 };
+            if window >= longest || (window >= 600 && count(outside) >= SPARSE_REQUESTS) {
+                break;
+            }
         }
         best
     }

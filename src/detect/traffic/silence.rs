@@ -28,7 +28,7 @@ const TREND_SECONDS: f64 = 240.0;
 /// That is looked for over so many requests next to the pause, against twice as many before those.
 const TREND_REQUESTS: [f64; 3] = [10.0, 40.0, 160.0];
 /// Nats that show it.
-const TREND_NATS: f64 = 3.0;
+const TREND_NATS: f64 = 4.0;
 /// A site's pause that is longer needs other days to tell that nobody sleeps then.
 const LONGEST_WITHOUT_HISTORY: i64 = 4 * 3600;
 /// Ranks among all pauses from which the tail of their distribution is taken.
@@ -128,7 +128,7 @@ fn believed(axis: &Axis, expected: &Expected, clumped: f64, from: usize, until: 
     });
     // A member may be silent to the end of the data.
     let after = if until >= end && axis.against == Against::Group {
-        Some((f64::INFINITY, f64::INFINITY))
+        Some((f64::INFINITY, f64::INFINITY, f64::INFINITY))
     } else {
         side(axis, clumped, (from, until), |wanted, by_exposure| {
             let reached = if by_exposure {
@@ -140,20 +140,25 @@ fn believed(axis: &Axis, expected: &Expected, clumped: f64, from: usize, until: 
         })
     };
     match (before, after) {
-        (Some(before), Some(after)) => (raw.min(before.0).min(after.0), before.1.min(after.1)),
+        (Some(before), Some(after)) => {
+            // A site falls asleep and wakes up; where only one side leads down the rate goes on falling on the other.
+            let asleep = before.2.max(after.2);
+            (raw.min(before.0).min(after.0).min(asleep), before.1.min(after.1))
+        }
         _ => (0.0, 0.0),
     }
 }
 
 /// Requests missed by the rate on one side, and the nats of a silence that long after what came there: n·ln(1 + x/w), the
-/// predictive probability of none in an exposure x after n in w, whatever the rate. `reach` gives the pieces on
+/// predictive probability of none in an exposure x after n in w, whatever the rate. Third, requests missed if the trend
+/// there went on. `reach` gives the pieces on
 /// that side that hold some requests, or some exposure.
 fn side(
     axis: &Axis,
     clumped: f64,
     (from, until): (usize, usize),
     reach: impl Fn(f64, bool) -> (usize, usize),
-) -> Option<(f64, f64)> {
+) -> Option<(f64, f64, f64)> {
     let silent = axis.exposure_in(from, until);
     let mut least = (f64::INFINITY, f64::INFINITY);
     for pieces in [reach(SIDE_REQUESTS * clumped, false), reach(silent * SIDE_PART, true)] {
@@ -165,10 +170,9 @@ fn side(
         let ratio = silent / exposure.max(f64::MIN_POSITIVE);
         least = (least.0.min(count * ratio), least.1.min(count * ratio.ln_1p()));
     }
-    if axis.against == Against::Time && silent >= TREND_SECONDS {
-        least.0 = least.0.min(trend(axis, clumped, silent, &reach));
-    }
-    Some(least)
+    let followed = axis.against == Against::Time && silent >= TREND_SECONDS;
+    let asleep = if followed { trend(axis, clumped, silent, &reach) } else { f64::INFINITY };
+    Some((least.0, least.1, asleep))
 }
 
 /// Requests missed if the rate went on falling the way it fell up to the pause (rose the way it rose after it).

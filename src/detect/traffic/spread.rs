@@ -18,6 +18,9 @@ const TRIMMED_MEAN: f64 = 0.7587;
 /// φ is cut off here: beyond it the model is wrong.
 pub(super) const HIGHEST: f64 = 256.0;
 
+/// τ² is cut off here while the baseline is still sought.
+const WIDEST_SOUGHT: f64 = 0.01;
+
 /// Variance of a count with mean Λ: φΛ + τ²Λ².
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spread {
@@ -43,6 +46,12 @@ impl Spread {
         });
         let minute = minute.unwrap_or(0.0);
         Self { dispersion, minute, long: long.unwrap_or(minute) }
+    }
+
+    /// No wider than [`WIDEST_SOUGHT`]: what is not masked yet must not hide itself.
+    pub(super) fn while_sought(self) -> Self {
+        let Self { dispersion, minute, long } = self;
+        Self { dispersion, minute: minute.min(WIDEST_SOUGHT), long: long.min(WIDEST_SOUGHT) }
     }
 
     /// τ² over so many seconds.
