@@ -2,7 +2,9 @@
 
 use super::latency_sim::{Path, Recorder, Site};
 use super::sim::{EPOCH, Rng};
-use crate::detect::{Effect, Finding, Findings, LatencySeries, LatencySlot, Sensitivity, Signal, find_latency};
+use crate::detect::{
+    Effect, Finding, Findings, LatencySeries, LatencySlot, Sensitivity, Signal, find_latency,
+};
 use crate::model::Histogram;
 
 const HOUR: i64 = 3600;
@@ -203,8 +205,7 @@ fn a_request_an_hour_for_400_days() {
 
 /// The same counts in slots of several seconds.
 fn wider(series: &LatencySeries, width: i64) -> LatencySeries {
-    let mut wide =
-        LatencySeries { slot_seconds: u32::try_from(width).unwrap(), ..LatencySeries::default() };
+    let mut wide = LatencySeries { slot_seconds: u32::try_from(width).unwrap(), ..LatencySeries::default() };
     let mut open: Option<(i64, [u32; 256])> = None;
     let close = |wide: &mut LatencySeries, open: Option<(i64, [u32; 256])>| {
         let Some((second, counts)) = open else { return };
