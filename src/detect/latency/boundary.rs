@@ -7,7 +7,7 @@ use super::validate::Scale;
 use crate::detect::boundary::{Edge, Side, interval};
 
 /// The state is fitted on so many nats next to the edge: enough for a rate, few enough to follow a ramp.
-const FIT_NATS: f64 = 25.0;
+const FIT_NATS: f64 = 50.0;
 /// The search reaches so many nats' worth of healthy requests beyond the run's own edge.
 const SEARCH_NATS: f64 = 12.0;
 /// And at least this far.
@@ -57,7 +57,7 @@ pub(super) fn locate(
     edge
 }
 
-/// The likeliest state of the first 25 nats inwards from the anchor, and the slot where they end.
+/// The likeliest state of the first 50 nats inwards from the anchor, and the slot where they end.
 fn fit(
     scale: Scale<'_>,
     dispersion: f64,

@@ -191,7 +191,7 @@ fn mean(weights: &[f64; POINTS], line: Line) -> f64 {
 }
 
 /// Counts of stretches that share a baseline.
-fn groups<'a>(scale: Scale<'a>, first: usize, last: usize) -> Vec<(&'a Shape, Counts)> {
+fn groups(scale: Scale<'_>, first: usize, last: usize) -> Vec<(&Shape, Counts)> {
     let mut cells: Vec<(usize, usize)> = Vec::new();
     for slot in first..=last {
         match cells.last_mut() {

@@ -17,6 +17,10 @@ const LEAST_EFFECT: f64 = 0.16;
 /// The usual request takes at least so many µs longer when it is one of the slow: what differs by a tick of a
 /// millisecond clock is nobody's incident.
 const LEAST_DELAY_US: f64 = 1000.0;
+/// What lasts less than this …
+const SHORT_SECONDS: i64 = 300;
+/// … has so many slow requests even at the lower end of the interval of their share: a few may be one user's.
+const LEAST_SLOW_SHORT: f64 = 8.0;
 /// Nats against "it went on" that the requests beyond an edge must carry, or the edge is open.
 const CLOSED_NATS: f64 = 3.0;
 /// One request counts as at most so many for that: a handful must be seen.
@@ -40,8 +44,12 @@ pub(super) fn describe(frame: &Frame<'_>, candidate: &Candidate, start: Edge, en
     if effect < LEAST_EFFECT || usual.median_us * (slowdown - 1.0) < LEAST_DELAY_US {
         return None;
     }
-    let (window, requests_per_second) = frame.context.comparison(start.slot, end.slot);
     let requests: f64 = (start.slot..=end.slot).map(|slot| stream.requests_at(slot)).sum();
+    let lasted = stream.last_second(end.slot).saturating_sub(stream.second(start.slot));
+    if lasted < SHORT_SECONDS && share_range.0 * requests < LEAST_SLOW_SHORT {
+        return None;
+    }
+    let (window, requests_per_second) = frame.context.comparison(start.slot, end.slot);
     Some(Finding {
         signal: Signal::Latency,
         effect: Effect::Latency { share, share_range, slowdown, slowdown_range, usual, during },

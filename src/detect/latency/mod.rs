@@ -16,7 +16,7 @@ use dispersion::{Dispersion, HIGHEST, SUSPICIOUS};
 use emission::{Reader, Slow};
 use finding::{Frame, describe};
 use gate::{Candidate, gate};
-use normal::Normal;
+use normal::{FIRST_NEIGHBOURHOOD_SECONDS, NEIGHBOURHOOD_SECONDS, Normal};
 use record::Record;
 use validate::{Scale, validate};
 
@@ -114,7 +114,8 @@ impl Model {
                 model.normal = Normal::constant(slots, normal::overall(record));
                 mask = model.suspected(record, penalty);
             }
-            model.normal = normal::local(record, &mask);
+            let reach = if round == 0 { FIRST_NEIGHBOURHOOD_SECONDS } else { NEIGHBOURHOOD_SECONDS };
+            model.normal = normal::local(record, &mask, reach);
             let found = Dispersion::of(&mut Reader::new(record, &model.normal), &mask);
             model.dispersion = if round + 1 < ROUNDS { found.at_most(SUSPICIOUS) } else { found };
             model.mask = mask;

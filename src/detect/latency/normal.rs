@@ -10,7 +10,9 @@ const CELL_SECONDS: i64 = 300;
 /// More cells than this (70 days' worth) become longer ones: each holds a distribution of a kilobyte.
 const MOST_CELLS: f64 = 20_000.0;
 /// The healthy neighbourhood that a cell is compared with, to either side.
-const NEIGHBOURHOOD_SECONDS: i64 = 90 * 60;
+pub(super) const NEIGHBOURHOOD_SECONDS: i64 = 90 * 60;
+/// The same as long as incidents are not masked yet: one of an hour must not be a third of its own baseline.
+pub(super) const FIRST_NEIGHBOURHOOD_SECONDS: i64 = 4 * 3600;
 /// Where the data begins or ends the neighbourhood is kept symmetric, so that a trend shifts nothing, down to this …
 const SHORTEST_NEIGHBOURHOOD_SECONDS: i64 = 20 * 60;
 /// … if so much time has so many requests.
@@ -148,8 +150,9 @@ impl Cell {
     }
 }
 
-/// The local distribution of what is not masked, over ± 90 min, wider where requests are few.
-pub(super) fn local(record: Record<'_>, mask: &[bool]) -> Normal {
+/// The local distribution of what is not masked, over a neighbourhood in seconds to either side, wider where requests
+/// are few.
+pub(super) fn local(record: Record<'_>, mask: &[bool], neighbourhood: i64) -> Normal {
     let active = record.stream.active_seconds;
     #[allow(clippy::cast_possible_truncation, reason = "a float cast saturates")]
     let longer = (active / MOST_CELLS).ceil() as i64;
@@ -157,7 +160,7 @@ pub(super) fn local(record: Record<'_>, mask: &[bool]) -> Normal {
     let (cells, table) = cells(record, mask, width);
     let busy = record.stream.requests / active.max(1.0) * SHORTEST_NEIGHBOURHOOD_SECONDS as f64
         >= SHORTEST_NEIGHBOURHOOD_REQUESTS;
-    let most = NEIGHBOURHOOD_SECONDS / width;
+    let most = neighbourhood / width;
     let least = if busy { (SHORTEST_NEIGHBOURHOOD_SECONDS / width).min(most) } else { most };
     let sums = neighbourhoods(&table, (least, most));
     let medians: Vec<f64> = sums.iter().map(|sum| Shape::of(sum).quantile(record.axis, 0.5)).collect();
