@@ -66,8 +66,13 @@ fn a_closeup_is_exact() {
     let (probes, rules) = (Probes::built_in().unwrap(), Rules::built_in().unwrap());
     let order = formats.sniff(LOG.as_bytes()).order;
     let at = |s: i64| Timestamp::from_seconds(1_684_062_000 + s);
-    let windows =
-        [Window { start: at(3), end: at(7), compare: Some((at(-60), at(3))), messages_from: at(0) }];
+    let windows = [Window {
+        start: at(3),
+        end: at(7),
+        compare: Some((at(-60), at(3))),
+        messages_from: at(0),
+        ..Window::default()
+    }];
     let mut surveyor = Surveyor::new(&formats, &order, &probes, &rules, Limits::for_sources(1));
     surveyor.lines(0, LOG.as_bytes());
     let tally = surveyor.finish();
@@ -81,7 +86,7 @@ fn a_closeup_is_exact() {
     inspector.lines(0, LOG.as_bytes());
     let closeup = inspector.finish().0.remove(0);
     assert_eq!(closeup.statuses, [(200, 1), (502, 1), (503, 1)].into());
-    assert_eq!(closeup.probes, Part { requests: 1, affected: 0 });
+    assert_eq!(closeup.probes, Part { requests: 1, ..Part::default() });
     assert_eq!(closeup.affected.first.as_ref().unwrap().number, 2);
     assert_eq!(closeup.affected.last.as_ref().unwrap().number, 4);
     assert_eq!(closeup.clients.iter().filter(|(_, c)| c.inside.affected > 0).count(), 2);
@@ -109,7 +114,7 @@ fn only_blocks_that_overlap_are_read_again() {
     surveyor.lines(0, text.as_bytes());
     let tally = surveyor.finish();
     let at = |s: i64| Timestamp::from_seconds(1_684_022_400 + s);
-    let window = Window { start: at(10_000), end: at(10_010), compare: None, messages_from: at(9_000) };
+    let window = Window { start: at(10_000), end: at(10_010), messages_from: at(9_000), ..Window::default() };
     let visits = plan(SourceId(0), &tally, &Clock::new(WallZone::Machine), true, &[window], &[]);
     assert_eq!(visits.len(), 1);
     assert!(visits[0].blocks.len() <= 2, "{visits:?}");

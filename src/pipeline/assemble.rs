@@ -84,16 +84,24 @@ pub(super) fn assemble(
     let site = series(&edges, limits, seconds);
     let findings = find_errors(&site.series, 1, options.sensitivity);
 
+    let streams = [Stream::default()];
     let found_in = |findings: &[Finding]| findings.iter().map(|f| (0, f.clone())).collect();
     let merged = merge(found_in(&findings.incidents));
-    let windows: Vec<Window> = merged.iter().map(|m| closer_window(&m.finding)).collect();
+    let windows: Vec<Window> = merged
+        .iter()
+        .map(|m| {
+            let stream = streams.get(m.stream).cloned().unwrap_or_default();
+            let place = stream.place.as_ref().map(|(dimension, value)| (*dimension, value.raw()));
+            closer_window(&m.finding).watching(m, place, stream.messages)
+        })
+        .collect();
     let (rare, cut) = rare_lines(&known, told, &windows);
     let candidates = candidates(&known, &rare);
     let found = look(&candidates, &windows, tools, buffer, progress);
     let sightings = sightings(rare, &found);
     let case = Case {
         incidents: &merged,
-        streams: &[Stream::default()],
+        streams: &streams,
         blips: &findings.blips,
         caveats: &findings.caveats,
         closeups: &found.closeups,
@@ -272,6 +280,7 @@ fn closer_window(finding: &crate::detect::Finding) -> Window {
         end: at(finding.end.second.saturating_add(1)),
         compare,
         messages_from: at(finding.start.second.saturating_sub(PRELUDE)),
+        ..Window::default()
     }
 }
 
