@@ -1,3 +1,5 @@
+mod scope;
+
 use super::impact::percent;
 use super::interval::{clopper_pearson, share, wilson};
 use crate::inspect::Part;

@@ -48,7 +48,7 @@ pub(super) fn render(
 /// What the words mean.
 const LEGEND: &str = "Nats are natural logarithms of how many times likelier the counts are with an incident than \
     without one, divided by the dispersion φ (1: chance alone; more: affected requests come in clumps). β is what a finding \
-    must be worth, so that chance makes one in about e^β days.";
+    costs: more is asked the more there is to look through.";
 
 /// The findings of an incident.
 pub(super) fn draw(view: &View<'_>, incident: &Incident, page: &mut Page) {

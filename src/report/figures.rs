@@ -108,6 +108,10 @@ fn impact(view: &View<'_>, i: &Incident, page: &mut Page) {
     page.wrapped(line.add(Tone::Plain, " "), INDENT, Tone::Plain, &format!("{what}{counted}{interval}"));
 
     let mut notes = Vec::new();
+    notes.extend(wording::slowdown(i).filter(|_| wording::is_slowness(i)));
+    if carried {
+        notes.push("none are missing: peers carried the load".to_owned());
+    }
     if !i.statuses.is_empty() {
         notes.push(wording::statuses(&i.statuses));
     }
@@ -127,15 +131,12 @@ fn impact(view: &View<'_>, i: &Incident, page: &mut Page) {
 
 /// What each signal came to, beyond the share above.
 fn signals(i: &Incident, page: &mut Page) {
-    if let Some(slow) = wording::slowness(i) {
+    if let Some(slow) = wording::slowness(i).filter(|_| !wording::is_slowness(i)) {
         fact(page, "Slow", &slow);
     }
-    let unknown = i.impact.total_requests.is_some() && i.during.latency_p50_seconds.is_none();
-    // Whether a silent server made the rest slow is what everybody asks.
-    if unknown && i.signal == Signal::Traffic && i.slowness.is_none() {
-        fact(page, "Slow", "latency unknown: no log states it");
-    }
-    if let Some(missing) = wording::missing(i) {
+    // Of the whole site the line above says it.
+    let member = i.silence.as_ref().is_some_and(|silence| silence.place.is_some());
+    if let Some(missing) = wording::missing(i).filter(|_| member || i.signal != Signal::Traffic) {
         fact(page, "Missing", &missing);
     }
 }

@@ -222,10 +222,13 @@ fn summary(report: &Report, i: &Incident) -> String {
         },
         |percent| format!("{} {what}{interval}.", time::percent(percent)),
     );
-    let more: String = [wording::slowness(i), wording::missing(i)]
+    let slow = if wording::is_slowness(i) { wording::slowdown(i) } else { wording::slowness(i) };
+    let member = i.silence.as_ref().is_some_and(|silence| silence.place.is_some());
+    let missing = wording::missing(i).filter(|_| member || i.signal != Signal::Traffic);
+    let more: String = [slow, missing]
         .into_iter()
         .flatten()
-        .map(|sentence| format!(" {sentence}."))
+        .map(|sentence| format!(" {}.", capitalised(&sentence)))
         .collect();
     let edges = match (open.start, open.end) {
         (true, true) => " It began before the logs do and went on when they end.",
@@ -240,6 +243,11 @@ fn summary(report: &Report, i: &Incident) -> String {
         )
     });
     format!("From {span}: {share}{more}{edges}{change}")
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 fn seen(i: &Incident) -> String {

@@ -248,6 +248,7 @@ pub fn latency(seconds: f64) -> String {
 pub fn rate(value: f64) -> String {
     match value {
         v if !v.is_finite() => "unknown".to_owned(),
+        0.0 => "0".to_owned(),
         v if v < 9.95 => format!("{v:.1}"),
         v => count(whole_seconds(v)),
     }

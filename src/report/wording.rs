@@ -250,10 +250,29 @@ pub fn share_of(incident: &Incident) -> &'static str {
         Signal::Latency => "of user requests slower than the baseline explains",
         Signal::Traffic if !carried => "of the expected requests missing",
         Signal::Traffic if incident.slowness.is_some() => {
-            "of user requests slower than the baseline explains; none are missing, peers carried the load"
+            "of user requests slower than the baseline explains"
         }
-        Signal::Traffic => "of user requests: none are missing, peers carried the load",
+        Signal::Traffic => "of user requests missing: peers carried the load",
     }
+}
+
+/// Whether the share of an incident is the share of slow requests.
+pub fn is_slowness(incident: &Incident) -> bool {
+    let carried = incident.silence.as_ref().is_some_and(|silence| silence.carried);
+    incident.slowness.is_some() && (incident.signal == Signal::Latency || carried)
+}
+
+/// `these took 2.0× as long (95 %: 1.9–2.2×)`.
+pub fn slowdown(incident: &Incident) -> Option<String> {
+    incident.slowness.map(|s| {
+        let (low, high) = s.factor_interval;
+        format!(
+            "these took {} as long (95 %: {}–{})",
+            time::factor(s.factor),
+            time::factor_number(low),
+            time::factor(high)
+        )
+    })
 }
 
 /// `70 % of user requests 2.0× slower (95 %: 66–74 %, 1.9–2.1×)`.
@@ -387,8 +406,8 @@ pub fn entry_kind(kind: EntryKind) -> &'static str {
 /// Why a line is quoted.
 pub fn quote_role(role: QuoteRole) -> &'static str {
     match role {
-        QuoteRole::LastBefore => "last before",
-        QuoteRole::FirstAfter => "first after",
+        QuoteRole::LastBefore => "last request before",
+        QuoteRole::FirstAfter => "first request after",
         QuoteRole::FirstAffected => "first affected",
         QuoteRole::Message => "message",
         QuoteRole::LastAffected => "last affected",
