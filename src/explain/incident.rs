@@ -44,7 +44,7 @@ pub(super) fn incident(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> I
     if let (Signal::Traffic, Some(silence)) = (finding.signal, &silence) {
         scope.extend(member(silence));
     } else if messages {
-        scope.extend(place.map(|place| unknown(place)));
+        scope.extend(place.map(unknown));
     }
     let impact = impact::impact(of, slowness.as_ref(), silence.as_ref());
     let (baseline, during) = impact::vitals(of);

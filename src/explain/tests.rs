@@ -1,4 +1,5 @@
 mod scope;
+mod signals;
 
 use super::impact::percent;
 use super::interval::{clopper_pearson, share, wilson};

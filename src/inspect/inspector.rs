@@ -2,6 +2,7 @@
 
 use super::closeup::{Line, Tone};
 use super::distinct::hash;
+use super::plan::GAVE_UP;
 use super::{Closeup, Visit, Watch, Window};
 use crate::model::{Dimension, Event, Kind, Level, Message, Request, SourceId, Status, Timestamp};
 use crate::parse::{Scratch, unescape_into};
@@ -198,7 +199,7 @@ impl<'a> Inspector<'a> {
                 self.inside(closeup, (time, offset, line), request, seen);
             } else if window.outside(time) {
                 *closeup.statuses_outside.entry(request.status.map_or(0, Status::code)).or_default() += 1;
-                if let (Some(latency), false) = (request.latency_us, seen.failed) {
+                if let (Some(latency), false) = (request.latency_us, is_failed(request)) {
                     closeup.latency_outside.record(latency);
                 }
             } else {
@@ -279,13 +280,15 @@ impl<'a> Inspector<'a> {
     }
 }
 
+fn is_failed(request: &Request<'_>) -> bool {
+    request.status.is_some_and(Status::is_server_error)
+}
+
 /// What a request is to a window.
 #[derive(Clone, Copy)]
 struct Seen {
     /// In it, else in the comparison window.
     inside: bool,
-    /// Answered 5xx.
-    failed: bool,
     /// Slow or not; `None` where that is not known, or the answer was a 5xx.
     slow: Option<bool>,
     /// As the window has it.
@@ -301,14 +304,14 @@ impl Seen {
         values: &[(Dimension, Option<&[u8]>)],
         inside: bool,
     ) -> Self {
-        let failed = request.status.is_some_and(Status::is_server_error);
+        let failed = is_failed(request);
         let slow = match (window.slow_us, request.latency_us) {
             (Some(slow), Some(latency)) if !failed => Some(latency > slow),
             _ => None,
         };
         let affected = match window.watch {
             Watch::Failures { gave_up } => {
-                failed || (gave_up && request.status.is_some_and(|s| s.code() == 499))
+                failed || (gave_up && request.status.is_some_and(|s| s.code() == GAVE_UP))
             }
             Watch::Slow => slow == Some(true),
             Watch::Missing | Watch::Messages => false,
@@ -316,7 +319,7 @@ impl Seen {
         let within = window.place.as_ref().is_none_or(|(dimension, place)| {
             values.iter().any(|(d, value)| d == dimension && *value == Some(place.as_ref()))
         });
-        Self { inside, failed, slow, affected, within }
+        Self { inside, slow, affected, within }
     }
 
     fn count(self, tone: &mut Tone) {

@@ -225,11 +225,10 @@ fn summary(report: &Report, i: &Incident) -> String {
     let slow = if wording::is_slowness(i) { wording::slowdown(i) } else { wording::slowness(i) };
     let member = i.silence.as_ref().is_some_and(|silence| silence.place.is_some());
     let missing = wording::missing(i).filter(|_| member || i.signal != Signal::Traffic);
-    let more: String = [slow, missing]
-        .into_iter()
+    let more = [slow, missing]
+        .iter()
         .flatten()
-        .map(|sentence| format!(" {}.", capitalised(&sentence)))
-        .collect();
+        .fold(String::new(), |more, sentence| more + " " + &capitalised(sentence) + ".");
     let edges = match (open.start, open.end) {
         (true, true) => " It began before the logs do and went on when they end.",
         (true, false) => " It began before the logs do.",

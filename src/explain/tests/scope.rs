@@ -54,7 +54,7 @@ fn closeup(groups: &[Group], signal: Signal) -> Closeup {
     closeup
 }
 
-fn finding(signal: Signal) -> Finding {
+pub(super) fn finding(signal: Signal) -> Finding {
     let edge = Boundary { second: 0, range: (0, 0), open: false };
     let latencies = Latencies { median_us: 40e3, p95_us: 90e3 };
     Finding {
