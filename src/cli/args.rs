@@ -45,6 +45,15 @@ pub(crate) enum Command {
         #[arg(long)]
         rejects: bool,
     },
+    /// Print how each figure of an incident was computed; without an id, of all incidents
+    ///
+    /// An incident is named by its id as `--format json` has it, or by the beginning of one: logtopsy explain 20230514T11
+    /// /var/log
+    #[command(override_usage = "logtopsy explain [OPTIONS] [INCIDENT_ID] [PATH]...")]
+    Explain {
+        #[command(flatten)]
+        analyse: Box<Analyse>,
+    },
     /// List the log formats that are known, or test a line against them
     Formats {
         #[command(subcommand)]
@@ -237,6 +246,25 @@ impl Read {
     }
 }
 
+impl Analyse {
+    /// The incident that the first of the paths names: an id begins with a digit and has no `/` or `.`, and a file of that
+    /// name is a file.
+    pub(crate) fn take_incident(&mut self) -> Option<String> {
+        let first = self.read.paths.first()?;
+        let name = first.to_str()?;
+        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if !plain || !name.starts_with(|c: char| c.is_ascii_digit()) || first.exists() {
+            return None;
+        }
+        let id = name.to_owned();
+        self.read.paths.remove(0);
+        if self.read.paths.is_empty() {
+            self.read.paths.push(PathBuf::from("/var/log"));
+        }
+        Some(id)
+    }
+}
+
 /// The user's own format definitions, where there are some.
 pub(crate) fn own_formats() -> Option<PathBuf> {
     let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
@@ -272,6 +300,28 @@ mod tests {
         assert_eq!(cli.analyse.until, Some(When::Ago(5400)));
         assert!(cli.analyse.tz.is_some());
         assert_eq!(cli.analyse.read.paths, [PathBuf::from("-")]);
+    }
+
+    #[test]
+    fn an_incident_may_be_named_before_the_paths() {
+        let taken = |args: &[&str]| {
+            let Some(Command::Explain { mut analyse }) =
+                parse(&[&["explain"], args].concat()).unwrap().command
+            else {
+                panic!("explain is a command");
+            };
+            let id = analyse.take_incident();
+            (id, analyse.read.paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>())
+        };
+        let owned = |paths: &[&str]| paths.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>();
+        assert_eq!(taken(&[]), (None, owned(&["/var/log"])));
+        assert_eq!(taken(&["20230514T11"]), (Some("20230514T11".to_owned()), owned(&["/var/log"])));
+        assert_eq!(
+            taken(&["20230514T110003Z-errors", "web-01"]),
+            (Some("20230514T110003Z-errors".to_owned()), owned(&["web-01"]))
+        );
+        assert_eq!(taken(&["1.log"]), (None, owned(&["1.log"])));
+        assert_eq!(taken(&["-"]), (None, owned(&["-"])));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::io::{IsTerminal as _, Write as _};
 use chrono::{TimeZone as _, Utc};
 use clap::{CommandFactory as _, Parser as _};
 use logtopsy::error::Error;
-use logtopsy::explain::facts::{DisplayZone, Input, InputStatus};
+use logtopsy::explain::facts::{DisplayZone, Input, InputStatus, Report};
 use logtopsy::model::{Timestamp, Untrusted};
 use logtopsy::pipeline::{self, Bound, Options};
 use logtopsy::report::{self, Format, Style, escape, wording};
@@ -31,6 +31,7 @@ pub(crate) fn run() -> Exit {
     interrupt::install();
     let ended = match cli.command {
         None => analyse(&cli.analyse),
+        Some(Command::Explain { analyse }) => explain(*analyse),
         Some(Command::Records { read, rejects }) => records(&read, rejects),
         Some(Command::Formats { action, formats, config }) => {
             let own = args::own_formats().into_iter().chain(formats).collect();
@@ -68,6 +69,17 @@ fn print(text: &[u8]) -> Result<Exit, Error> {
 }
 
 fn analyse(args: &Analyse) -> Result<Exit, Error> {
+    let (report, style, target) = analysed(args)?;
+    // Into memory first: what is interrupted leaves no half document.
+    let mut text = Vec::new();
+    report::render(&report, Format::from(args.format), &style, &mut text).map_err(|e| target.error(e))?;
+    target.write(&text)?;
+    say_what_is_missing(&report.inputs, args.read.quiet, "the report");
+    Ok(Exit::after_report(&report.inputs, report.incidents.len(), args.fail_on_incident))
+}
+
+/// What the logs tell, and how and where it is to be shown.
+fn analysed(args: &Analyse) -> Result<(Report, Style, Target), Error> {
     let target = Target::new(args.output.as_deref())?;
     let now = now();
     let options = options(args, now)?;
@@ -78,16 +90,45 @@ fn analyse(args: &Analyse) -> Result<Exit, Error> {
     if !args.no_redact {
         report::redact::redact(&mut report);
     }
-
     let style = Style {
         generated_at: now,
         colour: colour(args.color, &target),
         width: if target.is_terminal() { Some(terminal_width()) } else { None },
         verbose: args.verbose,
     };
-    // Into memory first: what is interrupted leaves no half document.
+    Ok((report, style, target))
+}
+
+fn explain(mut args: Analyse) -> Result<Exit, Error> {
+    if Format::from(args.format) != Format::Text {
+        let text = "explain prints text; `logtopsy --format json` has the same figures as `computation`";
+        return Err(Error::Usage(text.to_owned()));
+    }
+    let id = args.take_incident();
+    let (report, style, target) = analysed(&args)?;
+    let named = |id: &str| {
+        let ids = report.incidents.iter().enumerate();
+        ids.filter(|(_, i)| i.id.starts_with(id)).map(|(at, _)| at).collect::<Vec<_>>()
+    };
+    let chosen = match id {
+        None => (0..report.incidents.len()).collect(),
+        Some(id) => match named(&id).as_slice() {
+            [] => {
+                let known: Vec<&str> = report.incidents.iter().map(|i| i.id.as_str()).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Err(Error::Usage(format!("no incident {id} in these logs; there are: {known}")));
+            }
+            [only] => vec![*only],
+            // One id may be the beginning of another's: it names itself.
+            several => match several.iter().find(|&&at| report.incidents.get(at).is_some_and(|i| i.id == id))
+            {
+                Some(&exact) => vec![exact],
+                None => return Err(Error::Usage(format!("{id} is the beginning of {} ids", several.len()))),
+            },
+        },
+    };
     let mut text = Vec::new();
-    report::render(&report, Format::from(args.format), &style, &mut text).map_err(|e| target.error(e))?;
+    report::explain(&report, &chosen, &style, &mut text).map_err(|e| target.error(e))?;
     target.write(&text)?;
     say_what_is_missing(&report.inputs, args.read.quiet, "the report");
     Ok(Exit::after_report(&report.inputs, report.incidents.len(), args.fail_on_incident))

@@ -2,6 +2,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "indices come from enumerating the same vectors")]
 
+use super::RunnerUp;
 use super::baseline::Curve;
 use super::emission::nats;
 use super::stream::{Stream, Sums};
@@ -73,12 +74,14 @@ pub(super) enum Side {
 }
 
 /// Slots of an edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Edge {
     /// The first (last) affected slot, the most likely one.
     pub(super) slot: usize,
     /// 95 % of the posterior, in seconds, ascending, both included.
     pub(super) range: (i64, i64),
+    /// The next likely affected slot.
+    pub(super) runner_up: Option<RunnerUp>,
 }
 
 /// Finds the edge of a run of slots `first..=last` that lies on `side`, looking no further out than `limit` (included).
@@ -167,13 +170,33 @@ fn search(
             mode = Some((slot, score));
         }
     }
-    let (slot, _) = mode?;
+    let (slot, score) = mode?;
     let (low, high) = interval(of.stream, &positions, best, side);
-    let second = match side {
-        Side::Start => of.stream.second(slot),
-        Side::End => of.stream.last_second(slot),
-    };
-    Some(Edge { slot, range: (low.min(second), high.max(second)) })
+    let second = edge_second(of.stream, slot, side);
+    let runner_up = runner_up(of.stream, &positions, (slot, score), side);
+    Some(Edge { slot, range: (low.min(second), high.max(second)), runner_up })
+}
+
+fn edge_second(stream: &Stream<'_>, slot: usize, side: Side) -> i64 {
+    match side {
+        Side::Start => stream.second(slot),
+        Side::End => stream.last_second(slot),
+    }
+}
+
+/// The affected slot that comes second, and by how much.
+pub(super) fn runner_up(
+    stream: &Stream<'_>,
+    positions: &[(usize, f64, bool)],
+    (slot, score): (usize, f64),
+    side: Side,
+) -> Option<RunnerUp> {
+    let others = positions.iter().filter(|&&(other, _, affected)| affected && other != slot);
+    let next = others.max_by(|a, b| a.1.total_cmp(&b.1));
+    next.map(|&(other, of_other, _)| RunnerUp {
+        second: edge_second(stream, other, side),
+        nats: score - of_other,
+    })
 }
 
 /// The central 95 % of the seconds in which the fault may have begun (ended).

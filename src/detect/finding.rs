@@ -7,7 +7,7 @@ use super::dispersion::SUSPICIOUS;
 use super::gate::{Candidate, buckets_in};
 use super::stream::{Stream, Sums};
 use super::validate::Scale;
-use super::{Baseline, Boundary, Effect, Finding, Level, Signal};
+use super::{Audit, Baseline, Boundary, Effect, Finding, Level, Signal};
 
 /// A status with this part of the excess is what the finding is about.
 const DOMINANT_PART: f64 = 0.7;
@@ -216,6 +216,12 @@ pub(super) fn describe(context: &Context<'_>, candidate: &Candidate, start: Edge
         dispersion: context.scale.dispersion,
         levels,
         confidence: confidence(context.scale, candidate, excess),
+        audit: Audit {
+            penalty: context.scale.penalty,
+            gates: candidate.gates.clone(),
+            start_runner_up: start.runner_up,
+            end_runner_up: end.runner_up,
+        },
     }
 }
 
@@ -311,5 +317,6 @@ pub(super) fn whole_recording(stream: &Stream<'_>, penalty: f64) -> Option<Findi
         dispersion: 1.0,
         levels: vec![Level { start, end, share: sums.failures / sums.requests.max(1.0) }],
         confidence: 0.9,
+        audit: Audit { penalty, ..Audit::default() },
     })
 }

@@ -1,10 +1,10 @@
 //! Which chains make an incident: joined over short pauses, large enough, and not the work of one client.
 
-use super::Series;
 use super::emission::Grain;
 use super::segment::Run;
 use super::stream::{Stream, Sums};
-use super::validate::{Chain, Scale};
+use super::validate::{Chain, LEAST_CONTRAST, Scale};
+use super::{Gate, GateKind, Series};
 
 /// Two chains with a shorter pause between them are one flapping incident.
 const JOIN_SECONDS: i64 = 120;
@@ -51,6 +51,8 @@ pub(super) struct Candidate {
     pub(super) buckets: [u64; 16],
     /// The client filter could not be applied.
     pub(super) clients_unknown: bool,
+    /// What it passed.
+    pub(super) gates: Vec<Gate>,
 }
 
 impl Candidate {
@@ -65,6 +67,10 @@ impl Candidate {
             *bucket = bucket.saturating_add(more);
         }
         self.clients_unknown |= next.clients_unknown;
+        // Both passed by themselves: the better answer is told.
+        for (gate, other) in self.gates.iter_mut().zip(next.gates).filter(|(a, b)| a.what == b.what) {
+            gate.value = gate.value.max(other.value);
+        }
     }
     pub(super) fn last(&self) -> usize {
         self.chains.last().map_or(0, Chain::last)
@@ -123,19 +129,37 @@ fn admit(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Option<Candi
         strength += sums.llr() / scale.dispersion;
         total = total.plus(sums);
     }
-    let large = total.excess() >= LEAST_EXCESS
-        && (scale.grain == Grain::Part || total.share() >= LEAST_SHARE)
-        && total.failures >= LEAST_RATIO * total.expected
-        && strength >= LEAST_OF_PENALTY * scale.penalty;
-    if !large {
+    let least_share = if scale.grain == Grain::Part { 0.0 } else { LEAST_SHARE };
+    let mut gates = vec![
+        Gate { what: GateKind::Excess, value: total.excess(), needed: LEAST_EXCESS },
+        Gate { what: GateKind::Share, value: total.share(), needed: least_share },
+        Gate {
+            what: GateKind::Ratio,
+            // Off 0, so that it can be told.
+            value: total.failures / total.expected.max(f64::MIN_POSITIVE),
+            needed: LEAST_RATIO,
+        },
+        Gate { what: GateKind::Strength, value: strength, needed: LEAST_OF_PENALTY * scale.penalty },
+    ];
+    if gates.iter().any(|gate| gate.value < gate.needed) {
         return None;
     }
+    let contrast = chains.iter().map(|chain| chain.contrast).fold(0.0, f64::max);
+    gates.push(Gate { what: GateKind::Contrast, value: contrast, needed: LEAST_CONTRAST });
     let buckets = buckets_of(scale, &chains);
     if is_one_client(scale, &chains, proxied, LEAST_OF_PENALTY_WITHOUT_CLIENT, LEAST_EXCESS_WITHOUT_CLIENT) {
         return None;
     }
     let clients_unknown = proxied != Proxied::No || buckets.iter().all(|&count| count == 0);
-    Some(Candidate { chains, strength, buckets, clients_unknown })
+    if let Some((excess, strength)) =
+        without_top_client(scale, &chains, &buckets).filter(|_| !clients_unknown)
+    {
+        let needed = LEAST_EXCESS_WITHOUT_CLIENT;
+        gates.push(Gate { what: GateKind::ExcessWithoutTopClient, value: excess, needed });
+        let needed = LEAST_OF_PENALTY_WITHOUT_CLIENT * scale.penalty;
+        gates.push(Gate { what: GateKind::StrengthWithoutTopClient, value: strength, needed });
+    }
+    Some(Candidate { chains, strength, buckets, clients_unknown, gates })
 }
 
 /// Whether one client can be told from all of them.
@@ -233,11 +257,14 @@ fn is_one_client(
         return false;
     }
     let buckets = buckets_of(scale, chains);
-    let Some((top, _)) =
-        buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))
-    else {
-        return false;
-    };
+    let Some((excess, strength)) = without_top_client(scale, chains, &buckets) else { return false };
+    let little = excess < least_excess || strength < least_of_penalty * scale.penalty;
+    little && !(proxied == Proxied::Unknown && looks_proxied(scale, chains))
+}
+
+/// Excess failures and nats ÷ φ that are left without the client bucket that failed most often.
+fn without_top_client(scale: Scale<'_>, chains: &[Chain], buckets: &[u64; 16]) -> Option<(f64, f64)> {
+    let (top, _) = buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))?;
     let (mut excess, mut strength) = (0.0, 0.0);
     for run in chains.iter().flat_map(|chain| &chain.runs) {
         let mut rest = Sums::default();
@@ -251,6 +278,5 @@ fn is_one_client(
         excess += rest.excess();
         strength += rest.llr() / scale.dispersion;
     }
-    let little = excess < least_excess || strength < least_of_penalty * scale.penalty;
-    little && !(proxied == Proxied::Unknown && looks_proxied(scale, chains))
+    Some((excess, strength))
 }

@@ -91,7 +91,7 @@ fn lead_with_silence(incident: &mut Merged) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::{Baseline, Boundary, Latencies, Level};
+    use crate::detect::{Audit, Baseline, Boundary, Latencies, Level};
 
     fn finding(signal: Signal, (start, end): (i64, i64), strength: f64) -> Finding {
         let edge = |second| Boundary { second, range: (second, second), open: false };
@@ -102,8 +102,8 @@ mod tests {
                 share_range: (0.6, 0.8),
                 slowdown: 2.0,
                 slowdown_range: (1.8, 2.2),
-                usual: Latencies { median_us: 1e5, p95_us: 4e5 },
-                during: Latencies { median_us: 2e5, p95_us: 8e5 },
+                usual: Latencies { median_us: 40e3, p95_us: 90e3 },
+                during: Latencies { median_us: 80e3, p95_us: 180e3 },
             },
             Signal::Traffic => Effect::Traffic { expected: 500.0, missing_range: (0.99, 1.0) },
         };
@@ -120,6 +120,7 @@ mod tests {
             dispersion: 1.0,
             levels: vec![Level { start, end, share: 0.9 }],
             confidence: 0.9,
+            audit: Audit::default(),
         }
     }
 

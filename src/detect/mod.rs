@@ -178,6 +178,62 @@ pub enum Effect {
     },
 }
 
+/// What a finding is asked before it is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GateKind {
+    /// Affected requests beyond what the baseline expects.
+    Excess,
+    /// Share of requests affected beyond the baseline, 0–1.
+    Share,
+    /// Affected requests ÷ expected ones.
+    Ratio,
+    /// Log-likelihood ratio ÷ φ, in nats.
+    Strength,
+    /// Nats by which inside and outside differ at the better edge.
+    Contrast,
+    /// [`Self::Excess`] without the client that is affected most.
+    ExcessWithoutTopClient,
+    /// [`Self::Strength`] without the client that is affected most.
+    StrengthWithoutTopClient,
+    /// How much it matters: share × logarithm of the slowdown.
+    Effect,
+    /// How far it is from normal, in standard deviations of the baseline.
+    Deviations,
+}
+
+/// One question and its answer: passed, as `value` ≥ `needed`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gate {
+    /// What is asked.
+    pub what: GateKind,
+    /// The finding's value.
+    pub value: f64,
+    /// The least that passes.
+    pub needed: f64,
+}
+
+/// The next best place for a boundary.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RunnerUp {
+    /// Its second.
+    pub second: i64,
+    /// By how much it is less likely than the one reported, in nats ÷ φ.
+    pub nats: f64,
+}
+
+/// How a finding came about, for whoever doubts it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Audit {
+    /// β: the nats that a finding costs in this stream; 0 where it is not known.
+    pub penalty: f64,
+    /// What it passed.
+    pub gates: Vec<Gate>,
+    /// The start that came second.
+    pub start_runner_up: Option<RunnerUp>,
+    /// The end that came second.
+    pub end_runner_up: Option<RunnerUp>,
+}
+
 /// A stretch that the baseline cannot explain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
@@ -205,6 +261,8 @@ pub struct Finding {
     pub levels: Vec<Level>,
     /// 0–1: how sure this is a real incident and not chance or one client.
     pub confidence: f64,
+    /// How it came about.
+    pub audit: Audit,
 }
 
 /// All that was found in one stream.

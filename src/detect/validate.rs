@@ -10,7 +10,7 @@ pub(super) const LEVEL_CHANGE_NATS: f64 = 16.0;
 /// A run carries at least this part of the penalty β.
 const LEAST_OF_PENALTY: f64 = 0.35;
 /// Nats by which inside and outside differ at an edge.
-const LEAST_CONTRAST: f64 = 6.0;
+pub(super) const LEAST_CONTRAST: f64 = 6.0;
 /// The same for a run with less than [`WEAK_RATIO`] times the expected failures: what drift amounts to, and with a
 /// dozen windows to choose from chance makes 6 nats of it.
 const LEAST_WEAK_CONTRAST: f64 = 12.0;

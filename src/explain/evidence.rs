@@ -10,6 +10,8 @@ const MESSAGES: usize = 4;
 
 pub(super) fn evidence(case: &Case<'_>, closeup: &Closeup) -> Vec<Quote> {
     let mut out = Vec::new();
+    out.extend(closeup.around.before.as_ref().map(|l| quote(l, QuoteRole::LastBefore)));
+    out.extend(closeup.around.after.as_ref().map(|l| quote(l, QuoteRole::FirstAfter)));
     out.extend(closeup.affected.first.as_ref().map(|l| quote(l, QuoteRole::FirstAffected)));
     let mut kinds: Vec<_> = closeup
         .messages

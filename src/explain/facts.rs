@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::detect::Signal;
+use crate::detect::{Finding, Signal};
 use crate::error::Warning;
 pub use crate::model::Dimension;
 use crate::model::{Level, Location, Offset, Steps, Timestamp, Untrusted};
@@ -200,6 +200,66 @@ pub struct Incident {
     pub evidence: Vec<Quote>,
     /// What limits these numbers, worded by `report`.
     pub caveats: Vec<crate::detect::Caveat>,
+    /// How slow it was, where latency is among `signals`.
+    pub slowness: Option<Slowness>,
+    /// What did not come, where traffic is among `signals`.
+    pub silence: Option<Silence>,
+    /// Messages of a log without requests: all that is known.
+    pub burst: Option<Burst>,
+    /// How it was found, the finding that speaks for it first.
+    pub computation: Vec<Computation>,
+}
+
+/// Requests slower than the baseline explains. Percentages are 0–100.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slowness {
+    /// Share of all user requests.
+    pub percent: f64,
+    /// 95 % interval of `percent`.
+    pub percent_interval: (f64, f64),
+    /// How many times slower these were.
+    pub factor: f64,
+    /// 95 % interval of `factor`.
+    pub factor_interval: (f64, f64),
+}
+
+/// Requests that did not come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Silence {
+    /// Missing ÷ expected, 0–100, of `place`.
+    pub percent: f64,
+    /// 95 % interval of `percent`.
+    pub percent_interval: (f64, f64),
+    /// Requests that a healthy time of that length has.
+    pub expected_requests: f64,
+    /// Those that came.
+    pub observed_requests: u64,
+    /// Whose requests; `None`: the site's.
+    pub place: Option<(Dimension, Untrusted)>,
+    /// Others of its group took its load over: for users nothing is missing.
+    pub carried: bool,
+}
+
+/// Severe messages where there are few at other times.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Burst {
+    /// How many.
+    pub messages: u64,
+    /// How many times as frequent as usual; `None` where there are none at other times.
+    pub factor: Option<f64>,
+    /// The log.
+    pub place: Option<(Dimension, Untrusted)>,
+}
+
+/// A finding and whose requests or messages it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Computation {
+    /// `None`: the site's.
+    pub place: Option<(Dimension, Untrusted)>,
+    /// Messages instead of requests.
+    pub messages: bool,
+    /// The figures.
+    pub finding: Finding,
 }
 
 impl Incident {
@@ -237,6 +297,8 @@ pub struct Impact {
     pub total_requests: Option<u64>,
     /// User requests that a normal time of that length has.
     pub expected_requests: Option<f64>,
+    /// Those of them that did not come: expected − all user requests, at least 0.
+    pub lost_requests: Option<f64>,
     /// Worst minute.
     pub peak_percent: Option<f64>,
     /// Start of the worst minute.
@@ -310,12 +372,16 @@ pub struct Quote {
 /// Why a line is quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum QuoteRole {
+    /// The last request before a silence.
+    LastBefore,
     /// First affected request.
     FirstAffected,
     /// A message that names the failure.
     Message,
     /// Last affected request.
     LastAffected,
+    /// The first request after a silence.
+    FirstAfter,
 }
 
 /// The kinds of timeline row.
@@ -385,6 +451,8 @@ pub enum Fact {
         duration_seconds: i64,
         /// Dominant status.
         status: Option<u16>,
+        /// What broke.
+        signal: Signal,
     },
     /// A known signature: what it means and the line.
     Signature {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::detect::Finding;
+use crate::detect::{Finding, Signal};
 use crate::inspect::{Client, Closeup, Part};
 use crate::model::{MICROS, Timestamp};
 
-use super::facts::{Impact, Vitals};
+use super::Case;
+use super::facts::{Impact, Silence, Slowness, Vitals};
+use super::interval;
 
 /// A minute with fewer requests than this says little about its worst.
 const PEAK_REQUESTS: u64 = 5;
@@ -14,11 +16,13 @@ const PEAK_REQUESTS: u64 = 5;
 /// The status with which nginx logs that the client gave up waiting.
 const GAVE_UP: u16 = 499;
 
-/// Status → affected requests: 5xx, and 499 beyond its own baseline.
-pub(super) fn statuses(closeup: &Closeup) -> BTreeMap<u16, u64> {
+/// Status → affected requests: 5xx, and 499 beyond its own baseline; `confined` to what the window is about, or all.
+pub(super) fn statuses(closeup: &Closeup, confined: bool) -> BTreeMap<u16, u64> {
+    let of = if confined { &closeup.within } else { &closeup.statuses };
     let mut out: BTreeMap<u16, u64> =
-        closeup.statuses.iter().filter(|(s, _)| (500..600).contains(*s)).map(|(s, n)| (*s, *n)).collect();
-    if let Some(beyond) = gave_up(closeup) {
+        of.iter().filter(|(s, _)| (500..600).contains(*s)).map(|(s, n)| (*s, *n)).collect();
+    let most = if confined { of.get(&GAVE_UP).copied().unwrap_or(0) } else { u64::MAX };
+    if let Some(beyond) = gave_up(closeup).map(|n| n.min(most)).filter(|n| *n > 0) {
         out.insert(GAVE_UP, beyond);
     }
     out
@@ -36,24 +40,25 @@ fn gave_up(closeup: &Closeup) -> Option<u64> {
 }
 
 /// Users' requests in the window without those of scanners.
-pub(super) fn users(closeup: &Closeup) -> Part {
-    let all = Part { requests: closeup.statuses.values().sum(), affected: statuses(closeup).values().sum() };
-    let scanned = scanners(closeup);
+pub(super) fn users(closeup: &Closeup, confined: bool) -> Part {
+    let affected = statuses(closeup, confined).values().sum::<u64>();
+    let scanned = scanners(closeup, confined);
     Part {
-        requests: all.requests.saturating_sub(scanned.requests),
-        affected: all.affected.saturating_sub(scanned.affected),
+        requests: closeup.statuses.values().sum::<u64>().saturating_sub(scanned.requests),
+        affected: affected.saturating_sub(scanned.affected),
+        ..Part::default()
     }
 }
 
 /// Requests of scanners in the window.
-fn scanners(closeup: &Closeup) -> Part {
+fn scanners(closeup: &Closeup, confined: bool) -> Part {
     let (mut requests, mut affected) = (0u64, 0u64);
     for (_, client) in closeup.clients.iter().filter(|(_, c)| c.is_scanner()) {
         requests += client.inside.requests;
-        affected += client.inside.affected;
+        affected += if confined { client.inside.within } else { client.inside.affected };
     }
     let scaled = |n: u64| round(n as f64 * closeup.clients.weight());
-    Part { requests: scaled(requests), affected: scaled(affected) }
+    Part { requests: scaled(requests), affected: scaled(affected), ..Part::default() }
 }
 
 /// With so few clients in effect (1/Σp², p their parts of the good requests) one of them is a good part of the users.
@@ -61,59 +66,174 @@ const FEW_CLIENTS: f64 = 4.0;
 
 /// Whether all failures are one client's while others go on unharmed.
 pub(super) fn one_client_alone(closeup: &Closeup) -> bool {
-    let hit = closeup.clients.iter().filter(|(_, c)| c.inside.affected > 0).count();
-    let well = closeup.clients.iter().filter(|(_, c)| c.inside.affected == 0 && c.good_inside > 0).count();
+    let hit = closeup.clients.iter().filter(|(_, c)| c.inside.within > 0).count();
+    let well = closeup.clients.iter().filter(|(_, c)| c.inside.within == 0 && c.good_inside > 0).count();
     let good = |c: &Client| c.good_inside.saturating_add(c.good_outside) as f64;
     let total: f64 = closeup.clients.iter().map(|(_, c)| good(c)).sum();
     let squares: f64 = closeup.clients.iter().map(|(_, c)| (good(c) / total.max(1.0)).powi(2)).sum();
-    hit == 1 && well >= 1 && closeup.anonymous.affected == 0 && squares * FEW_CLIENTS < 1.0
+    hit == 1 && well >= 1 && closeup.anonymous.within == 0 && squares * FEW_CLIENTS < 1.0
 }
 
-/// The impact of an incident that lasted from `start` to `end`.
-pub(super) fn impact(finding: &Finding, closeup: &Closeup, start: Timestamp, end: Timestamp) -> Impact {
-    let users = users(closeup);
-    let all = Part {
-        requests: closeup.statuses.values().sum::<u64>() + closeup.probes.requests,
-        affected: users.affected + scanners(closeup).affected + closeup.probes.affected,
+/// An incident as its figures are made from.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) case: &'a Case<'a>,
+    pub(super) finding: &'a Finding,
+    pub(super) closeup: &'a Closeup,
+    pub(super) start: Timestamp,
+    pub(super) end: Timestamp,
+    /// The stream is the site's.
+    pub(super) site: bool,
+    /// Messages instead of requests.
+    pub(super) messages: bool,
+    /// The close-up confirms that it is about one place: only what is affected there counts.
+    pub(super) confined: bool,
+}
+
+impl Subject<'_> {
+    pub(super) fn seconds(&self) -> f64 {
+        (self.end.micros().saturating_sub(self.start.micros()) as f64 / MICROS as f64).max(1.0)
+    }
+
+    /// User requests per second of the site when all is well.
+    pub(super) fn site_rate(&self) -> Option<f64> {
+        let baseline = &self.finding.baseline;
+        if self.site && self.finding.signal != Signal::Latency {
+            return Some(baseline.requests_per_second).filter(|rate| rate.is_finite() && *rate > 0.0);
+        }
+        let (from, to) = baseline.window?;
+        let slots = &self.case.series.slots;
+        let first = slots.partition_point(|slot| slot.second < from);
+        let requests: f64 =
+            slots.iter().skip(first).take_while(|s| s.second <= to).map(|s| f64::from(s.requests)).sum();
+        let seconds = to.saturating_sub(from).saturating_add(1).max(1) as f64;
+        (requests > 0.0).then_some(requests / seconds)
+    }
+}
+
+/// The impact of an incident.
+pub(super) fn impact(of: Subject<'_>, slowness: Option<&Slowness>, silence: Option<&Silence>) -> Impact {
+    if of.messages {
+        return Impact::default();
+    }
+    let users = users(of.closeup, of.confined);
+    let expected = of.site_rate().map(|rate| rate * of.seconds()).filter(|n| n.is_finite() && *n > 0.0);
+    let clients = clients(of.closeup, of.confined);
+    let common = Impact {
+        total_requests: Some(users.requests),
+        expected_requests: expected,
+        total_clients: clients.map(|c| c.1),
+        ..Impact::default()
     };
-    let seconds = seconds_between(start, end);
-    let peak = peak(closeup);
-    let clients = clients(closeup);
+    let told = match (of.finding.signal, silence) {
+        (Signal::Errors, _) => failing(of, users, clients, common),
+        (Signal::Latency, _) => {
+            Impact { affected_clients: clients.map(|c| c.0), ..slow(slowness, users, common) }
+        }
+        (Signal::Traffic, Some(silence)) => missing(of, silence, slowness, users, common),
+        (Signal::Traffic, None) => common,
+    };
+    let lost = told.expected_requests.map(|expected| (expected - users.requests as f64).max(0.0));
+    Impact { lost_requests: lost, ..told }
+}
+
+fn failing(of: Subject<'_>, users: Part, clients: Option<(u64, u64)>, common: Impact) -> Impact {
+    let probes = of.closeup.probes;
+    let all = Part {
+        requests: of.closeup.statuses.values().sum::<u64>() + probes.requests,
+        affected: users.affected
+            + scanners(of.closeup, of.confined).affected
+            + if of.confined { probes.within } else { probes.affected },
+        ..Part::default()
+    };
+    let peak = peak(of.closeup, of.confined);
     Impact {
         percent: percent(users),
         percent_all_requests: percent(all),
-        percent_interval: wilson(users, finding.dispersion),
+        percent_interval: interval::share(users, of.finding.dispersion),
         affected_requests: Some(users.affected),
-        total_requests: Some(users.requests),
-        expected_requests: Some(finding.baseline.requests_per_second * seconds)
-            .filter(|n| n.is_finite() && *n > 0.0),
         peak_percent: peak.map(|p| p.1),
         peak_at: peak.map(|p| p.0),
         affected_clients: clients.map(|c| c.0),
-        total_clients: clients.map(|c| c.1),
+        ..common
+    }
+}
+
+fn slow(slowness: Option<&Slowness>, users: Part, common: Impact) -> Impact {
+    Impact {
+        percent: slowness.map(|s| s.percent),
+        percent_interval: slowness.map(|s| s.percent_interval),
+        affected_requests: slowness.map(|s| round(s.percent / 100.0 * users.requests as f64)),
+        ..common
+    }
+}
+
+/// Missing ÷ expected of the site; where others carried the load of a silent one, what became of the rest.
+fn missing(
+    of: Subject<'_>,
+    silence: &Silence,
+    slowness: Option<&Slowness>,
+    users: Part,
+    common: Impact,
+) -> Impact {
+    if silence.carried {
+        return match slowness {
+            Some(_) => slow(slowness, users, common),
+            None => Impact { percent: Some(0.0), affected_requests: Some(0), ..common },
+        };
+    }
+    let gone = (silence.expected_requests - silence.observed_requests as f64).max(0.0);
+    if of.site {
+        return Impact {
+            percent: Some(silence.percent),
+            percent_interval: Some(silence.percent_interval),
+            affected_requests: Some(round(gone)),
+            expected_requests: Some(silence.expected_requests),
+            ..common
+        };
+    }
+    // Its part of the site's requests is gone.
+    let Some(expected) = common.expected_requests else { return common };
+    let part = (silence.expected_requests / expected).clamp(0.0, 1.0);
+    Impact {
+        percent: Some(silence.percent * part),
+        percent_interval: Some((silence.percent_interval.0 * part, silence.percent_interval.1 * part)),
+        affected_requests: Some(round(gone.min(expected))),
+        ..common
     }
 }
 
 /// What normal was, and the same figures inside.
-pub(super) fn vitals(
-    finding: &Finding,
-    closeup: &Closeup,
-    start: Timestamp,
-    end: Timestamp,
-) -> (Vitals, Vitals) {
-    let users = users(closeup);
-    let minutes = seconds_between(start, end) / 60.0;
+pub(super) fn vitals(of: Subject<'_>) -> (Vitals, Vitals) {
+    if of.messages {
+        return (Vitals::default(), Vitals::default());
+    }
+    let closeup = of.closeup;
+    let users = users(closeup, of.confined);
     let seconds = |us: Option<f64>| us.map(|v| v / MICROS as f64);
     let known = |v: f64| v.is_finite().then_some(v);
+    let failed = |map: &BTreeMap<u16, u64>| {
+        let failed = map.iter().filter(|(s, _)| (500..600).contains(*s)).map(|(_, n)| *n).sum();
+        percent(Part { requests: map.values().sum(), affected: failed, ..Part::default() })
+    };
+    let failing = of.finding.signal == Signal::Errors;
     let baseline = Vitals {
-        error_percent: known(finding.baseline.error_share * 100.0),
-        requests_per_minute: known(finding.baseline.requests_per_second * 60.0),
+        error_percent: if of.site && failing {
+            known(of.finding.baseline.error_share * 100.0)
+        } else {
+            failed(&closeup.statuses_outside)
+        },
+        requests_per_minute: if of.site && failing {
+            known(of.finding.baseline.requests_per_second * 60.0)
+        } else {
+            of.site_rate().map(|rate| rate * 60.0)
+        },
         latency_p50_seconds: seconds(closeup.latency_outside.quantile(0.5)),
         latency_p95_seconds: seconds(closeup.latency_outside.quantile(0.95)),
     };
     let during = Vitals {
-        error_percent: percent(users),
-        requests_per_minute: known(users.requests as f64 / minutes),
+        error_percent: if failing && !of.confined { percent(users) } else { failed(&closeup.statuses) },
+        requests_per_minute: known(users.requests as f64 / (of.seconds() / 60.0)),
         latency_p50_seconds: seconds(closeup.latency.quantile(0.5)),
         latency_p95_seconds: seconds(closeup.latency.quantile(0.95)),
     };
@@ -121,47 +241,32 @@ pub(super) fn vitals(
 }
 
 /// (affected, all) distinct clients; `None` where the log names none.
-fn clients(closeup: &Closeup) -> Option<(u64, u64)> {
-    let count = |wanted: fn(&Client) -> bool| {
+fn clients(closeup: &Closeup, confined: bool) -> Option<(u64, u64)> {
+    let count = |wanted: &dyn Fn(&Client) -> bool| {
         let n = closeup.clients.iter().filter(|(_, c)| !c.is_scanner() && wanted(c)).count();
         round(n as f64 * closeup.clients.weight())
     };
-    let all = count(|c| c.inside.requests > 0);
-    (all > 0).then(|| (count(|c| c.inside.affected > 0), all))
+    let all = count(&|c| c.inside.requests > 0);
+    let hit = |c: &Client| if confined { c.inside.within } else { c.inside.affected };
+    (all > 0).then(|| (count(&|c| hit(c) > 0), all))
 }
 
 /// The worst minute: its start and the share of its requests that were affected, 0–100.
-fn peak(closeup: &Closeup) -> Option<(Timestamp, f64)> {
+fn peak(closeup: &Closeup, confined: bool) -> Option<(Timestamp, f64)> {
+    let hit = |p: &Part| if confined { p.within } else { p.affected };
     let enough = |least: u64| {
-        let share = |p: &Part| p.affected as f64 / p.requests.max(1) as f64;
+        let share = |p: &Part| hit(p) as f64 / p.requests.max(1) as f64;
         let minutes = closeup.minutes.iter().filter(move |(_, p)| p.requests >= least);
         // the earliest of equal ones
         minutes.max_by(|a, b| share(a.1).total_cmp(&share(b.1)).then(b.0.cmp(a.0)))
     };
     let (minute, part) = enough(PEAK_REQUESTS).or_else(|| enough(1))?;
-    Some((Timestamp::from_seconds(minute.saturating_mul(60)), percent(*part)?))
+    let part = Part { affected: hit(part), ..*part };
+    Some((Timestamp::from_seconds(minute.saturating_mul(60)), percent(part)?))
 }
 
 pub(super) fn percent(part: Part) -> Option<f64> {
     (part.requests > 0).then(|| part.affected as f64 / part.requests as f64 * 100.0)
-}
-
-/// Wilson's score interval at 95 % in percent, for n/φ independent requests (Wilson 1927; φ as in quasi-likelihood).
-pub(super) fn wilson(part: Part, dispersion: f64) -> Option<(f64, f64)> {
-    const Z: f64 = 1.959_963_985;
-    if part.requests == 0 {
-        return None;
-    }
-    let n = part.requests as f64 / dispersion.max(1.0);
-    let p = part.affected as f64 / part.requests as f64;
-    let denominator = 1.0 + Z * Z / n;
-    let centre = (p + Z * Z / (2.0 * n)) / denominator;
-    let half = Z / denominator * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-    Some((((centre - half) * 100.0).clamp(0.0, p * 100.0), ((centre + half) * 100.0).clamp(p * 100.0, 100.0)))
-}
-
-fn seconds_between(start: Timestamp, end: Timestamp) -> f64 {
-    (end.micros().saturating_sub(start.micros()) as f64 / MICROS as f64).max(1.0)
 }
 
 #[allow(
@@ -169,6 +274,6 @@ fn seconds_between(start: Timestamp, end: Timestamp) -> f64 {
     clippy::cast_sign_loss,
     reason = "counts: never negative, far below 2^53"
 )]
-fn round(value: f64) -> u64 {
+pub(super) fn round(value: f64) -> u64 {
     value.round() as u64
 }

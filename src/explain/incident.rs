@@ -2,37 +2,74 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::{Edge, Incident, Phase, Severity};
-use super::{Case, evidence, impact, scope, suspects};
-use crate::detect::{Finding, Merged, Signal};
+use super::facts::{Edge, Incident, Phase, ScopeItem, Severity, Silence};
+use super::impact::Subject;
+use super::{Case, evidence, impact, scope, signals, suspects};
+use crate::detect::{Finding, Level, Merged, Signal};
 use crate::inspect::{Closeup, Line, Part};
-use crate::model::{Location, Timestamp};
+use crate::model::{Dimension, Location, Timestamp, Untrusted};
 
 /// The share from which on an incident is critical, in percent, if it lasts so many seconds.
 const CRITICAL: (f64, f64) = (50.0, 60.0);
 /// The share from which on an incident is major, in percent.
 const MAJOR: f64 = 10.0;
+/// From this share of the expected requests missing, in percent, a site is silent.
+const SILENT: f64 = 90.0;
 
 pub(super) fn incident(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> Incident {
     let finding = &merged.finding;
-    let start = edge(finding.start, closeup.affected.first.as_ref(), 0);
-    let end = edge(finding.end, closeup.affected.last.as_ref(), 1);
-    let impact = impact::impact(finding, closeup, start.at, end.at);
-    let (baseline, during) = impact::vitals(finding, closeup, start.at, end.at);
-    let scope = scope::scope(finding, closeup);
+    let stream = case.streams.get(merged.stream);
+    let place = stream.and_then(|stream| stream.place.as_ref());
+    let messages = stream.is_some_and(|stream| stream.messages);
+    let (first, last) = (closeup.affected.first.as_ref(), closeup.affected.last.as_ref());
+    let (mut start, mut end) = (edge(finding.start, first, 0), edge(finding.end, last, 1));
+    let mut scope = if messages { Vec::new() } else { scope::scope(finding, place, closeup) };
+    if finding.signal == Signal::Traffic {
+        start.location = closeup.around.before.as_ref().map(place_of);
+        end.location = closeup.around.after.as_ref().map(place_of);
+        scope.clear();
+    }
+    let of = Subject {
+        case,
+        finding,
+        closeup,
+        start: start.at,
+        end: end.at,
+        site: merged.stream == 0,
+        messages,
+        confined: is_confined(finding, place, &scope),
+    };
+    let (slowness, silence) = (signals::slowness(case, merged, closeup), signals::silence(of, merged));
+    let burst = signals::burst(case, merged);
+    if let (Signal::Traffic, Some(silence)) = (finding.signal, &silence) {
+        scope.extend(member(silence));
+    } else if messages {
+        scope.extend(place.map(unknown));
+    }
+    let impact = impact::impact(of, slowness.as_ref(), silence.as_ref());
+    let (baseline, during) = impact::vitals(of);
     let suspects = suspects::suspects(case, start.at);
-    let seconds = end.at.micros().saturating_sub(start.at.micros()) as f64 / crate::model::MICROS as f64;
+    let silent =
+        of.site && silence.as_ref().is_some_and(|s| finding.signal == Signal::Traffic && s.percent >= SILENT);
     Incident {
         id: id(start.at, finding.signal, scope.first().map(|s| s.value.raw())),
         signal: finding.signal,
         signals: merged.signals.clone(),
-        severity: severity(impact.percent.unwrap_or(0.0), seconds),
+        severity: if silent {
+            Severity::Critical
+        } else {
+            severity(impact.percent.unwrap_or(0.0), of.seconds())
+        },
         confidence: finding.confidence,
-        first_arrival: closeup.affected.arrival,
+        first_arrival: closeup.affected.arrival.filter(|_| finding.signal == Signal::Errors),
         change_to_recovery_seconds: suspects::trigger(&suspects)
             .map(|s| end.at.micros().saturating_sub(s.time.micros()) as f64 / crate::model::MICROS as f64),
-        phases: phases(case, finding, start.at, end.at),
-        statuses: impact::statuses(closeup),
+        phases: phases(of, impact.percent),
+        statuses: if finding.signal == Signal::Errors && !messages {
+            impact::statuses(closeup, of.confined)
+        } else {
+            BTreeMap::new()
+        },
         impact,
         baseline,
         during,
@@ -40,9 +77,48 @@ pub(super) fn incident(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> I
         suspects,
         evidence: evidence::evidence(case, closeup),
         caveats: case.caveats.to_vec(),
+        slowness,
+        silence,
+        burst,
+        computation: signals::computation(case, merged),
         start,
         end,
     }
+}
+
+/// The close-up confirms that it is about the stream's place: failures elsewhere are not this incident's.
+fn is_confined(finding: &Finding, place: Option<&(Dimension, Untrusted)>, scope: &[ScopeItem]) -> bool {
+    let confirmed = place.zip(scope.first()).is_some_and(|((dimension, value), first)| {
+        first.dimension == *dimension && first.value == *value && first.affected_share.is_finite()
+    });
+    finding.signal == Signal::Errors && confirmed
+}
+
+/// The silent one of a group.
+fn member(silence: &Silence) -> Option<ScopeItem> {
+    let (dimension, value) = silence.place.as_ref()?;
+    Some(ScopeItem {
+        dimension: *dimension,
+        value: value.clone(),
+        affected_share: 1.0,
+        affected_percent: silence.percent,
+        baseline_percent: 0.0,
+    })
+}
+
+/// A place of which nothing but messages is known.
+fn unknown((dimension, value): &(Dimension, Untrusted)) -> ScopeItem {
+    ScopeItem {
+        dimension: *dimension,
+        value: value.clone(),
+        affected_share: f64::NAN,
+        affected_percent: f64::NAN,
+        baseline_percent: f64::NAN,
+    }
+}
+
+fn place_of(line: &Line) -> Location {
+    Location { source: line.source, line: line.number }
 }
 
 /// The edge at the line that shows it; at the second that detection names where no line was read again.
@@ -52,12 +128,7 @@ fn edge(boundary: crate::detect::Boundary, line: Option<&Line>, past: i64) -> Ed
         Timestamp::from_seconds(boundary.range.0).min(at).plus_seconds(past),
         Timestamp::from_seconds(boundary.range.1).max(at).plus_seconds(past),
     );
-    Edge {
-        at: at.plus_seconds(past),
-        range,
-        open: boundary.open,
-        location: line.map(|l| Location { source: l.source, line: l.number }),
-    }
+    Edge { at: at.plus_seconds(past), range, open: boundary.open, location: line.map(place_of) }
 }
 
 fn severity(percent: f64, seconds: f64) -> Severity {
@@ -88,39 +159,62 @@ fn id(start: Timestamp, signal: Signal, scope: Option<&[u8]>) -> String {
     }
 }
 
-/// The levels of a finding with their exact counts.
-fn phases(case: &Case<'_>, finding: &Finding, start: Timestamp, end: Timestamp) -> Vec<Phase> {
-    let mut out: Vec<Phase> = Vec::new();
-    for level in &finding.levels {
-        let inside = |second: i64| second >= level.start.min(level.end) && second <= level.end;
-        let mut part = Part::default();
-        let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
-        let first = case.series.slots.partition_point(|s| s.second < level.start);
-        for slot in case.series.slots.iter().skip(first).take_while(|s| inside(s.second)) {
-            part.requests += u64::from(slot.requests);
-            part.affected += u64::from(slot.failures);
-        }
-        let second_of = |index: u32| case.series.slots.get(index as usize).map(|s| s.second);
-        let from = case.series.statuses.partition_point(|s| (s.0 as usize) < first);
-        for &(index, status, count) in case.series.statuses.iter().skip(from) {
-            match second_of(index) {
-                Some(second) if inside(second) => *statuses.entry(status).or_default() += u64::from(count),
-                _ => break,
-            }
-        }
-        out.push(Phase {
-            start: Timestamp::from_seconds(level.start),
-            end: Timestamp::from_seconds(level.end.saturating_add(1)),
-            percent: impact::percent(part).unwrap_or(0.0),
-            statuses,
-        });
-    }
+/// The levels of a finding; of failing requests with their exact counts.
+fn phases(of: Subject<'_>, percent: Option<f64>) -> Vec<Phase> {
+    let mut out: Vec<Phase> = match of.finding.signal {
+        _ if of.messages => Vec::new(),
+        Signal::Errors => of.finding.levels.iter().map(|level| counted(of.case, *level)).collect(),
+        Signal::Latency | Signal::Traffic => levels(of.finding, percent),
+    };
     // the outer edges are known to the line
     if let Some(first) = out.first_mut() {
-        first.start = start;
+        first.start = of.start;
     }
     if let Some(last) = out.last_mut() {
-        last.end = end;
+        last.end = of.end;
     }
     out
+}
+
+/// Shares of slow or missing requests as detection tells them, of a place in proportion to the impact on the site.
+fn levels(finding: &Finding, percent: Option<f64>) -> Vec<Phase> {
+    let seconds = |l: &Level| l.end.saturating_sub(l.start).saturating_add(1).max(1) as f64;
+    let whole: f64 = finding.levels.iter().map(seconds).sum();
+    let mean = finding.levels.iter().map(|l| l.share * seconds(l)).sum::<f64>() / whole.max(1.0);
+    let scale = percent.filter(|_| mean > 0.0).map_or(100.0, |percent| percent / mean);
+    finding
+        .levels
+        .iter()
+        .map(|level| Phase {
+            start: Timestamp::from_seconds(level.start),
+            end: Timestamp::from_seconds(level.end.saturating_add(1)),
+            percent: (level.share * scale).clamp(0.0, 100.0),
+            statuses: BTreeMap::new(),
+        })
+        .collect()
+}
+
+fn counted(case: &Case<'_>, level: Level) -> Phase {
+    let inside = |second: i64| second >= level.start.min(level.end) && second <= level.end;
+    let mut part = Part::default();
+    let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
+    let first = case.series.slots.partition_point(|s| s.second < level.start);
+    for slot in case.series.slots.iter().skip(first).take_while(|s| inside(s.second)) {
+        part.requests += u64::from(slot.requests);
+        part.affected += u64::from(slot.failures);
+    }
+    let second_of = |index: u32| case.series.slots.get(index as usize).map(|s| s.second);
+    let from = case.series.statuses.partition_point(|s| (s.0 as usize) < first);
+    for &(index, status, count) in case.series.statuses.iter().skip(from) {
+        match second_of(index) {
+            Some(second) if inside(second) => *statuses.entry(status).or_default() += u64::from(count),
+            _ => break,
+        }
+    }
+    Phase {
+        start: Timestamp::from_seconds(level.start),
+        end: Timestamp::from_seconds(level.end.saturating_add(1)),
+        percent: impact::percent(part).unwrap_or(0.0),
+        statuses,
+    }
 }

@@ -4,8 +4,10 @@ mod evidence;
 pub mod facts;
 mod impact;
 mod incident;
+mod interval;
 mod overview;
 mod scope;
+mod signals;
 mod suspects;
 mod timeline;
 

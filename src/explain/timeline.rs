@@ -116,6 +116,7 @@ fn blip(finding: &Finding, kind: EntryKind) -> TimelineEntry {
             failures: finding.failures,
             duration_seconds: finding.end.second.saturating_sub(finding.start.second).saturating_add(1),
             status: finding.dominant_status,
+            signal: finding.signal,
         },
         location: None,
         incident: None,

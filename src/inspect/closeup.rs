@@ -6,7 +6,7 @@ use super::Distinct;
 use crate::model::{Dimension, Histogram, Level, SourceId, Timestamp};
 use crate::survey::{Merge, RareKind};
 
-/// Distinct clients counted exactly per window, 80 bytes each; a sample beyond.
+/// Distinct clients counted exactly per window, 88 bytes each; a sample beyond.
 const MAX_CLIENTS: usize = 32_768;
 /// Distinct values per dimension counted exactly; a sample beyond.
 const MAX_VALUES: usize = 2_048;
@@ -33,12 +33,23 @@ pub struct Part {
     pub requests: u64,
     /// Those affected.
     pub affected: u64,
+    /// Those affected that have the value which the window is about; all of them where it is about the site.
+    pub within: u64,
+}
+
+impl Part {
+    pub(super) fn see(&mut self, affected: bool, within: bool) {
+        self.requests = self.requests.saturating_add(1);
+        self.affected = self.affected.saturating_add(u64::from(affected));
+        self.within = self.within.saturating_add(u64::from(affected && within));
+    }
 }
 
 impl Merge for Part {
     fn absorb(&mut self, other: Self) {
         self.requests.absorb(other.requests);
         self.affected.absorb(other.affected);
+        self.within.absorb(other.within);
     }
 }
 
@@ -95,6 +106,10 @@ pub struct Tone {
     pub inside: Part,
     /// In the comparison window.
     pub outside: Part,
+    /// Requests in the window with a latency and no 5xx; slow ones are affected.
+    pub paced_inside: Part,
+    /// The same in the comparison window.
+    pub paced_outside: Part,
 }
 
 impl Merge for Tone {
@@ -104,6 +119,8 @@ impl Merge for Tone {
         }
         self.inside.absorb(other.inside);
         self.outside.absorb(other.outside);
+        self.paced_inside.absorb(other.paced_inside);
+        self.paced_outside.absorb(other.paced_outside);
     }
 }
 
@@ -158,6 +175,35 @@ impl Merge for Affected {
     }
 }
 
+/// The requests that border a silence.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Around {
+    /// The last one before.
+    pub before: Option<Line>,
+    /// The first one after.
+    pub after: Option<Line>,
+}
+
+impl Around {
+    pub(super) fn see(&mut self, line: Line, silence: Timestamp) {
+        if line.time < silence {
+            self.before = self.before.take().max(Some(line));
+        } else if self.after.as_ref().is_none_or(|after| line < *after) {
+            self.after = Some(line);
+        }
+    }
+}
+
+impl Merge for Around {
+    fn absorb(&mut self, other: Self) {
+        self.before = self.before.take().max(other.before);
+        self.after = match (self.after.take(), other.after) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
 /// The first message of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FirstMessage {
@@ -191,8 +237,14 @@ impl Merge for Messages {
 /// Exact figures of one window. Merging adds; the default is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Closeup {
-    /// First and last affected request.
+    /// First and last affected request (message) of what the window is about.
     pub affected: Affected,
+    /// The requests that border a silence.
+    pub around: Around,
+    /// All of the site's users' requests.
+    pub total: Tone,
+    /// Affected requests of what the window is about, by status.
+    pub within: BTreeMap<u16, u64>,
     /// Users' requests in the window, by status (0: none written).
     pub statuses: BTreeMap<u16, u64>,
     /// Probes in the window, and those of them answered 5xx.
@@ -218,6 +270,9 @@ pub struct Closeup {
 impl Merge for Closeup {
     fn absorb(&mut self, other: Self) {
         self.affected.absorb(other.affected);
+        self.around.absorb(other.around);
+        self.total.absorb(other.total);
+        self.within.absorb(other.within);
         self.statuses.absorb(other.statuses);
         self.probes.absorb(other.probes);
         self.minutes.absorb(other.minutes);

@@ -1,8 +1,9 @@
 //! Lines → close-ups.
 
-use super::closeup::Line;
+use super::closeup::{Line, Tone};
 use super::distinct::hash;
-use super::{Closeup, Visit, Window};
+use super::plan::GAVE_UP;
+use super::{Closeup, Visit, Watch, Window};
 use crate::model::{Dimension, Event, Kind, Level, Message, Request, SourceId, Status, Timestamp};
 use crate::parse::{Scratch, last_of_list, normalise, unescape_into};
 use crate::signature::{AgentCache, Probes, Rules};
@@ -165,31 +166,47 @@ impl<'a> Inspector<'a> {
         if request.is_no_request() {
             return;
         }
-        let affected = request.status.is_some_and(Status::is_server_error);
         let probe = self.probes.is_probe(request, &mut self.agents);
+        if let Some(path) = request.path {
+            self.value.clear();
+            self.plain.clear();
+            unescape_into(path, event.escape, &mut self.plain);
+            normalise(&self.plain, &mut self.value);
+        }
+        let values = [
+            (Dimension::Vhost, request.vhost),
+            (Dimension::Upstream, request.upstream.map(last_of_list)),
+            (Dimension::Path, request.path.map(|_| self.value.as_slice())),
+            (Dimension::Method, request.method),
+            (Dimension::Source, Some(self.name)),
+        ];
         let mut closeups = std::mem::take(&mut self.closeups);
         for (window, closeup) in self.windows.iter().zip(closeups.iter_mut()) {
-            let inside = window.inside(time);
-            if !inside && !window.outside(time) {
+            if !window.wants_request(time) {
                 continue;
             }
+            let seen = Seen::of(window, request, &values, window.inside(time));
             if probe {
-                if inside {
-                    closeup.probes.requests += 1;
-                    closeup.probes.affected += u64::from(affected);
+                if seen.inside {
+                    closeup.probes.see(seen.affected, seen.within);
                 }
                 continue;
             }
-            if inside {
-                self.inside(closeup, time, offset, line, request, affected);
-            } else {
+            if window.borders(time) && seen.within {
+                closeup.around.see(self.quote(time, offset, line), window.start);
+            }
+            if seen.inside {
+                self.inside(closeup, (time, offset, line), request, seen);
+            } else if window.outside(time) {
                 *closeup.statuses_outside.entry(request.status.map_or(0, Status::code)).or_default() += 1;
-                if let (Some(latency), false) = (request.latency_us, affected) {
+                if let (Some(latency), false) = (request.latency_us, is_failed(request)) {
                     closeup.latency_outside.record(latency);
                 }
+            } else {
+                continue;
             }
-            client(closeup, request, affected, inside);
-            self.dimensions(closeup, event, request, affected, inside);
+            client(closeup, request, seen);
+            dimensions(closeup, &values, seen);
         }
         self.closeups = closeups;
     }
@@ -197,18 +214,15 @@ impl<'a> Inspector<'a> {
     fn inside(
         &self,
         closeup: &mut Closeup,
-        time: Timestamp,
-        offset: u64,
-        line: &[u8],
+        (time, offset, line): (Timestamp, u64, &[u8]),
         request: &Request<'_>,
-        affected: bool,
+        seen: Seen,
     ) {
         let code = request.status.map_or(0, Status::code);
         *closeup.statuses.entry(code).or_default() += 1;
-        let minute = closeup.minutes.entry(time.second().div_euclid(60)).or_default();
-        minute.requests += 1;
-        minute.affected += u64::from(affected);
-        if affected {
+        closeup.minutes.entry(time.second().div_euclid(60)).or_default().see(seen.affected, seen.within);
+        if seen.affected && seen.within {
+            *closeup.within.entry(code).or_default() += 1;
             let latency = request.latency_us.and_then(|l| i64::try_from(l).ok());
             let arrival = latency.map(|l| Timestamp::from_micros(time.micros().saturating_sub(l)));
             let place = (self.source, offset);
@@ -219,40 +233,20 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    fn dimensions(
-        &mut self,
-        closeup: &mut Closeup,
-        event: &Event<'_>,
-        request: &Request<'_>,
-        affected: bool,
-        inside: bool,
-    ) {
-        let path = request.path.map(|p| {
-            self.value.clear();
-            self.plain.clear();
-            unescape_into(p, event.escape, &mut self.plain);
-            normalise(&self.plain, &mut self.value);
-            self.value.as_slice()
-        });
-        let values = [
-            (Dimension::Vhost, request.vhost),
-            (Dimension::Upstream, request.upstream.map(last_of_list)),
-            (Dimension::Path, path),
-            (Dimension::Method, request.method),
-            (Dimension::Source, Some(self.name)),
-        ];
-        for (dimension, value) in values {
-            let Some(value) = value else { continue };
-            let Some(tone) = closeup.dimensions.entry(dimension).or_default().entry(hash(value)) else {
-                continue;
-            };
-            if tone.value.is_empty() {
-                tone.value = value.into();
+    /// A severe message: what a window is about that watches a log without requests.
+    fn severe(&mut self, time: Timestamp, offset: u64, line: &[u8]) {
+        let mut closeups = std::mem::take(&mut self.closeups);
+        for (window, closeup) in self.windows.iter().zip(closeups.iter_mut()) {
+            let here = window
+                .place
+                .as_ref()
+                .is_none_or(|(dimension, place)| *dimension == Dimension::Source && **place == *self.name);
+            if window.watch == Watch::Messages && window.inside(time) && here {
+                let place = (self.source, offset);
+                closeup.affected.see(&|| self.quote(time, offset, line), time, place, None);
             }
-            let part = if inside { &mut tone.inside } else { &mut tone.outside };
-            part.requests += 1;
-            part.affected += u64::from(affected);
         }
+        self.closeups = closeups;
     }
 
     fn message(
@@ -263,9 +257,13 @@ impl<'a> Inspector<'a> {
         message: &Message<'_>,
         program: Option<&[u8]>,
     ) {
+        let severe = message.level.is_some_and(|l| l <= Level::Error);
+        if severe {
+            self.severe(time, offset, line);
+        }
         let kind = match self.rules.find(message.text, program) {
             Some(rule) => RareKind::Rule(rule),
-            None if message.level.is_some_and(|l| l <= Level::Error) => RareKind::Severe,
+            None if severe => RareKind::Severe,
             None => return,
         };
         let first = super::closeup::FirstMessage {
@@ -282,11 +280,79 @@ impl<'a> Inspector<'a> {
     }
 }
 
-fn client(closeup: &mut Closeup, request: &Request<'_>, affected: bool, inside: bool) {
+fn is_failed(request: &Request<'_>) -> bool {
+    request.status.is_some_and(Status::is_server_error)
+}
+
+/// What a request is to a window.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// In it, else in the comparison window.
+    inside: bool,
+    /// Slow or not; `None` where that is not known, or the answer was a 5xx.
+    slow: Option<bool>,
+    /// As the window has it.
+    affected: bool,
+    /// Has the value that the window is about.
+    within: bool,
+}
+
+impl Seen {
+    fn of(
+        window: &Window,
+        request: &Request<'_>,
+        values: &[(Dimension, Option<&[u8]>)],
+        inside: bool,
+    ) -> Self {
+        let failed = is_failed(request);
+        let slow = match (window.slow_us, request.latency_us) {
+            (Some(slow), Some(latency)) if !failed => Some(latency > slow),
+            _ => None,
+        };
+        let affected = match window.watch {
+            Watch::Failures { gave_up } => {
+                failed || (gave_up && request.status.is_some_and(|s| s.code() == GAVE_UP))
+            }
+            Watch::Slow => slow == Some(true),
+            Watch::Missing | Watch::Messages => false,
+        };
+        let within = window.place.as_ref().is_none_or(|(dimension, place)| {
+            values.iter().any(|(d, value)| d == dimension && *value == Some(place.as_ref()))
+        });
+        Self { inside, slow, affected, within }
+    }
+
+    fn count(self, tone: &mut Tone) {
+        let (part, paced) = if self.inside {
+            (&mut tone.inside, &mut tone.paced_inside)
+        } else {
+            (&mut tone.outside, &mut tone.paced_outside)
+        };
+        part.see(self.affected, self.within);
+        if let Some(slow) = self.slow {
+            paced.see(slow, self.within);
+        }
+    }
+}
+
+fn dimensions(closeup: &mut Closeup, values: &[(Dimension, Option<&[u8]>)], seen: Seen) {
+    seen.count(&mut closeup.total);
+    for &(dimension, value) in values {
+        let Some(value) = value else { continue };
+        let Some(tone) = closeup.dimensions.entry(dimension).or_default().entry(hash(value)) else {
+            continue;
+        };
+        if tone.value.is_empty() {
+            tone.value = value.into();
+        }
+        seen.count(tone);
+    }
+}
+
+fn client(closeup: &mut Closeup, request: &Request<'_>, seen: Seen) {
     let Some(address) = request.client else {
-        if inside {
-            closeup.anonymous.requests += 1;
-            closeup.anonymous.affected += u64::from(affected);
+        if seen.inside {
+            closeup.anonymous.see(seen.affected, seen.within);
         }
         return;
     };
@@ -295,9 +361,8 @@ fn client(closeup: &mut Closeup, request: &Request<'_>, affected: bool, inside: 
     let good = u64::from((100..400).contains(&code));
     // 499 is a client that gave up waiting
     let refused = u64::from((400..499).contains(&code));
-    if inside {
-        client.inside.requests += 1;
-        client.inside.affected += u64::from(affected);
+    if seen.inside {
+        client.inside.see(seen.affected, seen.within);
         client.good_inside += good;
         client.refused_inside += refused;
     } else {

@@ -7,10 +7,10 @@ mod distinct;
 mod inspector;
 mod plan;
 
-pub use closeup::{Affected, Client, Closeup, Dimensions, Line, Part, Tone};
+pub use closeup::{Affected, Around, Client, Closeup, Dimensions, Line, Part, Tone};
 pub use distinct::Distinct;
 pub use inspector::{Inspector, Kit, Subject};
-pub use plan::{Visit, Window, plan, read_range};
+pub use plan::{Visit, Watch, Window, plan, read_range};
 
 #[cfg(test)]
 mod tests;

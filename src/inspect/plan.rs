@@ -2,11 +2,37 @@
 
 use std::ops::Range;
 
-use crate::model::{SourceId, Timestamp};
+use crate::detect::{Effect, Finding, Merged, Signal};
+use crate::model::{Dimension, SourceId, Timestamp};
 use crate::survey::{BLOCK, Clock, Tally};
 
+/// What counts as affected in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// Requests that failed: 5xx, and 499 where it is the clients that gave up.
+    Failures {
+        /// 499 counts.
+        gave_up: bool,
+    },
+    /// Requests that were not answered 5xx and took longer than [`Window::slow_us`].
+    Slow,
+    /// None: requests did not come. The last one before and the first one after are kept.
+    Missing,
+    /// Severe messages of a log without requests; no request is looked at.
+    Messages,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self::Failures { gave_up: false }
+    }
+}
+
+/// Seconds around a silence in which the requests that border it are looked for: detection puts its edges at them.
+const AROUND: i64 = 600;
+
 /// A stretch of time to look at closely.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Window {
     /// First second with an affected request.
     pub start: Timestamp,
@@ -16,12 +42,42 @@ pub struct Window {
     pub compare: Option<(Timestamp, Timestamp)>,
     /// Messages are gathered from here on.
     pub messages_from: Timestamp,
+    /// What counts as affected.
+    pub watch: Watch,
+    /// A latency beyond which a request is slow, in µs. It only picks lines, clients and places: how many requests were
+    /// slowed is detection's to say.
+    pub slow_us: Option<u64>,
+    /// What the incident is about: affected lines are those of requests that have this value.
+    pub place: Option<(Dimension, Box<[u8]>)>,
 }
 
 impl Window {
+    /// The same stretch, watched for what an incident is about: the stream that shows it best is `place`'s (`None`: the
+    /// site's), and one of `messages` or of requests.
+    #[must_use]
+    pub fn watching(self, incident: &Merged, place: Option<(Dimension, &[u8])>, messages: bool) -> Self {
+        let finding = &incident.finding;
+        let watch = match finding.signal {
+            _ if messages => Watch::Messages,
+            Signal::Errors => Watch::Failures { gave_up: finding.dominant_status == Some(GAVE_UP) },
+            Signal::Latency => Watch::Slow,
+            Signal::Traffic => Watch::Missing,
+        };
+        let slow_us = std::iter::once(finding).chain(incident.others.iter().map(|o| &o.1)).find_map(slow_us);
+        Self { watch, slow_us, place: place.map(|(dimension, value)| (dimension, value.into())), ..self }
+    }
+
     /// Whether requests at `time` matter.
     pub(super) fn wants_request(&self, time: Timestamp) -> bool {
-        self.inside(time) || self.outside(time)
+        self.watch != Watch::Messages && (self.inside(time) || self.outside(time) || self.borders(time))
+    }
+
+    /// Whether a request at `time` may be the last one before a silence, or the first one after.
+    pub(super) fn borders(&self, time: Timestamp) -> bool {
+        self.watch == Watch::Missing
+            && !self.inside(time)
+            && self.start.plus_seconds(-AROUND) <= time
+            && time < self.end.plus_seconds(AROUND)
     }
 
     pub(super) fn inside(&self, time: Timestamp) -> bool {
@@ -40,11 +96,29 @@ impl Window {
     fn overlaps(&self, first: Timestamp, last: Timestamp, requests: bool) -> bool {
         let meets = |from: Timestamp, to: Timestamp| first < to && last >= from;
         if requests {
-            meets(self.start, self.end) || self.compare.is_some_and(|(from, to)| meets(from, to))
+            let around = if self.watch == Watch::Missing { AROUND } else { 0 };
+            meets(self.start.plus_seconds(-around), self.end.plus_seconds(around))
+                || self.compare.is_some_and(|(from, to)| meets(from, to))
         } else {
             meets(self.messages_from, self.end)
         }
     }
+}
+
+/// The status with which nginx logs that the client gave up waiting.
+pub(super) const GAVE_UP: u16 = 499;
+
+/// A latency that a slowed request of a finding exceeds and few healthy ones do: the larger of the 95th percentile and
+/// of the median × √slowdown, the middle between the healthy and the slowed median.
+fn slow_us(finding: &Finding) -> Option<u64> {
+    let Effect::Latency { slowdown, usual, .. } = finding.effect else { return None };
+    let threshold = usual.p95_us.max(usual.median_us * slowdown.max(1.0).sqrt());
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a latency in µs; a float cast saturates"
+    )]
+    (threshold.is_finite() && threshold > 0.0).then_some(threshold as u64)
 }
 
 /// A run of blocks of one source to read again.

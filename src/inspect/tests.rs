@@ -66,8 +66,13 @@ fn a_closeup_is_exact() {
     let (probes, rules) = (Probes::built_in().unwrap(), Rules::built_in().unwrap());
     let order = formats.sniff(LOG.as_bytes()).order;
     let at = |s: i64| Timestamp::from_seconds(1_684_062_000 + s);
-    let windows =
-        [Window { start: at(3), end: at(7), compare: Some((at(-60), at(3))), messages_from: at(0) }];
+    let windows = [Window {
+        start: at(3),
+        end: at(7),
+        compare: Some((at(-60), at(3))),
+        messages_from: at(0),
+        ..Window::default()
+    }];
     let mut surveyor = Surveyor::new(&formats, &order, &probes, &rules, Limits::for_sources(1));
     surveyor.lines(0, LOG.as_bytes());
     let tally = surveyor.finish();
@@ -81,7 +86,7 @@ fn a_closeup_is_exact() {
     inspector.lines(0, LOG.as_bytes());
     let closeup = inspector.finish().0.remove(0);
     assert_eq!(closeup.statuses, [(200, 1), (502, 1), (503, 1)].into());
-    assert_eq!(closeup.probes, Part { requests: 1, affected: 0 });
+    assert_eq!(closeup.probes, Part { requests: 1, ..Part::default() });
     assert_eq!(closeup.affected.first.as_ref().unwrap().number, 2);
     assert_eq!(closeup.affected.last.as_ref().unwrap().number, 4);
     assert_eq!(closeup.clients.iter().filter(|(_, c)| c.inside.affected > 0).count(), 2);
@@ -109,11 +114,164 @@ fn only_blocks_that_overlap_are_read_again() {
     surveyor.lines(0, text.as_bytes());
     let tally = surveyor.finish();
     let at = |s: i64| Timestamp::from_seconds(1_684_022_400 + s);
-    let window = Window { start: at(10_000), end: at(10_010), compare: None, messages_from: at(9_000) };
+    let window = Window { start: at(10_000), end: at(10_010), messages_from: at(9_000), ..Window::default() };
     let visits = plan(SourceId(0), &tally, &Clock::new(WallZone::Machine), true, &[window], &[]);
     assert_eq!(visits.len(), 1);
     assert!(visits[0].blocks.len() <= 2, "{visits:?}");
     let range = read_range(&visits[0].blocks);
     let first = text.as_bytes().get(..usize::try_from(range.start + 1).unwrap()).unwrap();
     assert_eq!(visits[0].lines_before, memchr::memchr_iter(b'\n', first).count() as u64 + 1);
+}
+
+/// What one window makes of a log whose first line is number `before` + 1.
+fn looked(log: &str, before: u64, window: &Window) -> Closeup {
+    let formats = Formats::new(&Catalog::built_in().unwrap());
+    let (probes, rules) = (Probes::built_in().unwrap(), Rules::built_in().unwrap());
+    let order = formats.sniff(TIMED.as_bytes()).order;
+    let clock = Clock::new(WallZone::Fixed(Offset(0)));
+    let kit = Kit { formats: &formats, probes: &probes, rules: &rules };
+    let subject = Subject {
+        source: SourceId(0),
+        name: b"web-02",
+        order: &order,
+        clock: &clock,
+        edge: true,
+        wanted: &[],
+    };
+    let visit = Visit { source: SourceId(0), blocks: 0..1, lines_before: before };
+    let mut inspector = Inspector::new(kit, subject, std::slice::from_ref(window), &visit);
+    inspector.lines(before * 1000, log.as_bytes());
+    inspector.finish().0.remove(0)
+}
+
+const TIMED: &str = concat!(
+    r#"{"time":"2023-05-14T11:59:57+00:00","remote_addr":"10.0.0.1","request_method":"GET","request_uri":"/a","status":200,"request_time":"0.050"}"#,
+    "\n",
+    r#"{"time":"2023-05-14T11:59:58+00:00","remote_addr":"10.0.0.2","request_method":"GET","request_uri":"/b","status":200,"request_time":"0.150"}"#,
+    "\n",
+    r#"{"time":"2023-05-14T12:00:03+00:00","remote_addr":"10.0.0.2","request_method":"GET","request_uri":"/a","status":200,"request_time":"0.400"}"#,
+    "\n",
+    r#"{"time":"2023-05-14T12:00:04+00:00","remote_addr":"10.0.0.3","request_method":"GET","request_uri":"/b","status":200,"request_time":"0.300"}"#,
+    "\n",
+    r#"{"time":"2023-05-14T12:00:05+00:00","remote_addr":"10.0.0.3","request_method":"GET","request_uri":"/a","status":504,"request_time":"9.000"}"#,
+    "\n",
+    r#"{"time":"2023-05-14T12:00:06+00:00","remote_addr":"10.0.0.4","request_method":"GET","request_uri":"/a","status":499,"request_time":"0.020"}"#,
+    "\n",
+    r#"{"time":"2023-05-14T12:00:09+00:00","remote_addr":"10.0.0.1","request_method":"GET","request_uri":"/a","status":200,"request_time":"0.040"}"#,
+    "\n",
+);
+
+fn timed(watch: Watch) -> Window {
+    let at = |s: i64| Timestamp::from_seconds(1_684_065_600 + s);
+    Window {
+        start: at(3),
+        end: at(7),
+        compare: Some((at(-60), at(3))),
+        messages_from: at(0),
+        watch,
+        slow_us: Some(100_000),
+        place: None,
+    }
+}
+
+/// (number of the first, of the last) affected line.
+fn edges(closeup: &Closeup) -> (Option<u64>, Option<u64>) {
+    let number = |line: &Option<Line>| line.as_ref().map(|l| l.number);
+    (number(&closeup.affected.first), number(&closeup.affected.last))
+}
+
+#[test]
+fn slow_are_those_over_the_threshold_that_did_not_fail() {
+    let closeup = looked(TIMED, 0, &timed(Watch::Slow));
+    assert_eq!(edges(&closeup), (Some(3), Some(4)));
+    let Tone { inside, paced_inside, paced_outside, .. } = closeup.total;
+    assert_eq!((inside.requests, inside.affected), (4, 2));
+    assert_eq!((paced_inside.requests, paced_inside.affected), (3, 2));
+    assert_eq!((paced_outside.requests, paced_outside.affected), (2, 1));
+    // of one path alone
+    let place = Some((Dimension::Path, b"/b"[..].into()));
+    let closeup = looked(TIMED, 0, &Window { place, ..timed(Watch::Slow) });
+    assert_eq!(edges(&closeup), (Some(4), Some(4)));
+    assert_eq!((closeup.total.inside.affected, closeup.total.inside.within), (2, 1));
+}
+
+#[test]
+fn clients_that_gave_up_are_affected_when_told_so() {
+    assert_eq!(edges(&looked(TIMED, 0, &timed(Watch::Failures { gave_up: false }))), (Some(5), Some(5)));
+    let closeup = looked(TIMED, 0, &timed(Watch::Failures { gave_up: true }));
+    assert_eq!(edges(&closeup), (Some(5), Some(6)));
+    assert_eq!(closeup.within, [(499, 1), (504, 1)].into());
+}
+
+#[test]
+fn a_silence_is_bordered_by_the_requests_around_it() {
+    let closeup = looked(TIMED, 0, &timed(Watch::Missing));
+    assert_eq!(edges(&closeup), (None, None));
+    let number = |line: &Option<Line>| line.as_ref().map(|l| l.number);
+    assert_eq!((number(&closeup.around.before), number(&closeup.around.after)), (Some(2), Some(7)));
+    let place = Some((Dimension::Source, b"web-01"[..].into()));
+    let other = looked(TIMED, 0, &Window { place, ..timed(Watch::Missing) });
+    assert_eq!(other.around, Around::default());
+}
+
+#[test]
+fn of_a_log_without_requests_severe_messages_are_affected() {
+    let log = "2023-05-14T12:00:01Z ERROR early\n2023-05-14T12:00:04Z ERROR first\n2023-05-14T12:00:05Z INFO fine\n\
+               2023-05-14T12:00:06Z ERROR last\n";
+    let formats = Formats::new(&Catalog::built_in().unwrap());
+    let order = formats.sniff(log.as_bytes()).order;
+    let (probes, rules) = (Probes::built_in().unwrap(), Rules::built_in().unwrap());
+    let clock = Clock::new(WallZone::Fixed(Offset(0)));
+    let kit = Kit { formats: &formats, probes: &probes, rules: &rules };
+    let subject = Subject {
+        source: SourceId(0),
+        name: b"app.log",
+        order: &order,
+        clock: &clock,
+        edge: false,
+        wanted: &[],
+    };
+    let visit = Visit { source: SourceId(0), blocks: 0..1, lines_before: 0 };
+    let window = Window { place: Some((Dimension::Source, b"app.log"[..].into())), ..timed(Watch::Messages) };
+    let mut inspector = Inspector::new(kit, subject, std::slice::from_ref(&window), &visit);
+    inspector.lines(0, log.as_bytes());
+    assert_eq!(edges(&inspector.finish().0.remove(0)), (Some(2), Some(4)));
+}
+
+#[test]
+fn closeups_of_parts_merge_to_the_closeup_of_the_whole() {
+    let lines: Vec<&str> = TIMED.split_inclusive('\n').collect();
+    for watch in [Watch::Slow, Watch::Missing, Watch::Failures { gave_up: true }] {
+        let window = Window { place: Some((Dimension::Path, b"/a"[..].into())), ..timed(watch) };
+        let parts: Vec<Closeup> =
+            lines.iter().zip(0u64..).map(|(line, number)| looked(line, number, &window)).collect();
+        let merged = |order: &[usize]| {
+            let mut all = Closeup::default();
+            for &at in order {
+                all.absorb(parts[at].clone());
+            }
+            all
+        };
+        let whole = merged(&[0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(merged(&[6, 2, 4, 0, 5, 1, 3]), whole);
+        assert_eq!(merged(&[3, 6, 5, 4, 2, 1, 0]), whole);
+        // grouped otherwise, with an empty one among them
+        let (mut left, mut right) = (merged(&[0, 1, 2]), merged(&[3, 4, 5, 6]));
+        right.absorb(Closeup::default());
+        left.absorb(right);
+        assert_eq!(left, whole);
+        let mut read_at_once = looked(TIMED, 0, &window);
+        // offsets of lines differ: the parts were given made-up ones
+        for line in [&mut read_at_once.affected.first, &mut read_at_once.affected.last] {
+            if let Some(l) = line {
+                l.offset = (l.number - 1) * 1000;
+            }
+        }
+        for line in [&mut read_at_once.around.before, &mut read_at_once.around.after] {
+            if let Some(l) = line {
+                l.offset = (l.number - 1) * 1000;
+            }
+        }
+        assert_eq!(read_at_once, whole);
+    }
 }

@@ -82,7 +82,15 @@ pub(super) fn assemble(
     let search = search(&known, Limits::merged(), seconds, options.sensitivity);
     let site = &search.site;
 
-    let windows: Vec<Window> = search.incidents.iter().map(|m| closer_window(&m.finding)).collect();
+    let windows: Vec<Window> = search
+        .incidents
+        .iter()
+        .map(|m| {
+            let stream = search.streams.get(m.stream).cloned().unwrap_or_default();
+            let place = stream.place.as_ref().map(|(dimension, value)| (*dimension, value.raw()));
+            closer_window(&m.finding).watching(m, place, stream.messages)
+        })
+        .collect();
     let (rare, cut) = rare_lines(&known, told, &windows);
     let candidates = candidates(&known, &rare);
     let found = look(&candidates, &windows, tools, buffer, progress);
@@ -269,6 +277,7 @@ fn closer_window(finding: &crate::detect::Finding) -> Window {
         end: at(finding.end.second.saturating_add(1)),
         compare,
         messages_from: at(finding.start.second.saturating_sub(PRELUDE)),
+        ..Window::default()
     }
 }
 

@@ -14,6 +14,8 @@ const MAX_SCOPE: usize = 3;
 const MAX_NAME: usize = 44;
 /// Phases named in one line.
 const MAX_PHASES: usize = 6;
+/// A boundary known no better than to this part of the duration, or to so many seconds, is said to be uncertain.
+const UNCERTAIN: (f64, f64) = (0.1, 300.0);
 
 fn fact(page: &mut Page, name: &str, text: &str) {
     page.wrapped(label(name), INDENT, Tone::Plain, text);
@@ -31,7 +33,7 @@ pub(super) fn draw(view: &View<'_>, i: &Incident, page: &mut Page) {
     }
     let limit = if view.verbose { usize::MAX } else { MAX_SCOPE };
     for (at, item) in i.scope.iter().take(limit).enumerate() {
-        fact(page, if at == 0 { "Scope" } else { "" }, &plain(&wording::scope(item), MAX_NAME));
+        fact(page, if at == 0 { "Scope" } else { "" }, &plain(&wording::scope_of(i, item), MAX_NAME));
     }
     for &caveat in &i.caveats {
         page.wrapped(label("But"), INDENT, Tone::Caution, wording::caveat(caveat));
@@ -47,13 +49,18 @@ fn when(view: &View<'_>, i: &Incident, page: &mut Page) {
     page.line(label("When").add(Tone::Strong, span).add(Tone::Plain, duration));
 
     let edge = |name: &str, (low, high): (Timestamp, Timestamp)| {
+        let width = high.second().saturating_sub(low.second());
         // An interval of a second or two is what a log's resolution gives.
-        (high.second().saturating_sub(low.second()) > 2).then(|| {
+        (width > 2).then(|| {
             let clock = |at| time::clock_near(zone, i.start.at, at);
+            let uncertain = width as f64 > (UNCERTAIN.0 * i.duration_seconds()).min(UNCERTAIN.1);
+            let name = if uncertain { format!("{name} uncertain:") } else { name.to_owned() };
             format!("{name} between {} and {} (95 %)", clock(low), clock(high))
         })
     };
     let mut notes = Vec::new();
+    notes.extend(open.start.then(|| "began before the logs do".to_owned()));
+    notes.extend(open.end.then(|| "went on when the logs end".to_owned()));
     notes.extend(edge("start", i.start.range).filter(|_| !open.start));
     notes.extend(edge("end", i.end.range).filter(|_| !open.end));
     if let Some(at) = i.first_arrival.filter(|at| at.second() < i.start.at.second()) {
@@ -71,15 +78,19 @@ fn when(view: &View<'_>, i: &Incident, page: &mut Page) {
 
 fn impact(view: &View<'_>, i: &Incident, page: &mut Page) {
     let m = &i.impact;
+    if let Some(burst) = wording::burst(i) {
+        return fact(page, "Impact", &format!("unknown: {burst}, and no request is logged"));
+    }
     let Some(percent) = m.percent.filter(|p| p.is_finite()) else {
         return fact(page, "Impact", "share unknown: there are no requests to count");
     };
-    let what = match i.signal {
-        Signal::Errors => "of user requests failed",
-        Signal::Latency => "of user requests slower than the baseline explains",
-        Signal::Traffic => "of the expected requests missing",
-    };
+    let what = wording::share_of(i);
+    let carried = i.silence.as_ref().is_some_and(|silence| silence.carried);
     let counted = match (i.signal, m.affected_requests, m.total_requests, m.expected_requests) {
+        (Signal::Traffic, ..) if carried => String::new(),
+        (Signal::Latency, Some(affected), Some(total), _) => {
+            format!(": about {} of {}", time::count(affected), time::count(total))
+        }
         (Signal::Traffic, _, Some(total), Some(expected)) => {
             format!(": {} came, about {} were to be expected", time::count(total), time::rate(expected))
         }
@@ -97,6 +108,10 @@ fn impact(view: &View<'_>, i: &Incident, page: &mut Page) {
     page.wrapped(line.add(Tone::Plain, " "), INDENT, Tone::Plain, &format!("{what}{counted}{interval}"));
 
     let mut notes = Vec::new();
+    notes.extend(wording::slowdown(i).filter(|_| wording::is_slowness(i)));
+    if carried {
+        notes.push("none are missing: peers carried the load".to_owned());
+    }
     if !i.statuses.is_empty() {
         notes.push(wording::statuses(&i.statuses));
     }
@@ -111,11 +126,26 @@ fn impact(view: &View<'_>, i: &Incident, page: &mut Page) {
     if !notes.is_empty() {
         fact(page, "", &notes.join("; "));
     }
+    signals(i, page);
+}
+
+/// What each signal came to, beyond the share above.
+fn signals(i: &Incident, page: &mut Page) {
+    if let Some(slow) = wording::slowness(i).filter(|_| !wording::is_slowness(i)) {
+        fact(page, "Slow", &slow);
+    }
+    // Of the whole site the line above says it.
+    let member = i.silence.as_ref().is_some_and(|silence| silence.place.is_some());
+    if let Some(missing) = wording::missing(i).filter(|_| member || i.signal != Signal::Traffic) {
+        fact(page, "Missing", &missing);
+    }
 }
 
 fn clients(i: &Incident, page: &mut Page) {
     let Some(total) = i.impact.total_clients else { return };
-    let affected = i.impact.affected_clients.map_or_else(|| "unknown".to_owned(), time::count);
+    let Some(affected) = i.impact.affected_clients.map(time::count) else {
+        return fact(page, "Clients", &format!("{} addresses seen", time::count(total)));
+    };
     let share = super::json::clients_percent(&i.impact).map(time::percent).unwrap_or_default();
     let share = if share.is_empty() { share } else { format!(", {share}") };
     fact(page, "Clients", &format!("{affected} of {} addresses affected{share}", time::count(total)));
@@ -133,7 +163,10 @@ fn compared(i: &Incident, page: &mut Page) {
     parts.extend(change("requests/min", b.requests_per_minute, d.requests_per_minute, time::rate));
     parts.extend(change("median", b.latency_p50_seconds, d.latency_p50_seconds, time::latency));
     let p95 = change("p95", b.latency_p95_seconds, d.latency_p95_seconds, time::latency);
-    parts.push(p95.unwrap_or_else(|| "latency not logged".to_owned()));
+    if i.burst.is_some() && parts.is_empty() {
+        return;
+    }
+    parts.push(p95.unwrap_or_else(|| "latency unknown: no log states it".to_owned()));
     fact(page, "Compared", &parts.join(", "));
 }
 

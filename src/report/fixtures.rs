@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::detect::{Caveat, Signal};
+use crate::detect::{
+    Audit, Baseline, Boundary, Caveat, Effect, Finding, Gate, GateKind, Latencies, Level as Stretch,
+    RunnerUp, Signal,
+};
 use crate::error::Warning;
 use crate::explain::facts::*;
 use crate::model::{Level, Location, Offset, SourceId, Timestamp, Untrusted};
@@ -151,6 +154,7 @@ fn bad_gateway_incident() -> Incident {
             affected_requests: Some(9412),
             total_requests: Some(9438),
             expected_requests: Some(9390.4),
+            lost_requests: Some(0.0),
             peak_percent: Some(100.0),
             peak_at: Some(at("12:07:00")),
             affected_clients: Some(812),
@@ -187,6 +191,54 @@ fn bad_gateway_incident() -> Incident {
         suspects: suspects(),
         evidence: evidence(),
         caveats: vec![],
+        slowness: None,
+        silence: None,
+        burst: None,
+        computation: vec![Computation { place: None, messages: false, finding: failing() }],
+    }
+}
+
+/// What detection found of it.
+fn failing() -> Finding {
+    let second = |clock| at(clock).second();
+    let edge = |clock, low, high| Boundary {
+        second: second(clock),
+        range: (second(low), second(high)),
+        open: false,
+    };
+    let gate = |what, value, needed| Gate { what, value, needed };
+    let next = |clock, nats| Some(RunnerUp { second: second(clock), nats });
+    Finding {
+        signal: Signal::Errors,
+        effect: Effect::Errors,
+        start: edge("12:00:03", "12:00:01", "12:00:03"),
+        end: edge("12:48:01", "12:48:01", "12:48:01"),
+        baseline: Baseline {
+            error_share: 0.000_12,
+            requests_per_second: 3.26,
+            window: Some((second("11:00:02"), second("11:59:32"))),
+        },
+        requests: 9438,
+        failures: 9401,
+        dominant_status: Some(502),
+        strength: 84_630.4,
+        dispersion: 1.0,
+        levels: vec![Stretch { start: second("12:00:03"), end: second("12:48:01"), share: 0.996 }],
+        confidence: 0.999,
+        audit: Audit {
+            penalty: 22.0,
+            gates: vec![
+                gate(GateKind::Excess, 9399.9, 4.0),
+                gate(GateKind::Share, 0.996, 0.008),
+                gate(GateKind::Ratio, 8301.0, 1.5),
+                gate(GateKind::Strength, 84_630.4, 17.6),
+                gate(GateKind::Contrast, 412.7, 6.0),
+                gate(GateKind::ExcessWithoutTopClient, 8807.2, 3.0),
+                gate(GateKind::StrengthWithoutTopClient, 79_010.8, 13.2),
+            ],
+            start_runner_up: next("12:00:04", 9.1),
+            end_runner_up: next("12:48:00", 27.3),
+        },
     }
 }
 
@@ -269,7 +321,7 @@ fn bad_gateway_timeline() -> Vec<TimelineEntry> {
     let mut blip = row(
         "11:01:12",
         EntryKind::Blip,
-        Fact::Blip { failures: 3, duration_seconds: 2, status: Some(502) },
+        Fact::Blip { failures: 3, duration_seconds: 2, status: Some(502), signal: Signal::Errors },
         Some(line(0, 6101)),
     );
     blip.incident = None;
@@ -405,24 +457,172 @@ pub(super) fn hostile() -> Report {
 pub(super) fn one_of_two() -> Report {
     let mut report = bad_gateway();
     report.source_names[0] = "web-02/nginx/access.log".into();
+    let place = (Dimension::Source, Untrusted::from("web-02/nginx/access.log"));
     let incident = &mut report.incidents[0];
     incident.signal = Signal::Traffic;
     incident.signals = vec![Signal::Traffic, Signal::Latency];
-    incident.severity = Severity::Major;
+    incident.severity = Severity::Critical;
+    incident.id = "20230514T110003Z-traffic-0badcafe".into();
     incident.statuses.clear();
     incident.phases.clear();
+    incident.slowness = Some(slowness());
+    incident.silence = Some(Silence {
+        percent: 100.0,
+        percent_interval: (99.92, 100.0),
+        expected_requests: 4690.2,
+        observed_requests: 0,
+        place: Some(place.clone()),
+        carried: true,
+    });
     incident.impact = Impact {
-        percent: Some(49.8),
-        total_requests: Some(4711),
+        percent: Some(69.8),
+        percent_interval: Some((66.1, 73.2)),
+        affected_requests: Some(6588),
+        total_requests: Some(9438),
         expected_requests: Some(9390.4),
+        lost_requests: Some(0.0),
+        total_clients: Some(815),
         ..Impact::default()
+    };
+    incident.during = Vitals {
+        error_percent: Some(0.011),
+        requests_per_minute: Some(196.7),
+        latency_p50_seconds: Some(0.061),
+        latency_p95_seconds: Some(0.431),
     };
     incident.scope = vec![ScopeItem {
         dimension: Dimension::Source,
-        value: "web-02/nginx/access.log".into(),
+        value: place.1.clone(),
         affected_share: 1.0,
         affected_percent: 100.0,
         baseline_percent: 0.0,
     }];
+    let mut silent = failing();
+    silent.signal = Signal::Traffic;
+    silent.effect = Effect::Traffic { expected: 4690.2, missing_range: (0.9992, 1.0) };
+    (silent.requests, silent.failures, silent.strength) = (0, 0, 4401.2);
+    silent.audit = Audit::default();
+    incident.computation = vec![
+        Computation { place: Some(place), messages: false, finding: silent },
+        Computation { place: None, messages: false, finding: slow() },
+    ];
+    let quote = |role, clock, number, text: &str| Quote {
+        time: Some(at(clock)),
+        role,
+        text: text.into(),
+        location: line(0, number),
+    };
+    incident.evidence = vec![
+        quote(
+            QuoteRole::LastBefore,
+            "12:00:02",
+            14_206,
+            r#"102.89.3.14 - - [14/May/2023:12:00:02 +0100] "GET /cart HTTP/1.1" 200 157 0.034"#,
+        ),
+        quote(
+            QuoteRole::FirstAfter,
+            "12:48:02",
+            14_207,
+            r#"102.91.77.2 - - [14/May/2023:12:48:02 +0100] "GET / HTTP/1.1" 200 157 0.021"#,
+        ),
+    ];
+    report
+}
+
+fn slowness() -> Slowness {
+    Slowness { percent: 69.8, percent_interval: (66.1, 73.2), factor: 2.04, factor_interval: (1.93, 2.16) }
+}
+
+fn slow() -> Finding {
+    let mut slow = failing();
+    slow.signal = Signal::Latency;
+    slow.effect = Effect::Latency {
+        share: 0.698,
+        share_range: (0.661, 0.732),
+        slowdown: 2.04,
+        slowdown_range: (1.93, 2.16),
+        usual: Latencies { median_us: 34e3, p95_us: 212e3 },
+        during: Latencies { median_us: 61e3, p95_us: 431e3 },
+    };
+    (slow.failures, slow.strength, slow.dispersion) = (0, 1204.3, 2.31);
+    slow.audit = Audit::default();
+    slow
+}
+
+/// Slow answers everywhere, from before the logs begin.
+pub(super) fn slow_site() -> Report {
+    let mut report = one_of_two();
+    let incident = &mut report.incidents[0];
+    incident.signal = Signal::Latency;
+    incident.signals = vec![Signal::Latency];
+    incident.id = "20230514T110003Z-latency".into();
+    incident.silence = None;
+    incident.scope.clear();
+    incident.start.open = true;
+    incident.start.range = (at("11:57:00"), at("12:03:10"));
+    incident.impact.affected_clients = Some(640);
+    incident.computation.remove(0);
+    incident.evidence.clear();
+    for row in report.timeline.iter_mut().filter(|row| row.kind == EntryKind::IncidentStart) {
+        row.fact = Fact::Onset { status: None, open: true };
+    }
+    report.timeline.retain(|row| row.kind != EntryKind::IncidentPeak);
+    report
+}
+
+/// Nobody came.
+pub(super) fn silent_site() -> Report {
+    let mut report = one_of_two();
+    let incident = &mut report.incidents[0];
+    incident.signals = vec![Signal::Traffic];
+    incident.id = "20230514T110003Z-traffic".into();
+    incident.slowness = None;
+    incident.scope.clear();
+    let silence = Silence {
+        percent: 100.0,
+        percent_interval: (99.96, 100.0),
+        expected_requests: 9390.4,
+        observed_requests: 0,
+        place: None,
+        carried: false,
+    };
+    incident.impact = Impact {
+        percent: Some(100.0),
+        percent_interval: Some(silence.percent_interval),
+        affected_requests: Some(9390),
+        total_requests: Some(0),
+        expected_requests: Some(9390.4),
+        lost_requests: Some(9390.4),
+        ..Impact::default()
+    };
+    incident.during = Vitals { requests_per_minute: Some(0.0), ..Vitals::default() };
+    incident.silence = Some(silence);
+    incident.computation.truncate(1);
+    incident.computation[0].place = None;
+    report.timeline.retain(|row| row.kind != EntryKind::IncidentPeak);
+    report
+}
+
+/// Errors in the log of an application that logs no requests.
+pub(super) fn messages_only() -> Report {
+    let mut report = bad_gateway();
+    let place = (Dimension::Source, Untrusted::from("app.log"));
+    let incident = &mut report.incidents[0];
+    incident.severity = Severity::Minor;
+    incident.statuses.clear();
+    incident.phases.clear();
+    incident.impact = Impact::default();
+    (incident.baseline, incident.during) = (Vitals::default(), Vitals::default());
+    incident.burst = Some(Burst { messages: 320, factor: Some(14.2), place: Some(place.clone()) });
+    incident.scope = vec![ScopeItem {
+        dimension: Dimension::Source,
+        value: place.1.clone(),
+        affected_share: f64::NAN,
+        affected_percent: f64::NAN,
+        baseline_percent: f64::NAN,
+    }];
+    incident.computation[0].place = Some(place);
+    incident.computation[0].messages = true;
+    report.timeline.retain(|row| row.kind != EntryKind::IncidentPeak);
     report
 }

@@ -1,5 +1,7 @@
 //! Report → JSON, and the JSON Schema of it.
 
+mod computation;
+
 use std::collections::BTreeMap;
 use std::io;
 
@@ -8,6 +10,8 @@ use serde::Serialize as _;
 use crate::detect;
 use crate::explain::facts;
 use crate::model::{Location, Timestamp, Untrusted};
+
+use computation::slowness;
 
 use super::schema::{
     Count, Dimension, Entry, Impact, Incident, Input, InputStatus, Kind, Phase, Quote, QuoteRole, Report,
@@ -206,6 +210,10 @@ fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
+fn pair((low, high): (f64, f64)) -> Option<[f64; 2]> {
+    Some([finite(low)?, finite(high)?])
+}
+
 impl Context<'_> {
     fn time(&self, at: Timestamp) -> Time {
         Time(time::rfc3339(&self.report.zone, at))
@@ -283,6 +291,10 @@ impl Context<'_> {
             suspects: i.suspects.iter().take(n).map(|suspect| self.suspect(suspect)).collect(),
             evidence: i.evidence.iter().take(n).map(|quote| self.quote(quote)).collect(),
             caveats: i.caveats.iter().copied().map(wording::caveat).collect(),
+            slowness: i.slowness.as_ref().map(slowness),
+            missing: i.silence.as_ref().map(|silence| self.missing(silence)),
+            burst: i.burst.as_ref().map(|burst| self.burst(burst)),
+            computation: i.computation.iter().take(n).map(|c| self.computation(c)).collect(),
         }
     }
 
@@ -300,14 +312,14 @@ impl Context<'_> {
     }
 
     fn impact(&self, impact: &facts::Impact) -> Impact {
-        let interval = impact.percent_interval.and_then(|(low, high)| Some([finite(low)?, finite(high)?]));
         Impact {
             percent: impact.percent.and_then(finite),
             percent_all_requests: impact.percent_all_requests.and_then(finite),
-            percent_interval: interval,
+            percent_interval: impact.percent_interval.and_then(pair),
             affected_requests: impact.affected_requests,
             total_requests: impact.total_requests,
             expected_requests: impact.expected_requests.and_then(finite),
+            lost_requests: impact.lost_requests.and_then(finite),
             peak_percent: impact.peak_percent.and_then(finite),
             peak_at: impact.peak_at.map(|at| self.time(at)),
             affected_clients: impact.affected_clients,
@@ -351,7 +363,7 @@ impl Context<'_> {
         Entry {
             time: self.time(entry.time),
             kind: kind(entry.kind),
-            summary: self.sentence(&wording::fact_of(incident.map(|i| i.signal), &entry.fact)),
+            summary: self.sentence(&wording::fact_of(incident, &entry.fact)),
             source: entry.location.map(|location| self.source(location)),
             incident: incident.map(|i| self.clip(i.id.clone())),
         }
@@ -392,7 +404,7 @@ same_names! {
     zone_source: facts::ZoneSource => ZoneSource { Written Inferred Assumed Option }
     role: facts::Role => Role { Edge Backend Error System Application }
     dimension: facts::Dimension => Dimension { Vhost Upstream Path Method Client Source UserAgent Error }
-    quote_role: facts::QuoteRole => QuoteRole { FirstAffected Message LastAffected }
+    quote_role: facts::QuoteRole => QuoteRole { LastBefore FirstAffected Message LastAffected FirstAfter }
     kind: facts::EntryKind => Kind {
         IncidentStart IncidentPeak IncidentEnd Change Restart Reload FirstError LogGap Operator Blip Note
     }

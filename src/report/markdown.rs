@@ -162,7 +162,7 @@ fn section(report: &Report, at: usize) -> Option<Section> {
         seen: seen(i),
         impact: impact(i),
         phases: if i.phases.len() > 1 { phases(report, i) } else { Vec::new() },
-        scope: i.scope.iter().map(|item| words(&wording::scope(item))).collect(),
+        scope: i.scope.iter().map(|item| words(&wording::scope_of(i, item))).collect(),
         timeline: rows.iter().take(MAX_ROWS).map(|row| timeline_row(report, row)).collect(),
         timeline_cut: cut_note(rows.len(), MAX_ROWS, "rows"),
         suspects: suspects(report, i),
@@ -200,7 +200,7 @@ fn timeline_row(report: &Report, row: &TimelineEntry) -> [String; 3] {
         incident.or(report.incidents.first()).map_or_else(|| row.time, |incident| incident.start.at);
     [
         time::clock_near(&report.zone, reference, row.time),
-        cell(&wording::fact_of(incident.map(|i| i.signal), &row.fact)),
+        cell(&wording::fact_of(incident, &row.fact)),
         place(report, row.location, escape::for_markdown_cell),
     ]
 }
@@ -214,26 +214,44 @@ fn summary(report: &Report, i: &Incident) -> String {
         .filter(|(low, high)| low.is_finite() && high.is_finite())
         .map(|(low, high)| format!(" (95 % interval {}–{})", time::percent_number(low), time::percent(high)))
         .unwrap_or_default();
-    let what = match i.signal {
-        Signal::Errors => "of user requests failed",
-        Signal::Latency => "of user requests were slower than the baseline explains",
-        Signal::Traffic => "of the expected requests did not come",
-    };
+    let what = wording::share_of(i);
     let share = i.impact.percent.filter(|p| p.is_finite()).map_or_else(
-        || "The share of affected requests is unknown.".to_owned(),
+        || match wording::burst(i) {
+            Some(burst) => format!("{burst}. What that meant for users is unknown: no request is logged."),
+            None => "The share of affected requests is unknown.".to_owned(),
+        },
         |percent| format!("{} {what}{interval}.", time::percent(percent)),
     );
+    let slow = if wording::is_slowness(i) { wording::slowdown(i) } else { wording::slowness(i) };
+    let member = i.silence.as_ref().is_some_and(|silence| silence.place.is_some());
+    let missing = wording::missing(i).filter(|_| member || i.signal != Signal::Traffic);
+    let more = [slow, missing]
+        .iter()
+        .flatten()
+        .fold(String::new(), |more, sentence| more + " " + &capitalised(sentence) + ".");
+    let edges = match (open.start, open.end) {
+        (true, true) => " It began before the logs do and went on when they end.",
+        (true, false) => " It began before the logs do.",
+        (false, true) => " It went on when the logs end.",
+        (false, false) => "",
+    };
     let change = i.change_to_recovery_seconds.map_or_else(String::new, |seconds| {
         format!(
             " From the likeliest change to recovery it was {}; that is not the length of the outage.",
             time::duration(seconds)
         )
     });
-    format!("From {span}: {share}{change}")
+    format!("From {span}: {share}{more}{edges}{change}")
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 fn seen(i: &Incident) -> String {
     match i.signal {
+        _ if i.burst.is_some() => "unknown: the logs hold no requests.".to_owned(),
         Signal::Errors if !i.statuses.is_empty() => {
             let mut ranked: Vec<(u16, u64)> = i.statuses.iter().map(|(&s, &n)| (s, n)).collect();
             ranked.sort_by_key(|&(status, n)| (std::cmp::Reverse(n), status));
@@ -246,6 +264,10 @@ fn seen(i: &Incident) -> String {
         }
         Signal::Errors => "error pages.".to_owned(),
         Signal::Latency => "slow answers.".to_owned(),
+        Signal::Traffic if i.silence.as_ref().is_some_and(|silence| silence.carried) => match &i.slowness {
+            Some(_) => "slow answers of the servers that went on.".to_owned(),
+            None => "nothing that the logs know of: other servers answered.".to_owned(),
+        },
         Signal::Traffic => "no answer that the logs know of: the requests did not arrive.".to_owned(),
     }
 }
@@ -263,6 +285,9 @@ fn impact(i: &Incident) -> Vec<[String; 3]> {
     during("affected requests", of(m.affected_requests, m.total_requests));
     during("share with health checks counted", m.percent_all_requests.map(time::percent));
     during("requests to be expected", m.expected_requests.map(time::rate));
+    during("requests lost against expectation", m.lost_requests.map(time::rate));
+    during("slow requests", wording::slowness(i));
+    during("missing requests", wording::missing(i));
     during("worst minute", m.peak_percent.map(time::percent));
     during("affected client addresses", of(m.affected_clients, m.total_clients));
     during("share of client addresses", super::json::clients_percent(m).map(time::percent));

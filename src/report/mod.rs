@@ -2,10 +2,12 @@
 //!
 //! Computes no statistic; lets no byte of a log out but through [`escape`].
 
+mod audit;
 mod chart;
 mod coverage;
 pub mod escape;
 mod figures;
+mod headline;
 mod json;
 mod markdown;
 mod page;
@@ -51,6 +53,19 @@ pub struct Style {
     pub width: Option<u16>,
     /// 0, or how many times more was asked for.
     pub verbose: u8,
+}
+
+/// Writes how incidents were found, by their positions in the report.
+///
+/// # Errors
+/// What `out` returns.
+pub fn explain(
+    report: &Report,
+    incidents: &[usize],
+    style: &Style,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    audit::render(report, incidents, style, out)
 }
 
 /// Writes the report.

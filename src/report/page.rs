@@ -77,7 +77,16 @@ pub(super) struct Page {
     edge: bool,
 }
 
+/// Columns where the terminal's are not known.
+const DEFAULT_COLUMNS: u16 = 100;
+
 impl Page {
+    /// An empty page for a style: as wide as its terminal, without an edge where there is none.
+    pub(super) fn of(style: &super::Style) -> Self {
+        let columns = usize::from(style.width.unwrap_or(DEFAULT_COLUMNS).clamp(60, 200));
+        Self::new(columns, style.width.is_some())
+    }
+
     /// An empty page of that many columns, at which lines are cut if there is an `edge`.
     pub(super) fn new(columns: usize, edge: bool) -> Self {
         Self { lines: Vec::new(), columns, edge }

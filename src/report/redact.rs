@@ -24,6 +24,8 @@ pub fn redact(report: &mut Report) {
         incident.evidence.iter_mut().for_each(|quote| mask(&mut quote.text));
         incident.suspects.iter_mut().for_each(|suspect| mask(&mut suspect.text));
         incident.scope.iter_mut().for_each(|item| mask(&mut item.value));
+        let places = incident.computation.iter_mut().filter_map(|c| c.place.as_mut());
+        places.for_each(|(_, value)| mask(value));
     }
     for row in &mut report.timeline {
         if let Fact::Signature { text, .. } | Fact::FirstError { text, .. } = &mut row.fact {

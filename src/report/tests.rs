@@ -1,7 +1,10 @@
 use super::*;
 use crate::explain::facts::*;
 use crate::model::Offset;
-use fixtures::{HOSTILE, at, bad_gateway, empty, hostile, input, one_of_two, quiet, style};
+use fixtures::{
+    HOSTILE, at, bad_gateway, empty, hostile, input, messages_only, one_of_two, quiet, silent_site,
+    slow_site, style,
+};
 use serde_json::Value;
 
 fn rendered(report: &Report, format: Format, style: &Style) -> String {
@@ -16,10 +19,13 @@ fn json(report: &Report) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-fn everything() -> [(&'static str, Report); 5] {
+fn everything() -> [(&'static str, Report); 8] {
     [
         ("bad_gateway", bad_gateway()),
         ("one_of_two", one_of_two()),
+        ("slow_site", slow_site()),
+        ("silent_site", silent_site()),
+        ("messages_only", messages_only()),
         ("quiet", quiet()),
         ("empty", empty()),
         ("hostile", hostile()),
@@ -55,6 +61,24 @@ fn markdown_looks_like_this() {
 fn json_looks_like_this() {
     insta::assert_snapshot!("json_bad_gateway", rendered(&bad_gateway(), Format::Json, &style()));
     insta::assert_snapshot!("schema", schema());
+}
+
+#[test]
+fn explain_looks_like_this() {
+    let explained = |report: &Report| {
+        let mut out = Vec::new();
+        let all: Vec<usize> = (0..report.incidents.len()).collect();
+        explain(report, &all, &style(), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    insta::assert_snapshot!("explain_bad_gateway", explained(&bad_gateway()));
+    insta::assert_snapshot!("explain_one_of_two", explained(&one_of_two()));
+    assert!(explained(&quiet()).starts_with("No incident found"));
+    for (name, report) in everything() {
+        for line in explained(&report).lines() {
+            assert!(page::columns(line) <= 100, "{name}: {line}");
+        }
+    }
 }
 
 #[test]

@@ -6,10 +6,8 @@ use crate::explain::facts::{EntryKind, Incident, QuoteRole, Report, Severity, Ti
 use crate::model::{Location, Untrusted};
 
 use super::page::{Line, Page, Tone, columns, cut};
-use super::{Style, chart, coverage, escape, figures, time, wording};
+use super::{Style, audit, chart, coverage, escape, figures, time, wording};
 
-/// Columns where the terminal's are not known.
-const DEFAULT_COLUMNS: u16 = 100;
 /// Columns before a fact, for its label.
 pub(super) const INDENT: usize = 12;
 /// Incidents told in full; `-v` tells all.
@@ -32,7 +30,7 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn new(report: &'a Report, verbose: bool) -> Self {
+    pub(super) fn new(report: &'a Report, verbose: bool) -> Self {
         Self { report, verbose, root: shared_directory(&report.source_names) }
     }
 
@@ -76,8 +74,8 @@ fn shared_directory(names: &[Untrusted]) -> usize {
 
 /// Writes the report.
 pub(super) fn render(report: &Report, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
-    let columns = usize::from(style.width.unwrap_or(DEFAULT_COLUMNS).clamp(60, 200));
-    let mut page = Page::new(columns, style.width.is_some());
+    let mut page = Page::of(style);
+    let columns = page.columns();
     let view = View::new(report, style.verbose > 0);
     if report.incidents.is_empty() {
         no_incident(report, &mut page);
@@ -154,6 +152,14 @@ fn incidents(view: &View<'_>, page: &mut Page) {
         suspects(view, incident, page);
         timeline(view, page, Some(index));
         evidence(view, incident, page);
+        if view.verbose && !incident.computation.is_empty() {
+            page.gap();
+            page.line(
+                label("Computed")
+                    .add(Tone::Faint, "nats are log-likelihood ratios ÷ φ; `logtopsy explain` says more"),
+            );
+            audit::draw(view, incident, page);
+        }
     }
     if told.len() < count {
         page.gap();
@@ -179,7 +185,7 @@ fn told_in_full(view: &View<'_>) -> Vec<usize> {
     told
 }
 
-fn headline(before: Line, incident: &Incident, page: &mut Page) {
+pub(super) fn headline(before: Line, incident: &Incident, page: &mut Page) {
     let tone = match incident.severity {
         Severity::Critical | Severity::Major => Tone::Critical,
         Severity::Minor => Tone::Caution,
@@ -249,11 +255,11 @@ fn timeline(view: &View<'_>, page: &mut Page, incident: Option<usize>) {
             }
             EntryKind::LogGap | EntryKind::Note => Tone::Faint,
         };
-        let signal = row.incident.and_then(|at| report.incidents.get(at)).map(|i| i.signal);
+        let incident = row.incident.and_then(|at| report.incidents.get(at));
         let line = label(if at == 0 { title } else { "" })
             .add(Tone::Plain, format!("{}  ", time::clock_near(&report.zone, reference, row.time)))
             .add(tone, format!("{:<8}", wording::entry_kind(row.kind)))
-            .add(Tone::Plain, format!("  {}", plain(&wording::fact_of(signal, &row.fact), usize::MAX)));
+            .add(Tone::Plain, format!("  {}", plain(&wording::fact_of(incident, &row.fact), usize::MAX)));
         page.line_with_right(line, &view.place(row.location), Tone::Faint);
     }
     more(page, rows.len() - shown.len(), "(-v)");

@@ -220,6 +220,20 @@ pub fn percent_number(value: f64) -> String {
     if value > 50.0 { "99.9999999".to_owned() } else { "0.0000001".to_owned() }
 }
 
+/// `2.0×`, `14×`.
+pub fn factor(value: f64) -> String {
+    if value.is_finite() { format!("{}×", factor_number(value)) } else { factor_number(value) }
+}
+
+/// [`factor`] without its sign.
+pub fn factor_number(value: f64) -> String {
+    match value {
+        v if !v.is_finite() => "unknown".to_owned(),
+        v if v.abs() < 9.95 => format!("{v:.1}"),
+        v => format!("{v:.0}"),
+    }
+}
+
 /// `0.214 s`, `12 ms`: a latency to three digits.
 pub fn latency(seconds: f64) -> String {
     match seconds {
@@ -234,6 +248,7 @@ pub fn latency(seconds: f64) -> String {
 pub fn rate(value: f64) -> String {
     match value {
         v if !v.is_finite() => "unknown".to_owned(),
+        0.0 => "0".to_owned(),
         v if v < 9.95 => format!("{v:.1}"),
         v => count(whole_seconds(v)),
     }

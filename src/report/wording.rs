@@ -5,21 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::detect::{Caveat, Signal};
+use crate::detect::{Caveat, GateKind, Signal};
 use crate::explain::facts::{
-    Dimension, EntryKind, Fact, Incident, InputStatus, QuoteRole, Role, ScopeItem, Severity, Suspect,
-    ZoneSource,
+    Computation, Dimension, EntryKind, Fact, Incident, InputStatus, QuoteRole, Role, ScopeItem, Severity,
+    Suspect, ZoneSource,
 };
 use crate::model::{Level, Untrusted};
 
 use super::time;
 
-/// From this share on, in percent, a headline says "every request"; the exact figure stands beside it.
-const EVERY_PERCENT: f64 = 99.5;
-/// A place gets into the headline when it has this share of all affected requests.
-const HEADLINE_SHARE: f64 = 0.9;
-/// A status names the incident when it has this share of the affected requests.
-const DOMINANT_SHARE: f64 = 0.6;
+pub use super::headline::title;
 
 /// A piece of a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,110 +66,6 @@ impl Sentence {
     }
 }
 
-/// The line for a human: `502 Bad Gateway on every request, 48 min`.
-pub fn title(incident: &Incident) -> Sentence {
-    let (place, percent) = headline_place(incident);
-    let sentence = match incident.signal {
-        Signal::Errors => errors_title(incident, place, percent),
-        Signal::Latency => share_of_requests(Sentence::new("Slow responses on "), place, percent),
-        Signal::Traffic => traffic_title(place, percent),
-    };
-    let also: Vec<&str> = incident
-        .signals
-        .iter()
-        .filter(|&&signal| signal != incident.signal)
-        .map(|signal| match signal {
-            Signal::Errors => "errors",
-            Signal::Latency => "slow responses",
-            Signal::Traffic => "missing requests",
-        })
-        .collect();
-    let sentence =
-        if also.is_empty() { sentence } else { sentence.text(format!(", with {}", also.join(" and "))) };
-    if incident.end.open {
-        sentence.text(", still going on at the end of the logs")
-    } else {
-        let least = if incident.start.open { "at least " } else { "" };
-        sentence.text(format!(", {least}{}", time::duration_brief(incident.duration_seconds())))
-    }
-}
-
-/// The place for the headline and the share of its requests that is affected; without a place, the share of all.
-fn headline_place(incident: &Incident) -> (Option<&ScopeItem>, Option<f64>) {
-    let overall = incident.impact.percent.filter(|p| p.is_finite());
-    let missing = incident.signal == Signal::Traffic;
-    if overall.is_some_and(|p| p >= EVERY_PERCENT) && !missing {
-        return (None, overall);
-    }
-    let place = incident.scope.iter().find(|item| {
-        item.dimension != Dimension::Error
-            && item.affected_share >= HEADLINE_SHARE
-            && item.affected_percent.is_finite()
-            // A place that fares like all the rest explains nothing.
-            && overall.is_none_or(|p| item.affected_percent > p + 1.0)
-    });
-    place.map_or((None, overall), |item| (Some(item), Some(item.affected_percent)))
-}
-
-fn errors_title(incident: &Incident, place: Option<&ScopeItem>, percent: Option<f64>) -> Sentence {
-    share_of_requests(Sentence::new(format!("{} on ", failure_name(&incident.statuses))), place, percent)
-}
-
-fn share_of_requests(sentence: Sentence, place: Option<&ScopeItem>, percent: Option<f64>) -> Sentence {
-    let sentence = match percent {
-        None => sentence.text("an unknown share of requests"),
-        Some(p) if p >= EVERY_PERCENT => sentence.text("every request"),
-        Some(p) => sentence.text(format!("{} of requests", time::percent(p))),
-    };
-    match place {
-        Some(item) => sentence.text(preposition(item.dimension)).log(&item.value),
-        None => sentence,
-    }
-}
-
-fn traffic_title(place: Option<&ScopeItem>, percent: Option<f64>) -> Sentence {
-    match (place, percent) {
-        (Some(item), Some(p)) if p >= EVERY_PERCENT => {
-            Sentence::new("No requests").text(preposition(item.dimension)).log(&item.value)
-        }
-        (None, Some(p)) if p >= EVERY_PERCENT => Sentence::new("No requests at all"),
-        (Some(item), Some(p)) => Sentence::new(format!("{} of the expected requests", time::percent(p)))
-            .text(preposition(item.dimension))
-            .log(&item.value)
-            .text(" missing"),
-        (None, Some(p)) => Sentence::new(format!("{} of the expected requests missing", time::percent(p))),
-        _ => Sentence::new("Requests missing"),
-    }
-}
-
-fn preposition(dimension: Dimension) -> &'static str {
-    match dimension {
-        Dimension::Vhost => " to ",
-        Dimension::Upstream => " through upstream ",
-        Dimension::Path => " for ",
-        Dimension::Method => " with method ",
-        Dimension::Client => " from ",
-        Dimension::Source => " in ",
-        Dimension::UserAgent => " by agent ",
-        Dimension::Error => " with ",
-    }
-}
-
-/// `502 Bad Gateway`, or `Server errors (500, 502)` where no status prevails.
-fn failure_name(statuses: &BTreeMap<u16, u64>) -> String {
-    let mut ranked: Vec<(u16, u64)> = statuses.iter().map(|(&s, &n)| (s, n)).collect();
-    ranked.sort_by_key(|&(status, n)| (std::cmp::Reverse(n), status));
-    let total = ranked.iter().fold(0u64, |sum, &(_, n)| sum.saturating_add(n));
-    match ranked.first() {
-        None => "Errors".to_owned(),
-        Some(&(status, n)) if n as f64 >= DOMINANT_SHARE * total as f64 => status_name(status),
-        Some(_) => {
-            let names: Vec<String> = ranked.iter().take(3).map(|(status, _)| status.to_string()).collect();
-            format!("Server errors ({})", names.join(", "))
-        }
-    }
-}
-
 /// `502 Bad Gateway`.
 pub fn status_name(status: u16) -> String {
     let reason = match status {
@@ -223,12 +114,18 @@ pub fn fact(fact: &Fact) -> Sentence {
             Sentence::new(format!("back to normal after {}", time::duration(*duration_seconds)))
         }
         Fact::Ongoing => Sentence::new("the logs end while it is still going on"),
-        Fact::Blip { failures, duration_seconds, status } => Sentence::new(format!(
-            "{} failed within {}{}, too short to be an incident",
-            plural(*failures, "request", "requests"),
-            time::duration((*duration_seconds).max(1) as f64),
-            status.map(|s| format!(" ({})", status_name(s))).unwrap_or_default(),
-        )),
+        Fact::Blip { failures, duration_seconds, status, signal } => {
+            let lasted = time::duration((*duration_seconds).max(1) as f64);
+            let what = match signal {
+                Signal::Errors => {
+                    let status = status.map(|s| format!(" ({})", status_name(s))).unwrap_or_default();
+                    format!("{} failed within {lasted}{status}", plural(*failures, "request", "requests"))
+                }
+                Signal::Latency => format!("requests were slow for {lasted}"),
+                Signal::Traffic => format!("no requests for {lasted}"),
+            };
+            Sentence::new(format!("{what}, too short to be an incident"))
+        }
         Fact::Signature { meaning, text, count } if *count > 1 => {
             Sentence::new(format!("{meaning} (× {}): ", time::count(*count))).log(text)
         }
@@ -248,14 +145,42 @@ pub fn fact(fact: &Fact) -> Sentence {
     }
 }
 
-/// The same for a row that tells of slow or missing requests, where nothing "fails".
-pub fn fact_of(signal: Option<Signal>, told: &Fact) -> Sentence {
-    match (signal, told) {
-        (Some(Signal::Latency), Fact::Onset { open: false, .. }) => Sentence::new("requests become slow"),
-        (Some(Signal::Latency), Fact::Onset { .. }) => Sentence::new("already slow when the logs begin"),
-        (Some(Signal::Traffic), Fact::Onset { open: false, .. }) => Sentence::new("requests stay away"),
-        (Some(Signal::Traffic), Fact::Onset { .. }) => {
-            Sentence::new("requests already missing when the logs begin")
+/// The same for a row of an incident: where requests are slow or missing, nothing "fails".
+pub fn fact_of(incident: Option<&Incident>, told: &Fact) -> Sentence {
+    let Some(incident) = incident else { return fact(told) };
+    if incident.burst.is_some() {
+        return match told {
+            Fact::Onset { open: false, .. } => Sentence::new("ERROR messages begin to pile up"),
+            Fact::Onset { .. } => Sentence::new("ERROR messages already pile up when the logs begin"),
+            Fact::Recovery { duration_seconds } => {
+                Sentence::new(format!("as few as usual after {}", time::duration(*duration_seconds)))
+            }
+            _ => fact(told),
+        };
+    }
+    match (incident.signal, told) {
+        (Signal::Latency, Fact::Onset { open: false, .. }) => {
+            let factor = incident.slowness.map(|s| format!(": {}", time::factor(s.factor)));
+            Sentence::new(format!("requests become slow{}", factor.unwrap_or_default()))
+        }
+        (Signal::Latency, Fact::Onset { .. }) => Sentence::new("already slow when the logs begin"),
+        (Signal::Traffic, Fact::Onset { open, .. }) => {
+            let place = incident.silence.as_ref().and_then(|silence| silence.place.as_ref());
+            match (place, open) {
+                (Some((_, name)), false) => Sentence::default().log(name).text(" stops receiving requests"),
+                (Some((_, name)), true) => {
+                    Sentence::default().log(name).text(" receives no requests when the logs begin")
+                }
+                (None, false) => Sentence::new("requests stay away"),
+                (None, true) => Sentence::new("requests already missing when the logs begin"),
+            }
+        }
+        (Signal::Traffic, Fact::Recovery { duration_seconds }) => {
+            Sentence::new(format!("requests come again after {}", time::duration(*duration_seconds)))
+        }
+        (Signal::Latency | Signal::Traffic, Fact::LevelChange { percent }) => {
+            let what = if incident.signal == Signal::Latency { "slow" } else { "missing" };
+            Sentence::new(format!("from here on {} of requests {what}", time::percent(*percent)))
         }
         _ => fact(told),
     }
@@ -283,6 +208,9 @@ pub fn lead(seconds: f64) -> String {
 pub fn scope(item: &ScopeItem) -> Sentence {
     let share = time::percent(item.affected_share * 100.0);
     let sentence = Sentence::new(format!("{} ", dimension(item.dimension))).log(&item.value);
+    if !item.affected_share.is_finite() {
+        return sentence;
+    }
     if item.dimension == Dimension::Error {
         return sentence.text(format!(": {share} of the failures"));
     }
@@ -291,6 +219,132 @@ pub fn scope(item: &ScopeItem) -> Sentence {
         time::percent(item.affected_percent),
         time::percent(item.baseline_percent),
     ))
+}
+
+/// One place where it hurt, in the words that go with what broke there.
+pub fn scope_of(incident: &Incident, item: &ScopeItem) -> Sentence {
+    let named = || Sentence::new(format!("{} ", dimension(item.dimension))).log(&item.value);
+    let percent = time::percent(item.affected_percent);
+    match (incident.signal, &incident.silence) {
+        _ if incident.burst.is_some() || item.dimension == Dimension::Error => scope(item),
+        (Signal::Traffic, Some(silence)) => {
+            let carried = if silence.carried { "; its peers carried its load" } else { "" };
+            named().text(format!(
+                ": {percent} of its requests missing, about {} expected{carried}",
+                time::rate(silence.expected_requests)
+            ))
+        }
+        (Signal::Latency, _) if item.affected_share.is_finite() => named().text(format!(
+            ": {} of the slow requests; {percent} of its requests slowed",
+            time::percent(item.affected_share * 100.0)
+        )),
+        _ => scope(item),
+    }
+}
+
+/// What the share of an incident is a share of.
+pub fn share_of(incident: &Incident) -> &'static str {
+    let carried = incident.silence.as_ref().is_some_and(|silence| silence.carried);
+    match incident.signal {
+        Signal::Errors => "of user requests failed",
+        Signal::Latency => "of user requests slower than the baseline explains",
+        Signal::Traffic if !carried => "of the expected requests missing",
+        Signal::Traffic if incident.slowness.is_some() => {
+            "of user requests slower than the baseline explains"
+        }
+        Signal::Traffic => "of user requests missing: peers carried the load",
+    }
+}
+
+/// Whether the share of an incident is the share of slow requests.
+pub fn is_slowness(incident: &Incident) -> bool {
+    let carried = incident.silence.as_ref().is_some_and(|silence| silence.carried);
+    incident.slowness.is_some() && (incident.signal == Signal::Latency || carried)
+}
+
+/// `these took 2.0× as long (95 %: 1.9–2.2×)`.
+pub fn slowdown(incident: &Incident) -> Option<String> {
+    incident.slowness.map(|s| {
+        let (low, high) = s.factor_interval;
+        format!(
+            "these took {} as long (95 %: {}–{})",
+            time::factor(s.factor),
+            time::factor_number(low),
+            time::factor(high)
+        )
+    })
+}
+
+/// `70 % of user requests 2.0× slower (95 %: 66–74 %, 1.9–2.1×)`.
+pub fn slowness(incident: &Incident) -> Option<String> {
+    incident.slowness.map(|s| {
+        let ((low, high), (slow, slower)) = (s.percent_interval, s.factor_interval);
+        format!(
+            "{} of user requests {} slower (95 %: {}–{}, {}–{})",
+            time::percent(s.percent),
+            time::factor(s.factor),
+            time::percent_number(low),
+            time::percent(high),
+            time::factor_number(slow),
+            time::factor(slower),
+        )
+    })
+}
+
+/// `0 of about 340 expected requests came (95 %: 99–100 % missing)`.
+pub fn missing(incident: &Incident) -> Option<String> {
+    incident.silence.as_ref().map(|s| {
+        let (low, high) = s.percent_interval;
+        format!(
+            "{} of about {} expected requests came (95 %: {}–{} missing)",
+            time::count(s.observed_requests),
+            time::rate(s.expected_requests),
+            time::percent_number(low),
+            time::percent(high),
+        )
+    })
+}
+
+/// `ERROR messages: 320, 14× as many as usual`.
+pub fn burst(incident: &Incident) -> Option<String> {
+    incident.burst.as_ref().map(|burst| {
+        let usual = burst.factor.map_or_else(
+            || "none at other times".to_owned(),
+            |factor| format!("{} as many as usual", time::factor(factor)),
+        );
+        format!("{} ERROR messages, {usual}", time::count(burst.messages))
+    })
+}
+
+/// `failing requests of the site`, `slow requests for /search`.
+pub fn stream(signal: Signal, of: &Computation) -> Sentence {
+    let what = match signal {
+        _ if of.messages => "severe messages",
+        Signal::Errors => "failing requests",
+        Signal::Latency => "slow requests",
+        Signal::Traffic => "missing requests",
+    };
+    match &of.place {
+        None => Sentence::new(format!("{what} of the site")),
+        Some((place, value)) => {
+            Sentence::new(format!("{what}{}", super::headline::preposition(*place))).log(value)
+        }
+    }
+}
+
+/// What a finding was asked.
+pub fn gate(what: GateKind) -> &'static str {
+    match what {
+        GateKind::Excess => "affected beyond expected",
+        GateKind::Share => "share affected beyond baseline",
+        GateKind::Ratio => "affected ÷ expected",
+        GateKind::Strength => "likelihood ratio (nats)",
+        GateKind::Contrast => "contrast at the sharper edge (nats)",
+        GateKind::ExcessWithoutTopClient => "beyond expected, top client left out",
+        GateKind::StrengthWithoutTopClient => "likelihood ratio, top client left out",
+        GateKind::Effect => "share × ln slowdown",
+        GateKind::Deviations => "standard deviations from normal",
+    }
 }
 
 /// What limits the numbers of an incident.
@@ -352,6 +406,8 @@ pub fn entry_kind(kind: EntryKind) -> &'static str {
 /// Why a line is quoted.
 pub fn quote_role(role: QuoteRole) -> &'static str {
     match role {
+        QuoteRole::LastBefore => "last request before",
+        QuoteRole::FirstAfter => "first request after",
         QuoteRole::FirstAffected => "first affected",
         QuoteRole::Message => "message",
         QuoteRole::LastAffected => "last affected",

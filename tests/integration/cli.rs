@@ -400,3 +400,31 @@ fn a_path_may_begin_with_a_hyphen_after_two_of_them() {
     assert_eq!(ended.status, Some(0));
     assert_eq!(ended.json()["totals"]["requests"], 1);
 }
+
+#[test]
+fn explain_tells_how_an_incident_was_computed() {
+    let logs = Logs::with("access.log", outage());
+    let path = logs.path().to_str().unwrap();
+    let json = logs.report();
+    let incident = &incidents(&json)[0];
+    let id = incident["id"].as_str().unwrap();
+    let computed = &incident["computation"][0];
+    assert_eq!(computed["affected"], incident["impact"]["affected_requests"]);
+    assert!(computed["gates"].as_array().unwrap().len() >= 5, "{computed:#}");
+    for named in [vec!["explain", path], vec!["explain", id, path], vec!["explain", &id[..4], path]] {
+        let ended = run(&named);
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+        let text = ended.text();
+        for word in
+            [id, "failing requests of the site", "gates", "nats", "baseline", "next best", "confidence"]
+        {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+    }
+    let verbose = run(["-v", path]);
+    assert!(verbose.text().contains("Computed") && verbose.text().contains("affected beyond expected"));
+    let unknown = run(["explain", "1999", path]);
+    assert_eq!(unknown.status, Some(2));
+    assert!(unknown.stderr.contains(id), "{}", unknown.stderr);
+    assert_eq!(run(["explain", "--format", "json", path]).status, Some(2));
+}

@@ -4,7 +4,7 @@
 
 use super::emission::{Categories, Gains, State};
 use super::validate::Scale;
-use crate::detect::boundary::{Edge, Side, interval};
+use crate::detect::boundary::{Edge, Side, interval, runner_up};
 
 /// The state is fitted on so many nats next to the edge: enough for a rate, few enough to follow a ramp.
 const FIT_NATS: f64 = 50.0;
@@ -153,11 +153,12 @@ fn search(
             mode = Some((slot, score));
         }
     }
-    let (slot, _) = mode?;
+    let (slot, score) = mode?;
+    let runner_up = runner_up(stream, &positions, (slot, score), side);
     let (low, high) = interval(stream, &positions, best, side);
     let second = match side {
         Side::Start => stream.second(slot),
         Side::End => stream.last_second(slot),
     };
-    Some(Edge { slot, range: (low.min(second), high.max(second)) })
+    Some(Edge { slot, range: (low.min(second), high.max(second)), runner_up })
 }

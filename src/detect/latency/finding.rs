@@ -6,11 +6,11 @@ use super::axis::{BINS, Counts, Shape};
 use super::dispersion::Dispersion;
 use super::effect::{Posterior, posterior};
 use super::emission::STATES;
-use super::gate::Candidate;
+use super::gate::{Candidate, LEAST_OF_PENALTY};
 use super::validate::Scale;
 use crate::detect::boundary::Edge;
 use crate::detect::finding::Context;
-use crate::detect::{Baseline, Boundary, Effect, Finding, Latencies, Level, Signal};
+use crate::detect::{Audit, Baseline, Boundary, Effect, Finding, Gate, GateKind, Latencies, Level, Signal};
 
 /// f·ln s: less is drift.
 const LEAST_EFFECT: f64 = 0.16;
@@ -71,6 +71,19 @@ pub(super) fn describe(frame: &Frame<'_>, candidate: &Candidate, start: Edge, en
         dispersion: scale.dispersion,
         levels: levels(frame, candidate, inside),
         confidence: confidence(scale, candidate, effect),
+        audit: Audit {
+            penalty: scale.penalty,
+            gates: vec![
+                Gate {
+                    what: GateKind::Strength,
+                    value: candidate.strength,
+                    needed: LEAST_OF_PENALTY * scale.penalty,
+                },
+                Gate { what: GateKind::Effect, value: effect, needed: LEAST_EFFECT },
+            ],
+            start_runner_up: start.runner_up,
+            end_runner_up: end.runner_up,
+        },
     })
 }
 

@@ -6,7 +6,7 @@ use crate::detect::gate::joins;
 use crate::detect::validate::Chain;
 
 /// Log-likelihood ratio as a part of β.
-const LEAST_OF_PENALTY: f64 = 0.8;
+pub(super) const LEAST_OF_PENALTY: f64 = 0.8;
 /// Slow requests, at least: fewer are one user with a few large files …
 const LEAST_SLOW: f64 = 12.0;
 /// … unless they take this long to come, …

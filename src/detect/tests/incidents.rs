@@ -562,3 +562,20 @@ fn a_path_of_few_requests_that_all_fail_is_found_behind_a_healthy_site() {
     assert_eq!((finding.start.second, finding.end.second), (EPOCH + 3000, EPOCH + 3588));
     assert_eq!(finding.failures, 50);
 }
+
+#[test]
+fn a_finding_tells_what_it_passed_and_what_came_second() {
+    let site = Site::quiet(4 * HOUR, 12.0, 0.002).with(HOUR, HOUR + 1799, 0.4, Shape::Step, 502);
+    let findings = play(site, 77);
+    let audit = &only(&findings).audit;
+    assert!((audit.penalty - 22.0).abs() < 1e-9, "{audit:?}");
+    assert_eq!(audit.gates.len(), 7, "{audit:?}");
+    assert!(audit.gates.iter().all(|gate| gate.value >= gate.needed), "{audit:?}");
+    for (edge, next) in [
+        (only(&findings).start, audit.start_runner_up.unwrap()),
+        (only(&findings).end, audit.end_runner_up.unwrap()),
+    ] {
+        assert_ne!(edge.second, next.second);
+        assert!(next.nats >= 0.0);
+    }
+}

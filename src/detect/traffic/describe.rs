@@ -1,10 +1,10 @@
 //! From pieces to what is reported: boundaries with their intervals, what was expected, what normal was.
 
-use super::super::{Baseline, Boundary, Effect, Finding, Level, Signal};
+use super::super::{Audit, Baseline, Boundary, Effect, Finding, Gate, GateKind, Level, Signal};
 use super::Model;
 use super::axis::{Against, Axis};
 use super::partial::Drop;
-use super::silence::Silence;
+use super::silence::{LEAST_OF_PENALTY, Silence};
 use super::spread::HIGHEST;
 
 /// Mean waits within which the next request comes 95 times in 100: −ln 0.05.
@@ -149,6 +149,15 @@ pub(super) fn describe(
         dispersion: dispersion.clamp(1.0, HIGHEST),
         levels,
         confidence: confidence(draft, penalty),
+        audit: Audit {
+            penalty,
+            gates: vec![Gate {
+                what: GateKind::Strength,
+                value: draft.strength,
+                needed: if draft.partial { penalty } else { LEAST_OF_PENALTY * penalty },
+            }],
+            ..Audit::default()
+        },
     }
 }
 

@@ -38,7 +38,7 @@ const SILENCES: f64 = 3.0;
 /// One false silence in e⁷ recordings: nats beyond the longest pause that chance explains.
 const BEYOND_TAIL: f64 = 7.0;
 /// Part of β that the pause carries …
-const LEAST_OF_PENALTY: f64 = 0.9;
+pub(super) const LEAST_OF_PENALTY: f64 = 0.9;
 /// … and that either side shows by itself.
 const LEAST_OF_PENALTY_ON_SIDE: f64 = 0.55;
 /// Penalty for the first, generous, search in nats, as a part of β.

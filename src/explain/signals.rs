@@ -1,0 +1,127 @@
+//! What each signal of an incident came to: how slow, how many missing, how many messages.
+
+use super::facts::{Burst, Computation, Silence, Slowness};
+use super::impact::Subject;
+use super::{Case, Stream};
+use crate::detect::{Effect, Finding, Merged, Signal};
+use crate::inspect::Closeup;
+use crate::model::Dimension;
+
+/// A silent member's load counts as carried by its peers unless so much of it is missing at the site.
+const NOT_CARRIED: f64 = 0.5;
+/// Findings whose computation is kept per incident: the leading one and the strongest of the others.
+const MOST_COMPUTATIONS: usize = 12;
+
+/// The findings of an incident, the one that speaks for it first.
+fn findings<'a>(
+    case: &'a Case<'_>,
+    merged: &'a Merged,
+) -> impl Iterator<Item = (usize, Option<&'a Stream>, &'a Finding)> {
+    let lead = std::iter::once((merged.stream, &merged.finding));
+    let others = merged.others.iter().map(|(stream, finding)| (*stream, finding));
+    lead.chain(others).map(|(stream, finding)| (stream, case.streams.get(stream), finding))
+}
+
+/// The leading finding of a signal; else the site's; else the strongest.
+fn of_signal<'a>(
+    case: &'a Case<'_>,
+    merged: &'a Merged,
+    signal: Signal,
+) -> Option<(usize, Option<&'a Stream>, &'a Finding)> {
+    if !merged.signals.contains(&signal) {
+        return None;
+    }
+    let all = || findings(case, merged).filter(move |(.., finding)| finding.signal == signal);
+    if merged.finding.signal == signal {
+        return all().next();
+    }
+    all().find(|(stream, ..)| *stream == 0).or_else(|| all().next())
+}
+
+/// How slow requests were, as a share of all user requests.
+pub(super) fn slowness(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> Option<Slowness> {
+    let (_, stream, finding) = of_signal(case, merged, Signal::Latency)?;
+    let Effect::Latency { share, share_range, slowdown, slowdown_range, .. } = finding.effect else {
+        return None;
+    };
+    let place = stream.and_then(|stream| stream.place.as_ref());
+    // Failed ones and those without a latency are not known to be slow.
+    let part = part_of_all(place.map(|(d, v)| (*d, v.raw())), finding, closeup);
+    let percent = |share: f64| (share * part * 100.0).clamp(0.0, 100.0);
+    Some(Slowness {
+        percent: percent(share),
+        percent_interval: (percent(share_range.0), percent(share_range.1)),
+        factor: slowdown,
+        factor_interval: slowdown_range,
+    })
+}
+
+/// Requests with a latency, of one place or of all, as a part of all user requests; 1 where nothing was read again.
+fn part_of_all(place: Option<(Dimension, &[u8])>, finding: &Finding, closeup: &Closeup) -> f64 {
+    let all = closeup.total.inside.requests;
+    if all == 0 {
+        return 1.0;
+    }
+    let paced = match place {
+        None => closeup.total.paced_inside.requests,
+        Some((dimension, value)) => {
+            let values = closeup.dimensions.get(&dimension);
+            let tone = values.and_then(|v| v.iter().map(|(_, t)| t).find(|t| *t.value == *value));
+            tone.map_or(finding.requests, |tone| tone.paced_inside.requests)
+        }
+    };
+    if paced == 0 { 1.0 } else { (paced as f64 / all as f64).min(1.0) }
+}
+
+/// What did not come.
+pub(super) fn silence(of: Subject<'_>, merged: &Merged) -> Option<Silence> {
+    let (number, stream, finding) = of_signal(of.case, merged, Signal::Traffic)?;
+    let Effect::Traffic { expected, missing_range } = finding.effect else { return None };
+    let observed = finding.requests as f64;
+    let share = if expected > 0.0 { (1.0 - observed / expected).clamp(0.0, 1.0) } else { 0.0 };
+    Some(Silence {
+        percent: share * 100.0,
+        percent_interval: (missing_range.0.min(share) * 100.0, missing_range.1.max(share) * 100.0),
+        expected_requests: expected,
+        observed_requests: finding.requests,
+        place: stream.and_then(|stream| stream.place.clone()),
+        carried: number != 0 && is_carried(of, merged, (expected - observed).max(0.0)),
+    })
+}
+
+/// Whether the site has nearly as many requests as ever while one of its members misses so many.
+fn is_carried(of: Subject<'_>, merged: &Merged, missing: f64) -> bool {
+    let site = findings(of.case, merged).any(|(stream, _, f)| stream == 0 && f.signal == Signal::Traffic);
+    if site {
+        return false;
+    }
+    let came = super::impact::users(of.closeup, false).requests as f64;
+    of.site_rate().is_none_or(|rate| rate * of.seconds() - came < NOT_CARRIED * missing)
+}
+
+/// Severe messages of a log without requests.
+pub(super) fn burst(case: &Case<'_>, merged: &Merged) -> Option<Burst> {
+    let stream = case.streams.get(merged.stream).filter(|stream| stream.messages)?;
+    let finding = &merged.finding;
+    let seconds = finding.end.second.saturating_sub(finding.start.second).saturating_add(1).max(1) as f64;
+    let usual = finding.baseline.error_share * finding.baseline.requests_per_second * seconds;
+    let factor = finding.failures as f64 / usual;
+    Some(Burst {
+        messages: finding.failures,
+        // The baseline is never quite 0: under half a message in that time there are none.
+        factor: (factor.is_finite() && usual >= 0.5).then_some(factor),
+        place: stream.place.clone(),
+    })
+}
+
+/// How an incident was found.
+pub(super) fn computation(case: &Case<'_>, merged: &Merged) -> Vec<Computation> {
+    findings(case, merged)
+        .take(MOST_COMPUTATIONS)
+        .map(|(_, stream, finding)| Computation {
+            place: stream.and_then(|stream| stream.place.clone()),
+            messages: stream.is_some_and(|stream| stream.messages),
+            finding: finding.clone(),
+        })
+        .collect()
+}
