@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+pub use super::suspects::{Reason, Remedy};
 use crate::detect::Signal;
 use crate::error::Warning;
 pub use crate::model::Dimension;
 use crate::model::{Level, Location, Offset, Steps, Timestamp, Untrusted};
+pub use crate::signature::Change;
 
 /// All that a run found out.
 #[derive(Debug, Clone)]
@@ -292,6 +294,18 @@ pub struct Suspect {
     pub score: f64,
     /// Where it stands.
     pub location: Location,
+    /// What was changed, where the line tells.
+    pub change: Option<Change>,
+    /// Packages that the same run of a package manager changed beside the one named.
+    pub more_packages: u64,
+    /// What to check about it.
+    pub next_step: String,
+    /// Where the program's documentation tells of it, a URL.
+    pub reference: String,
+    /// What speaks for it.
+    pub why: Vec<Reason>,
+    /// What speaks against it.
+    pub against: Vec<Reason>,
 }
 
 /// A quoted line.

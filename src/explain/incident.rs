@@ -20,7 +20,7 @@ pub(super) fn incident(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> I
     let impact = impact::impact(finding, closeup, start.at, end.at);
     let (baseline, during) = impact::vitals(finding, closeup, start.at, end.at);
     let scope = scope::scope(finding, closeup);
-    let suspects = suspects::suspects(case, start.at);
+    let suspects = suspects::suspects(case, closeup, &scope, (start.at, end.at));
     let seconds = end.at.micros().saturating_sub(start.at.micros()) as f64 / crate::model::MICROS as f64;
     Incident {
         id: id(start.at, finding.signal, scope.first().map(|s| s.value.raw())),

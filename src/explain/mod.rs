@@ -1,12 +1,15 @@
 //! Findings and close-ups → incidents: scope, impact, suspects, timeline. Formats nothing: wording is `report`'s.
 
+mod changes;
 mod evidence;
 pub mod facts;
 mod impact;
 mod incident;
 mod overview;
+mod related;
 mod scope;
 mod suspects;
+pub mod templates;
 mod timeline;
 
 use crate::detect::{Caveat, Finding, Merged, Series};
@@ -61,6 +64,8 @@ pub struct Case<'a> {
     pub series: &'a Series,
     /// Rare lines of all sources, by time.
     pub sightings: &'a [Sighting],
+    /// Names of the sources that a location points at, by `SourceId`.
+    pub names: &'a [Untrusted],
     /// What they mean.
     pub rules: &'a Rules,
 }

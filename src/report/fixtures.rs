@@ -199,6 +199,12 @@ fn suspects() -> Vec<Suspect> {
         lead_seconds: lead,
         score,
         location,
+        change: None,
+        more_packages: 0,
+        next_step: "read what it changed".into(),
+        reference: "https://example.org/".into(),
+        why: Vec::new(),
+        against: Vec::new(),
     };
     vec![
         suspect(
