@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::facts::Alert;
 use super::{Case, Sighting};
 use crate::model::{Location, MICROS, Timestamp, Untrusted};
 use crate::signature::{Change, Deed, Group, RuleId, RuleKind, Subject};
@@ -9,6 +10,8 @@ use crate::survey::RareKind;
 
 /// Seconds between the lines of one run of a package manager: unpacking a large package takes no longer.
 const RUN_SECONDS: i64 = 90;
+/// Seconds between the line that apt begins a run with and the first package.
+const START_SECONDS: i64 = 5;
 /// Seconds in which one service stops and starts, by its own lines and those of what runs it.
 const SERVICE_SECONDS: i64 = 120;
 /// Seconds in which several programs tell of one restart.
@@ -93,11 +96,11 @@ impl Action {
         self.change.as_ref().is_some_and(|c| matches!(c.subject, Some(Subject::Command(_))))
     }
 
-    /// How well its line speaks for a run: best a package that was asked for, then any package, then the command.
+    /// How well its line speaks for a run: best the package that was asked for first, then the command, which names it, then
+    /// any other package.
     fn telling(&self, asked: &[Untrusted]) -> u8 {
         match self.change.as_ref().and_then(|c| c.subject.as_ref()) {
-            Some(Subject::Package(name)) if asked.contains(name) => 4,
-            // the command names what it was about better than a package that came with it
+            Some(Subject::Package(name)) if asked.first() == Some(name) => 4,
             Some(Subject::Command(_)) if !asked.is_empty() => 3,
             Some(Subject::Package(_)) => 2,
             Some(Subject::Command(_)) => 1,
@@ -113,12 +116,10 @@ impl Action {
             return false;
         }
         if self.group.is_some() || later.group.is_some() {
-            // a new command is a new run; apt's own line belongs to the command before it
-            let begins = later.is_command() || (later.change.is_none() && later.packages == 0);
-            let open = self.packages == 0;
-            return self.group == later.group
-                && within(RUN_SECONDS)
-                && (!begins || (open && later.asked.is_empty()));
+            // a new command is a new run; apt's own line may come after the first package of its run
+            let open = self.packages == 0 && later.asked.is_empty();
+            let begins = later.is_command() || (later.change.is_none() && !within(START_SECONDS));
+            return self.group == later.group && within(RUN_SECONDS) && (!begins || open);
         }
         if self.rule == later.rule && self.text == later.text && within(SAME_SECONDS) {
             return true;
@@ -191,9 +192,15 @@ pub(super) fn actions(case: &Case<'_>) -> Vec<Action> {
 }
 
 /// The first alert of an incident.
-pub(super) fn first_alert<'a>(case: &Case<'a>, onset: Timestamp, end: Timestamp) -> Option<&'a Sighting> {
+pub(super) fn first_alert(case: &Case<'_>, onset: Timestamp, end: Timestamp) -> Option<Alert> {
     let alert = |s: &&Sighting| case.rule_kind(s.kind) == Some(RuleKind::Alert);
-    case.sightings.iter().filter(alert).find(|s| onset <= s.time && s.time <= end)
+    let first = case.sightings.iter().filter(alert).find(|s| onset <= s.time && s.time <= end)?;
+    Some(Alert {
+        time: first.time,
+        meaning: case.meaning(first.kind)?.to_owned(),
+        text: first.text.clone(),
+        location: first.location,
+    })
 }
 
 /// Which machine each source is of, where the names of the sources tell several apart: by what stands before `var/log`

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::facts::{Edge, Incident, Phase, Severity};
-use super::{Case, evidence, impact, scope, suspects};
+use super::{Case, changes, evidence, impact, scope, suspects};
 use crate::detect::{Finding, Merged, Signal};
 use crate::inspect::{Closeup, Line, Part};
 use crate::model::{Location, Timestamp};
@@ -37,6 +37,8 @@ pub(super) fn incident(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> I
         baseline,
         during,
         scope,
+        remedy: if end.open { Vec::new() } else { suspects::remedy(case, &suspects, (start.at, end.at)) },
+        first_alert: changes::first_alert(case, start.at, end.at),
         suspects,
         evidence: evidence::evidence(case, closeup),
         caveats: case.caveats.to_vec(),

@@ -5,11 +5,12 @@
 
 use super::Case;
 use super::changes::{Action, actions, seconds_between};
-use super::facts::{EntryKind, ScopeItem, Suspect};
+use super::facts::{EntryKind, Reason, Remedy, ScopeItem, Suspect};
 use super::related::Failing;
 use crate::inspect::Closeup;
-use crate::model::{Dimension, MICROS, Timestamp, Untrusted};
-use crate::signature::{Change, Deed, RuleKind};
+use crate::model::{MICROS, Timestamp};
+use crate::signature::{Deed, RuleKind};
+use crate::survey::RareKind;
 
 /// Seconds before the onset from which on something may have to do with it.
 const BEFORE: i64 = 2 * 3600;
@@ -36,64 +37,6 @@ const LEAST: f64 = 0.1;
 const TRIGGER_SCORE: f64 = 0.3;
 /// Suspects named at most.
 const MOST: usize = 5;
-
-/// What speaks for a suspect, or against it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Reason {
-    /// For: it happened so many seconds before the onset, at most an hour.
-    ShortlyBefore {
-        /// Seconds, 0 or more.
-        seconds: f64,
-    },
-    /// For: what it changed was taken up by a reload or start right before the onset.
-    TookEffect {
-        /// When that was.
-        at: Timestamp,
-    },
-    /// For: its name is in what failed.
-    NamesWhatFailed {
-        /// Vhost, upstream or source.
-        dimension: Dimension,
-        /// The value that it names.
-        value: Untrusted,
-    },
-    /// For: of several machines, it happened on the one that failed.
-    SameHost,
-    /// For: such a failure by itself keeps a server from answering.
-    CanCauseIt,
-    /// For: taking it back came before the recovery.
-    Undone {
-        /// When it was taken back.
-        at: Timestamp,
-    },
-    /// Against: it happened more than an hour before.
-    LongBefore {
-        /// Seconds, more than 3600.
-        seconds: f64,
-    },
-    /// Against: it was written after the onset.
-    AfterOnset {
-        /// Seconds, more than 0.
-        seconds: f64,
-    },
-    /// Against: it happens at this time of day on other days too.
-    EveryDay {
-        /// Other days on which it does.
-        days: u64,
-    },
-    /// Against: it happened at other times without an outage.
-    Recurs {
-        /// How many.
-        times: u64,
-    },
-    /// Against: it happened on another machine than the failures.
-    OtherHost,
-    /// Against: it followed from another suspect (a package stops its service).
-    Follows {
-        /// When the other happened.
-        at: Timestamp,
-    },
-}
 
 /// What happened near `onset`, likeliest first; empty where nothing in the logs explains it.
 pub(super) fn suspects(
@@ -145,12 +88,11 @@ impl Bench<'_> {
         score *= self.habit(action, &mut against);
         score *= self.aftermath(action, &mut why, &mut against);
         let score = score.clamp(0.0, 1.0);
-        let downgrade = action.what() == Some(Deed::Downgraded);
+        let meaning = self.case.told(RareKind::Rule(action.rule), &action.text)?;
         (score >= LEAST).then(|| Suspect {
             time: action.time,
             kind: entry_kind(action.kind),
-            meaning: if downgrade { "a package was replaced by an older version" } else { &rule.meaning }
-                .to_owned(),
+            meaning: meaning.to_owned(),
             text: action.text.clone(),
             lead_seconds: lead,
             score,
@@ -301,27 +243,6 @@ pub(super) fn trigger(suspects: &[Suspect]) -> Option<&Suspect> {
     })
 }
 
-/// Something that was done before the recovery and may have brought it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Remedy {
-    /// When.
-    pub time: Timestamp,
-    /// What kind of action.
-    pub kind: EntryKind,
-    /// What it means, from the rule.
-    pub meaning: String,
-    /// The line, or the command without who ran it.
-    pub text: Untrusted,
-    /// Where it stands.
-    pub location: crate::model::Location,
-    /// What was changed.
-    pub change: Option<Change>,
-    /// Seconds from it to the recovery, 0 or more.
-    pub lead_seconds: f64,
-    /// It took back the change of a suspect.
-    pub undoes_suspect: bool,
-}
-
 /// What was done last before the recovery, and before it what took a suspect back; by time, at most two. Empty while an
 /// incident lasts, and where nothing is written.
 pub(super) fn remedy(
@@ -356,7 +277,7 @@ pub(super) fn remedy(
         Some(Remedy {
             time: a.time,
             kind: entry_kind(a.kind),
-            meaning: case.rules.get(a.rule)?.meaning.clone(),
+            meaning: case.told(RareKind::Rule(a.rule), &a.text)?.to_owned(),
             text: a.text.clone(),
             location: a.location,
             change: a.change.clone(),

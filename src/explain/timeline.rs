@@ -160,7 +160,7 @@ fn change(case: &Case<'_>, sighting: Sighting) -> Option<TimelineEntry> {
         time: sighting.time,
         kind,
         fact: Fact::Signature {
-            meaning: case.meaning(sighting.kind)?.to_owned(),
+            meaning: case.told(sighting.kind, &sighting.text)?.to_owned(),
             text: sighting.text,
             count: sighting.count,
         },

@@ -185,6 +185,8 @@ fn bad_gateway_incident() -> Incident {
             },
         ],
         suspects: suspects(),
+        remedy: Vec::new(),
+        first_alert: None,
         evidence: evidence(),
         caveats: vec![],
     }

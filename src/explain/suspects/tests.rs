@@ -2,7 +2,7 @@ use super::*;
 use crate::detect::Series;
 use crate::explain::{Sighting, changes};
 use crate::inspect::Line;
-use crate::model::{Location, SourceId};
+use crate::model::{Dimension, Location, SourceId, Untrusted};
 use crate::signature::Rules;
 use crate::survey::RareKind;
 
