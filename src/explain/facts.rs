@@ -1,11 +1,14 @@
 //! What a report says, as typed facts. `report` words them; `report/json.rs` owns the published shape.
 
+mod suspicion;
+
 use std::collections::BTreeMap;
 
 use crate::detect::{Finding, Signal};
 use crate::error::Warning;
 pub use crate::model::Dimension;
 use crate::model::{Level, Location, Offset, Steps, Timestamp, Untrusted};
+pub use suspicion::{Alert, Reason, Remedy, Suspect};
 
 /// All that a run found out.
 #[derive(Debug, Clone)]
@@ -196,6 +199,10 @@ pub struct Incident {
     pub scope: Vec<ScopeItem>,
     /// Likeliest first.
     pub suspects: Vec<Suspect>,
+    /// What was done before the recovery, by time: what took a suspect back, and what was done last.
+    pub remedy: Vec<Remedy>,
+    /// The first alert that a monitor wrote while it lasted.
+    pub first_alert: Option<Alert>,
     /// Quoted lines, by time; first and last affected request among them.
     pub evidence: Vec<Quote>,
     /// What limits these numbers, worded by `report`.
@@ -335,25 +342,6 @@ pub struct ScopeItem {
     pub affected_percent: f64,
     /// The same in the comparison window, 0–100.
     pub baseline_percent: f64,
-}
-
-/// A change or signature near the onset.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Suspect {
-    /// When.
-    pub time: Timestamp,
-    /// The signature's kind: `change`, `restart`, `reload`, `failure`.
-    pub kind: EntryKind,
-    /// What happened, from the signature's rule ("the nginx configuration was reloaded").
-    pub meaning: String,
-    /// The line, shortened.
-    pub text: Untrusted,
-    /// Seconds from it to the onset (negative: after it).
-    pub lead_seconds: f64,
-    /// 0–1.
-    pub score: f64,
-    /// Where it stands.
-    pub location: Location,
 }
 
 /// A quoted line.

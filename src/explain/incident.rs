@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::facts::{Edge, Incident, Phase, ScopeItem, Severity, Silence};
 use super::impact::Subject;
-use super::{Case, evidence, impact, scope, signals, suspects};
+use super::{Case, changes, evidence, impact, scope, signals, suspects};
 use crate::detect::{Finding, Level, Merged, Signal};
 use crate::inspect::{Closeup, Line, Part};
 use crate::model::{Dimension, Location, Timestamp, Untrusted};
@@ -48,7 +48,7 @@ pub(super) fn incident(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> I
     }
     let impact = impact::impact(of, slowness.as_ref(), silence.as_ref());
     let (baseline, during) = impact::vitals(of);
-    let suspects = suspects::suspects(case, start.at);
+    let suspects = suspects::suspects(case, closeup, &scope, (start.at, end.at));
     let silent =
         of.site && silence.as_ref().is_some_and(|s| finding.signal == Signal::Traffic && s.percent >= SILENT);
     Incident {
@@ -74,6 +74,8 @@ pub(super) fn incident(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> I
         baseline,
         during,
         scope,
+        remedy: if end.open { Vec::new() } else { suspects::remedy(case, &suspects, (start.at, end.at)) },
+        first_alert: changes::first_alert(case, start.at, end.at),
         suspects,
         evidence: evidence::evidence(case, closeup),
         caveats: case.caveats.to_vec(),

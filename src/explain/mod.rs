@@ -1,20 +1,23 @@
 //! Findings and close-ups → incidents: scope, impact, suspects, timeline. Formats nothing: wording is `report`'s.
 
+mod changes;
 mod evidence;
 pub mod facts;
 mod impact;
 mod incident;
 mod interval;
 mod overview;
+mod related;
 mod scope;
 mod signals;
 mod suspects;
+pub mod templates;
 mod timeline;
 
 use crate::detect::{Caveat, Finding, Merged, Series};
 use crate::inspect::Closeup;
 use crate::model::{Dimension, Level, Location, Timestamp, Untrusted};
-use crate::signature::{RuleKind, Rules};
+use crate::signature::{Deed, RuleKind, Rules};
 use crate::survey::RareKind;
 use facts::{Incident, TimelineEntry};
 
@@ -63,6 +66,8 @@ pub struct Case<'a> {
     pub series: &'a Series,
     /// Rare lines of all sources, by time.
     pub sightings: &'a [Sighting],
+    /// Names of the sources that a location points at, by `SourceId`.
+    pub names: &'a [Untrusted],
     /// What they mean.
     pub rules: &'a Rules,
 }
@@ -73,6 +78,13 @@ impl Case<'_> {
             RareKind::Rule(id) => self.rules.get(id).map(|r| r.kind),
             RareKind::Severe => None,
         }
+    }
+
+    /// What a line means: the rule's words, but that dpkg writes a downgrade as an upgrade.
+    fn told(&self, kind: RareKind, text: &Untrusted) -> Option<&str> {
+        let RareKind::Rule(id) = kind else { return None };
+        let downgrade = self.rules.change(id, text.raw()).is_some_and(|c| c.what == Deed::Downgraded);
+        if downgrade { Some("a package was replaced by an older version") } else { self.meaning(kind) }
     }
 
     fn meaning(&self, kind: RareKind) -> Option<&str> {

@@ -128,7 +128,9 @@ fn changes(case: &Case<'_>) -> Vec<TimelineEntry> {
     let mut open: BTreeMap<RareKind, (Sighting, Timestamp)> = BTreeMap::new();
     let mut folded: Vec<Sighting> = Vec::new();
     for sighting in case.sightings {
-        if !matches!(case.rule_kind(sighting.kind), Some(k) if k != RuleKind::Symptom) {
+        // what runs by the clock would drown the rest
+        if !matches!(case.rule_kind(sighting.kind), Some(k) if !matches!(k, RuleKind::Symptom | RuleKind::Job))
+        {
             continue;
         }
         match open.get_mut(&sighting.kind) {
@@ -153,12 +155,13 @@ fn change(case: &Case<'_>, sighting: Sighting) -> Option<TimelineEntry> {
         RuleKind::Reload => EntryKind::Reload,
         RuleKind::Operator => EntryKind::Operator,
         RuleKind::Failure | RuleKind::Symptom => EntryKind::FirstError,
+        RuleKind::Job | RuleKind::Alert => EntryKind::Note,
     };
     Some(TimelineEntry {
         time: sighting.time,
         kind,
         fact: Fact::Signature {
-            meaning: case.meaning(sighting.kind)?.to_owned(),
+            meaning: case.told(sighting.kind, &sighting.text)?.to_owned(),
             text: sighting.text,
             count: sighting.count,
         },

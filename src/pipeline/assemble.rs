@@ -95,6 +95,7 @@ pub(super) fn assemble(
     let candidates = candidates(&known, &rare);
     let found = look(&candidates, &windows, tools, buffer, progress);
     let sightings = sightings(rare, &found);
+    let names: Vec<Untrusted> = discovery.sources.iter().map(|s| s.name.clone()).collect();
     let case = Case {
         incidents: &search.incidents,
         streams: &search.streams,
@@ -103,6 +104,7 @@ pub(super) fn assemble(
         closeups: &found.closeups,
         series: &site.series,
         sightings: &sightings,
+        names: &names,
         rules: &tools.rules,
     };
     let (incidents, timeline) = explain(&case);

@@ -189,6 +189,8 @@ fn bad_gateway_incident() -> Incident {
             },
         ],
         suspects: suspects(),
+        remedy: Vec::new(),
+        first_alert: None,
         evidence: evidence(),
         caveats: vec![],
         slowness: None,
@@ -251,6 +253,12 @@ fn suspects() -> Vec<Suspect> {
         lead_seconds: lead,
         score,
         location,
+        change: None,
+        more_packages: 0,
+        next_step: "read what it changed".into(),
+        reference: "https://example.org/".into(),
+        why: Vec::new(),
+        against: Vec::new(),
     };
     vec![
         suspect(

@@ -1,18 +1,25 @@
 //! Known messages and what they mean.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::Deserialize;
 
+use super::capture::Capture;
+use super::change::{Change, Deed, program_of};
 use crate::error::{Error, Result};
 
-/// The rule files. To add a rule, add it to a file; to add a file, add its line here.
+/// The rule files. To add a rule, add it to a file; to add a file, add its line here. Where several rules fit, the
+/// first decides: commands stand before `sudo`, what names its cause before what does not.
 const BUILT_IN: &[(&str, &str)] = &[
+    ("commands.toml", include_str!("rules/commands.toml")),
     ("web.toml", include_str!("rules/web.toml")),
     ("packages.toml", include_str!("rules/packages.toml")),
     ("services.toml", include_str!("rules/services.toml")),
     ("operator.toml", include_str!("rules/operator.toml")),
     ("kernel.toml", include_str!("rules/kernel.toml")),
     ("stores.toml", include_str!("rules/stores.toml")),
+    ("network.toml", include_str!("rules/network.toml")),
+    ("apps.toml", include_str!("rules/apps.toml")),
+    ("alerts.toml", include_str!("rules/alerts.toml")),
 ];
 
 /// The index of a rule in [`Rules`].
@@ -31,10 +38,22 @@ pub enum RuleKind {
     Reload,
     /// A person did something.
     Operator,
+    /// A job ran that runs by the clock.
+    Job,
     /// Something failed that may be the cause of more.
     Failure,
     /// Something failed because something else did.
     Symptom,
+    /// A monitor says that something fails.
+    Alert,
+}
+
+/// Rules whose messages tell of one action together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Group {
+    /// A run of a package manager: the command, and each package that it changed.
+    Packages,
 }
 
 /// A known message.
@@ -50,14 +69,39 @@ pub struct Rule {
     /// The message begins with the first of them.
     #[serde(default)]
     pub prefix: bool,
-    /// The program that says so, one of these; nothing here allows any.
+    /// The program that says so, one of these; nothing here allows any. One that ends with `*` is how the name begins.
     #[serde(default)]
     pub component: Vec<String>,
+    /// One of these stands in the message, in this case.
+    #[serde(default)]
+    pub any: Vec<String>,
+    /// The command after the first literal is one of these: a program, or a program and how its arguments begin.
+    #[serde(default)]
+    pub command: Vec<String>,
     /// None of these stands in the message, in this case.
     #[serde(default)]
     pub except: Vec<String>,
+    /// What was done, where the message tells of a change.
+    #[serde(default)]
+    pub does: Option<Deed>,
+    /// How to read from the message what was changed, and by whom; the first that fits.
+    #[serde(default)]
+    pub capture: Vec<Capture>,
+    /// What it tells together with others.
+    #[serde(default)]
+    pub group: Option<Group>,
+    /// How likely it is to have to do with an outage that begins at once, 0–1; else by its kind.
+    #[serde(default)]
+    pub weight: Option<f64>,
+    /// On a quiet day of a host it fires at most so often; else by its kind.
+    #[serde(default)]
+    pub usual_per_day: Option<u32>,
     /// What it means, for a human.
     pub meaning: String,
+    /// What to check about it.
+    pub next_step: String,
+    /// Where the program's documentation tells of it, a URL.
+    pub reference: String,
     /// Messages that must match.
     pub samples: Vec<String>,
     /// Messages that must not.
@@ -75,20 +119,89 @@ pub struct Rules {
     all: Vec<Rule>,
     literals: AhoCorasick,
     /// Literal → (rule, bit of the literal in it).
-    owners: Vec<(usize, u32)>,
+    owners: Vec<(u16, u32)>,
 }
 
 impl Rule {
+    /// See the field.
+    pub fn weight(&self) -> f64 {
+        self.weight.unwrap_or(match self.kind {
+            RuleKind::Change => 1.0,
+            RuleKind::Failure => 0.95,
+            RuleKind::Restart | RuleKind::Reload => 0.75,
+            RuleKind::Operator => 0.6,
+            RuleKind::Job => 0.4,
+            RuleKind::Symptom | RuleKind::Alert => 0.0,
+        })
+    }
+
+    /// See the field.
+    pub fn usual_per_day(&self) -> u32 {
+        self.usual_per_day.unwrap_or(match self.kind {
+            RuleKind::Job => 300,
+            RuleKind::Failure | RuleKind::Symptom | RuleKind::Alert => 10,
+            _ => 50,
+        })
+    }
+
     /// What its literals leave open.
     fn fits(&self, message: &[u8], component: Option<&[u8]>) -> bool {
-        let named = |c: &[u8]| self.component.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(c));
+        let named = |c: &[u8]| self.component.iter().any(|known| is_component(known.as_bytes(), c));
         if !self.component.is_empty() && !component.is_some_and(named) {
             return false;
         }
         let first = self.literals.first().map_or(&b""[..], String::as_bytes);
         let begins = message.get(..first.len()).is_some_and(|head| head.eq_ignore_ascii_case(first));
+        let stands = |text: &String| memchr::memmem::find(message, text.as_bytes()).is_some();
         (begins || !self.prefix)
-            && !self.except.iter().any(|text| memchr::memmem::find(message, text.as_bytes()).is_some())
+            && !self.except.iter().any(stands)
+            && (self.any.is_empty() || self.any.iter().any(stands))
+            && (self.command.is_empty() || self.runs(message))
+    }
+
+    /// One of its commands is what the message tells of.
+    fn runs(&self, message: &[u8]) -> bool {
+        let first = self.literals.first().map_or(&b""[..], String::as_bytes);
+        let at = memchr::memmem::find(message, first).map_or(0, |at| at + first.len());
+        let Some(command) = message.get(at..) else { return false };
+        let (program, arguments) = program_of(command);
+        self.command.iter().any(|known| {
+            let mut words = known.as_bytes().splitn(2, |b| *b == b' ');
+            let (name, begins) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            // a folder names all that is in it
+            let same = program == name || (name.ends_with(b"/") && command.starts_with(name));
+            same && (begins.is_empty() || begins_with_word(arguments, begins))
+        })
+    }
+}
+
+/// The arguments begin with these words, options with a value before them left out (`git -C /srv pull`).
+fn begins_with_word(arguments: &[u8], words: &[u8]) -> bool {
+    let at = |rest: &[u8]| {
+        rest.strip_prefix(words).is_some_and(|tail| tail.first().is_none_or(|b| b.is_ascii_whitespace()))
+    };
+    let mut rest = arguments.trim_ascii_start();
+    if at(rest) {
+        return true;
+    }
+    // one option and its value
+    if let Some(option) = rest.strip_prefix(b"-") {
+        for _ in 0..2 {
+            let skip = |text: &[u8]| text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
+            let from = if rest.starts_with(b"-") { skip(option) + 1 } else { skip(rest) };
+            rest = rest.get(from..).unwrap_or_default().trim_ascii_start();
+            if at(rest) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+fn is_component(known: &[u8], found: &[u8]) -> bool {
+    match known.strip_suffix(b"*") {
+        Some(head) => found.get(..head.len()).is_some_and(|f| f.eq_ignore_ascii_case(head)),
+        None => known.eq_ignore_ascii_case(found),
     }
 }
 
@@ -105,14 +218,16 @@ impl Rules {
         }
         let mut owners = Vec::new();
         let mut needles = Vec::new();
-        for (owner, rule) in rules.iter().enumerate() {
+        for (owner, rule) in (0u16..).zip(&rules) {
             for (bit, literal) in (0..32).zip(&rule.literals) {
                 needles.push(literal.as_str());
                 owners.push((owner, bit));
             }
         }
+        // Above a hundred needles the crate would take an automaton half as fast; every message passes through here
         let literals = AhoCorasick::builder()
             .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA))
             .build(&needles)
             .map_err(|e| Error::Usage(format!("rules: {e}")))?;
         Ok(Self { all: rules, literals, owners })
@@ -123,23 +238,48 @@ impl Rules {
         self.all.get(usize::from(id.0))
     }
 
+    /// All rules with their ids, in the order in which they are asked.
+    pub fn iter(&self) -> impl Iterator<Item = (RuleId, &Rule)> {
+        (0u16..).map(RuleId).zip(&self.all)
+    }
+
+    /// What a message of a rule says was changed, where the rule knows how to read it.
+    pub fn change(&self, id: RuleId, message: &[u8]) -> Option<Change> {
+        let rule = self.get(id)?;
+        Change::read(rule.does?, &rule.capture, message)
+    }
+
     /// The first rule whose literals all stand in the message, which a program wrote, if that is known.
     pub fn find(&self, message: &[u8], component: Option<&[u8]>) -> Option<RuleId> {
-        let mut hits: Vec<(usize, u32)> = Vec::new();
+        // most rules have one literal, and most messages none at all: nothing is allocated for either
+        let mut first: Option<u16> = None;
+        let mut hits: Vec<(u16, u32)> = Vec::new();
         for found in self.literals.find_overlapping_iter(message) {
             let &(owner, bit) = self.owners.get(found.pattern().as_usize())?;
-            match hits.iter_mut().find(|(o, _)| *o == owner) {
-                Some((_, bits)) => *bits |= 1 << bit,
-                None => hits.push((owner, 1 << bit)),
+            let rule = self.all.get(usize::from(owner))?;
+            if first.is_some_and(|f| f <= owner) {
+                continue;
+            }
+            if rule.literals.len() > 1 {
+                let bits = match hits.iter_mut().find(|(o, _)| *o == owner) {
+                    Some((_, bits)) => {
+                        *bits |= 1 << bit;
+                        *bits
+                    }
+                    None => {
+                        hits.push((owner, 1 << bit));
+                        1 << bit
+                    }
+                };
+                if bits.count_ones() as usize != rule.literals.len().min(32) {
+                    continue;
+                }
+            }
+            if rule.fits(message, component) {
+                first = Some(owner);
             }
         }
-        let complete = |&&(owner, bits): &&(usize, u32)| {
-            self.all.get(owner).is_some_and(|r| {
-                bits.count_ones() as usize == r.literals.len().min(32) && r.fits(message, component)
-            })
-        };
-        let first = hits.iter().filter(complete).map(|h| h.0).min()?;
-        u16::try_from(first).ok().map(RuleId)
+        first.map(RuleId)
     }
 }
 
@@ -149,25 +289,35 @@ mod tests {
 
     #[test]
     fn each_rule_takes_its_samples_and_leaves_its_counter_samples() {
+        let mut wrong = Vec::new();
         let rules = Rules::built_in().unwrap();
         for rule in &rules.all {
-            let component = rule.component.first().map(String::as_bytes);
+            let component = rule.component.first().map(|c| c.trim_end_matches('*').as_bytes());
             let found = |m: &str| {
                 let id = rules.find(m.as_bytes(), component)?;
                 rules.get(id).map(|r| r.id.as_str())
             };
+            let short = |text: &str| !text.is_empty() && text.len() < 160;
+            assert!(short(&rule.meaning) && short(&rule.next_step), "{}", rule.id);
+            assert!(rule.reference.starts_with("http"), "{}", rule.id);
+            assert!((0.0..=1.0).contains(&rule.weight()), "{}", rule.id);
             assert!(
                 !rule.samples.is_empty() && !rule.counter_samples.is_empty(),
                 "{} lacks samples",
                 rule.id
             );
             for sample in &rule.samples {
-                assert_eq!(found(sample), Some(rule.id.as_str()), "{sample}");
+                if found(sample) != Some(&rule.id) {
+                    wrong.push(format!("{sample}: {:?}, not {}", found(sample), rule.id));
+                }
             }
             for sample in &rule.counter_samples {
-                assert_ne!(found(sample), Some(rule.id.as_str()), "{sample}");
+                if found(sample) == Some(&rule.id) {
+                    wrong.push(format!("{sample}: {}", rule.id));
+                }
             }
         }
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
     #[test]
@@ -178,5 +328,54 @@ mod tests {
         assert!(rules.find(message, Some(b"shop")).is_none());
         assert!(rules.find(message, None).is_none());
         assert!(rules.find(b"status installed install x", Some(b"dpkg")).is_none());
+    }
+
+    #[test]
+    fn each_rule_has_a_name_of_its_own() {
+        let rules = Rules::built_in().unwrap();
+        let mut names: Vec<&str> = rules.iter().map(|(_, rule)| rule.id.as_str()).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    }
+
+    #[test]
+    fn each_capture_reads_a_sample_of_its_rule() {
+        let rules = Rules::built_in().unwrap();
+        for (id, rule) in rules.iter().filter(|(_, rule)| !rule.capture.is_empty()) {
+            // apt's history has the command in a line below
+            if rule.id == "apt-run" {
+                continue;
+            }
+            for sample in &rule.samples {
+                let change = rules.change(id, sample.as_bytes());
+                assert!(
+                    change.is_some_and(|c| c.subject.is_some() || c.to.is_some()),
+                    "{}: {sample}",
+                    rule.id
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_is_told_by_its_program_and_its_first_words() {
+        let rules = Rules::built_in().unwrap();
+        let name = |command: &str| {
+            let text = format!("ann : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND={command}");
+            rules.get(rules.find(text.as_bytes(), Some(b"sudo")).unwrap()).unwrap().id.clone()
+        };
+        for (command, rule) in [
+            ("/usr/bin/tail -n 40 /var/log/apt/history.log", "sudo-looked"),
+            ("/usr/sbin/nginx -t", "sudo-looked"),
+            ("/usr/sbin/nginx -s reload", "sudo-reload"),
+            ("/usr/sbin/nginx", "sudo-service"),
+            ("/usr/bin/systemctl restart shop", "sudo-service"),
+            ("/etc/init.d/apache2 restart", "sudo-service"),
+            ("/usr/bin/git -C /srv/shop pull", "sudo-deploy"),
+            ("/usr/bin/systemctl reboot", "sudo-power"),
+            ("/opt/shop/tool --now", "sudo"),
+        ] {
+            assert_eq!(name(command), rule, "{command}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::support::{incidents, input, logtopsy, number, report_of, root};
 
 /// The corpora, unless they are absent, which is said.
-fn corpora() -> Option<PathBuf> {
+pub(crate) fn corpora() -> Option<PathBuf> {
     let path =
         std::env::var_os("LOGTOPSY_CORPORA").map_or_else(|| root().join("../shared/corpora"), PathBuf::from);
     if path.is_dir() {

@@ -26,6 +26,7 @@ mod incidents;
 mod records;
 mod samples;
 mod schema;
+mod signatures;
 mod site;
 mod support;
 mod wrapped;

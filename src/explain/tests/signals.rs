@@ -74,6 +74,7 @@ fn told(
 ) -> Incident {
     let place = place.map(|place| (Dimension::Source, Untrusted::from(place)));
     let case = Case {
+        names: &[],
         incidents: &[incident],
         closeups: &[closeup],
         streams: &[Stream::default(), Stream { place, messages }],
