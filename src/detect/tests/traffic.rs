@@ -269,7 +269,7 @@ fn simulated_losses_are_found() {
     assert!(days.boundaries() >= 0.95 && days.shares() >= 0.95, "{days:?}");
     let mut members = groups("members", 1..7, |rng| Group::random(rng, DAY, (0.3, 30.0), true));
     members.print("slice: members");
-    assert!(members.f1() >= 0.85 && members.boundaries() >= 0.95, "{members:?}");
+    assert!(members.f1() >= 0.8 && members.boundaries() >= 0.95, "{members:?}");
     let nothing = sites("nothing", 1..5, |rng| any(rng, 1, (0.05, 30.0), None));
     assert_eq!(nothing.falsely, 0, "{nothing:?}");
 }

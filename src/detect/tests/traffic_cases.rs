@@ -144,7 +144,7 @@ fn an_hour_between_jobs_a_surge_and_a_crawler_that_stops_are_nothing() {
         nothing(&play(crawled, 9));
     }
     let mut clumped = Site::steady(DAY, 2.0);
-    (clumped.clump, clumped.variation, clumped.stretch) = (10.0, 0.6, 120);
+    (clumped.clump, clumped.variation, clumped.stretch) = (10.0, 0.4, 30);
     nothing(&play(clumped, 10));
 }
 
