@@ -2,7 +2,7 @@
 
 use super::sim::{EPOCH, Rng};
 use super::traffic_sim::{Group, Loss, Site, series};
-use crate::detect::{Effect, Finding, Findings, Sensitivity, find_missing_member, find_traffic};
+use crate::detect::{Effect, Finding, Sensitivity, find_missing_member, find_traffic};
 
 /// Missing arrivals from which a loss must be found.
 const DETECTABLE: f64 = 18.0;
