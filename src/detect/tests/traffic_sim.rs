@@ -107,7 +107,7 @@ impl Site {
             None
         };
         if let Some(partial) = losses {
-            for _ in 0..1 + rng.below(3) {
+            for _ in 0..=rng.below(3) {
                 let part = partial && rng.unit() < 0.5;
                 let length = rng.log_between(if part { 300.0 } else { 30.0 }, 7200.0) as i64;
                 if let Some(start) = place(rng, length) {

@@ -126,11 +126,6 @@ impl Axis {
         self.counts.last().copied().unwrap_or(0.0)
     }
 
-    /// All exposure.
-    pub(super) fn exposure(&self) -> f64 {
-        self.exposures.last().copied().unwrap_or(0.0)
-    }
-
     pub(super) fn days(&self) -> f64 {
         self.active_seconds / 86_400.0
     }
@@ -150,11 +145,6 @@ impl Axis {
         let next = self.sessions.partition_point(|&first| first <= piece);
         let from = next.checked_sub(1).and_then(|index| self.sessions.get(index)).copied().unwrap_or(0);
         (from, self.sessions.get(next).copied().unwrap_or(self.len()))
-    }
-
-    /// First piece of each session.
-    pub(super) fn sessions(&self) -> &[usize] {
-        &self.sessions
     }
 
     /// The first piece such that those from it up to `until` (excluded) hold at most so many requests less one: walking

@@ -63,8 +63,8 @@ impl Drafted {
         }
     }
 
-    pub(super) fn partial(drop: Drop) -> Self {
-        let Drop { from, until, strength, start_range, end_range, open } = drop;
+    pub(super) fn partial(drop: &Drop) -> Self {
+        let &Drop { from, until, strength, start_range, end_range, open } = drop;
         Self {
             from,
             until,

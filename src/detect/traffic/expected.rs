@@ -42,11 +42,22 @@ const CORE: f64 = 0.8;
 /// Stretches that tell nothing about what is normal, half-open, ascending.
 pub(super) type Mask = Vec<(i64, i64)>;
 
+/// Half-open seconds with one rate.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    from: i64,
+    until: i64,
+    /// Requests expected per second.
+    rate: f64,
+    /// Requests per second at that time of the other days.
+    typical: f64,
+}
+
 /// Requests that each piece of an axis should have had.
 #[derive(Debug)]
 pub(super) struct Expected {
-    /// Half-open seconds with one rate, ascending, and that rate; of a site.
-    steps: Vec<(i64, i64, f64)>,
+    /// Ascending, of a site.
+    steps: Vec<Step>,
     pieces: Vec<f64>,
     /// Sums before each piece; one more entry than pieces.
     sums: Vec<f64>,
@@ -72,12 +83,21 @@ impl Expected {
         #[allow(clippy::cast_possible_truncation, reason = "a part of a day")]
         let margin = (end.saturating_sub(start) as f64 * (1.0 - CORE) / 2.0) as i64;
         let (start, end) = (start.saturating_add(margin), end.saturating_sub(margin));
-        let first = self.steps.partition_point(|&(_, until, _)| until <= start);
-        let over = |&(from, until, rate): &(i64, i64, f64)| {
-            rate * until.min(end).saturating_sub(from.max(start)).max(0) as f64
-        };
-        let core: f64 = self.steps.iter().skip(first).take_while(|&&(from, ..)| from < end).map(over).sum();
+        let core = self.over(start, end, |step| step.rate);
         core < CORE_EXPECTED * self.within(from, until)
+    }
+
+    /// What comes on most days at the time of some pieces of a site.
+    pub(super) fn typical(&self, axis: &Axis, from: usize, until: usize) -> f64 {
+        self.over(axis.start(from), axis.end(until.saturating_sub(1)), |step| step.typical)
+    }
+
+    /// A rate summed over half-open seconds.
+    fn over(&self, start: i64, end: i64, rate: impl Fn(&Step) -> f64) -> f64 {
+        let first = self.steps.partition_point(|step| step.until <= start);
+        let of_step =
+            |step: &Step| rate(step) * step.until.min(end).saturating_sub(step.from.max(start)).max(0) as f64;
+        self.steps.iter().skip(first).take_while(|step| step.from < end).map(of_step).sum()
     }
 
     /// Fits what is expected to what is not masked; `first` says that nothing could be masked yet, so that the level is
@@ -112,8 +132,13 @@ impl Expected {
             sum += expected;
         }
         sums.push(sum);
-        let step =
-            |(cell, rate): (&Cell, &f64)| (cell.begin, cell.begin.saturating_add(length), cell.shape * rate);
+        let usual = overall(&cells);
+        let step = |(cell, rate): (&Cell, &f64)| Step {
+            from: cell.begin,
+            until: cell.begin.saturating_add(length),
+            rate: cell.shape * rate,
+            typical: cell.shape * usual,
+        };
         let steps = cells.iter().zip(&rates).map(step).collect();
         Self { steps, pieces, sums, history }
     }

@@ -144,7 +144,7 @@ impl Model {
                     );
                 if inside.sum::<f64>() < SILENT_PART * self.expected.within(drop.from, drop.until) {
                     drafts.retain(|draft| draft.from < drop.from || draft.until > drop.until);
-                    drafts.push(Drafted::partial(drop));
+                    drafts.push(Drafted::partial(&drop));
                 }
             }
         }

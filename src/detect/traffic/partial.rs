@@ -32,6 +32,8 @@ const SPARSE_REQUESTS: f64 = 60.0;
 const SHORTEST_SECONDS: i64 = 60;
 /// A run at the end of a chain in which so many times the part came than in its strongest is not part of it.
 const MOST_OF_STRONGEST: f64 = 1.8;
+/// So much of what comes on other days at that time of the day is no drop.
+const MOST_OF_TYPICAL: f64 = 0.8;
 /// Mass on either side of a boundary's interval.
 const TAIL: f64 = 0.025;
 /// The search for an edge reaches so many nats' worth of time beyond it …
@@ -134,10 +136,17 @@ impl Scale<'_> {
             && left <= most
             && (1.0 - left) / error >= LEAST_DEVIATIONS
             && strength >= self.penalty
-            && (axis.against == Against::Group || !self.expected.hollow(axis, from, until))
+            && (axis.against == Against::Group || self.is_of_site(from, until))
             && self.contrast(from, until, first, true) >= contrast
             && (open || self.contrast(from, until, end, false) >= contrast);
         accepted.then_some(Drop { from, until, strength, start_range: start.1, end_range: finish.1, open })
+    }
+
+    /// No night between two days, and less than other days have at that time: after a crawler everything is a drop.
+    fn is_of_site(&self, from: usize, until: usize) -> bool {
+        let typical = self.expected.typical(self.axis, from, until);
+        !self.expected.hollow(self.axis, from, until)
+            && self.axis.count_in(from, until) <= MOST_OF_TYPICAL * typical
     }
 
     /// Part of the requests that came.

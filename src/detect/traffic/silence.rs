@@ -165,7 +165,10 @@ fn side(
         let (count, exposure) = (axis.count_in(pieces.0, pieces.1), axis.exposure_in(pieces.0, pieces.1));
         if count < FEWEST_ON_SIDE && exposure < silent {
             // A second scale as short as this adds nothing to the first.
-            if least.0.is_finite() { continue } else { return None }
+            if least.0.is_finite() {
+                continue;
+            }
+            return None;
         }
         let ratio = silent / exposure.max(f64::MIN_POSITIVE);
         least = (least.0.min(count * ratio), least.1.min(count * ratio.ln_1p()));
