@@ -37,6 +37,11 @@ const TAIL_RANKS: [usize; 2] = [20, 80];
 const SILENCES: f64 = 3.0;
 /// One false silence in e⁷ recordings: nats beyond the longest pause that chance explains.
 const BEYOND_TAIL: f64 = 7.0;
+/// Ranks among the usual pauses by which the heaviness of their tail is told: people who work in sessions leave pauses of
+/// any length, and the longest of those is no silence.
+const HEAVY_RANKS: [usize; 2] = [4, 40];
+/// A silence is this many times as long as the longest pause that such a tail has.
+const BEYOND_HEAVY: f64 = 2.0;
 /// Part of β that the pause carries …
 pub(super) const LEAST_OF_PENALTY: f64 = 0.9;
 /// … and that either side shows by itself.
@@ -211,6 +216,8 @@ struct Tail {
     ranks: Vec<(f64, f64, f64)>,
     /// The largest of the mean excesses, at least 1 (which it is for independent requests).
     scale: f64,
+    /// The longest pause of a tail that falls as a power of the length.
+    heavy: f64,
 }
 
 impl Tail {
@@ -244,7 +251,7 @@ impl Tail {
                 break;
             }
         }
-        Self { ranks, scale }
+        Self { ranks, scale, heavy: heavy_longest(usual, apart) }
     }
 
     /// Nats by which a pause is longer than the longest that chance explains.
@@ -252,6 +259,19 @@ impl Tail {
         let nats = |&(over, excess, rank): &(f64, f64, f64)| (missed - over) / excess - rank;
         self.ranks.iter().map(nats).fold(f64::INFINITY, f64::min)
     }
+}
+
+/// The longest of all pauses as a power law through two of the usual ones has it, `apart` longer ones left out; 0 where
+/// there are too few to tell.
+fn heavy_longest(usual: &[f64], apart: usize) -> f64 {
+    let [near, far] = HEAVY_RANKS;
+    let (Some(&long), Some(&short)) = (usual.get(near), usual.get(far)) else { return 0.0 };
+    if short <= 0.0 {
+        return 0.0;
+    }
+    let rank = |index: usize| (index + apart + 1) as f64;
+    let slope = (long / short).ln() / (rank(far) / rank(near)).ln();
+    long * rank(near).powf(slope)
 }
 
 struct Judge<'a> {
@@ -308,6 +328,7 @@ impl Judge<'_> {
             && strength >= LEAST_OF_PENALTY * self.penalty
             && side_nats / self.tail.scale >= LEAST_OF_PENALTY_ON_SIDE * self.penalty
             && self.tail.beyond(net) >= BEYOND_TAIL + extra
+            && net >= BEYOND_HEAVY * self.tail.heavy
             && (axis.against == Against::Group || !self.expected.hollow(axis, from, until));
         accepted.then_some(Silence { from, until, strength, scale: self.tail.scale, open: until >= end })
     }
