@@ -4,10 +4,12 @@
 /// included.
 ///
 /// What a single source may keep at the very most, with every table full: 24 MiB of groups, 28 MiB of failures (half as
-/// much again where each second has many statuses), 4 MiB of clients that gave up, 25 MiB of latencies (six times that
+/// much again where each second has many statuses), 4 MiB of clients that gave up, 25 MiB of latencies (five times that
 /// if each second has all bins), 27 MiB of vhosts and upstreams, 9 MiB of messages, 1 MiB of names: 118 MiB, and as much
-/// for each thread that reads. A table grows with the time that the lines of its kind span, not with their number, so a
-/// source without failures, latencies, vhosts and upstreams has groups alone: 2 MiB for a day.
+/// for each thread that reads; twice that where some lines state their zone and others do not.
+///
+/// A table grows with the time that the lines of its kind span, not with their number, so a source without failures,
+/// latencies, vhosts and upstreams has groups alone: 2 MiB for a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Groups of 64 seconds, 1.5 KiB each.
@@ -31,9 +33,9 @@ impl Limits {
     /// Shares a fixed memory among so many sources.
     ///
     /// The first figure is what one source may have: 12 days of seconds, failures in 18 hours of seconds, latencies in
-    /// 27 hours, vhosts in 27 hours. The second is what all have together, under 600 MiB with every table of every
+    /// 27 hours, vhosts in 27 hours. The second is what all have together, about 600 MiB with every table of every
     /// source full. The third is the least that is of use (an hour of seconds): with it, 10,000 sources that are full
-    /// keep 2.5 GiB.
+    /// keep 3 GiB.
     pub fn for_sources(sources: usize) -> Self {
         let share = |one: usize, all: usize, least: usize| (all / sources.max(1)).clamp(least, one);
         Self {

@@ -46,17 +46,17 @@ impl Own {
     }
 
     /// Adds the counts of one second.
-    fn add(&mut self, hash: u32, dimension: Dimension, value: &[u8], second: i64, count: &Count) {
+    fn add(&mut self, hash: u32, dimension: Dimension, value: &[u8], second: i64, count: Count) {
         if let Some(known) = self.map.get_mut(&hash) {
             // of two values with one hash the smaller names both, whatever the order
             if (dimension, value) < (known.name.dimension, &*known.name.value) {
                 known.name = Name { dimension, value: value.into() };
             }
-            return known.counts.add(second, count);
+            return known.counts.add(second, &count);
         }
         if self.map.len() < MAX_OWN || self.map.last_key_value().is_some_and(|(last, _)| hash < *last) {
             let mut counts = Coarse::new(self.groups);
-            counts.add(second, count);
+            counts.add(second, &count);
             let name = Name { dimension, value: value.into() };
             self.map.insert(hash, OwnValue { name, counts });
             self.cut();
@@ -143,7 +143,7 @@ impl OwnSecond {
         }
         let Some(slot) = self.slots.get_mut(usize::from(at)) else { return };
         if slot.count.all > 0 {
-            own.add(slot.hash, slot.dimension, &slot.value, second, &slot.count);
+            own.add(slot.hash, slot.dimension, &slot.value, second, slot.count);
             slot.count = Count::default();
         }
         slot.dimension = dimension;
@@ -166,7 +166,7 @@ impl OwnSecond {
             slot.listed = false;
             // nothing, where it had to make room and came to nothing since
             if slot.count.all > 0 {
-                own.add(slot.hash, slot.dimension, &slot.value, second, &slot.count);
+                own.add(slot.hash, slot.dimension, &slot.value, second, slot.count);
                 slot.count = Count::default();
             }
         }
