@@ -1,4 +1,4 @@
-//! Tests of the errors detector.
+//! Tests of the detectors.
 
 #![allow(
     clippy::cast_possible_truncation,

@@ -150,3 +150,48 @@ impl Shape {
         axis.low(bin) + part * (axis.high(bin) - axis.low(bin))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Histogram;
+
+    fn axis(latencies_us: &[u64]) -> Axis {
+        let mut histogram = Histogram::default();
+        for &latency in latencies_us {
+            histogram.record(latency);
+        }
+        Axis::of(&LatencySeries { bins: histogram.counts().to_vec(), ..LatencySeries::default() })
+    }
+
+    #[test]
+    fn bins_lie_where_the_histogram_has_them() {
+        let axis = axis(&[]);
+        for bin in 0..BINS {
+            let middle = Histogram::middle(u8::try_from(bin).unwrap()).ln();
+            assert!((axis.middle(bin) - middle).abs() < 1e-9, "{bin}");
+        }
+    }
+
+    #[test]
+    fn a_tick_of_a_millisecond_leaves_no_gaps() {
+        let axis = axis(&[0, 1000, 2000, 3000, 4000]);
+        assert!((axis.high(0) - 896_f64.ln()).abs() < 1e-9, "the bin of 1 ms begins at 896 µs");
+        let one = axis.bin_of(1000_f64.ln());
+        assert!((axis.low(one) - axis.high(0)).abs() < 1e-9);
+        assert!((axis.high(one) - 1792_f64.ln()).abs() < 1e-9, "and ends where that of 2 ms begins");
+    }
+
+    #[test]
+    fn quantiles_undo_what_below_says() {
+        let axis = axis(&[]);
+        let mut counts = [0.0; BINS];
+        counts[60..90].fill(2.0);
+        counts[70] = 30.0;
+        let shape = Shape::smoothed(&axis, &counts);
+        for share in [0.01, 0.2, 0.5, 0.77, 0.999] {
+            assert!((shape.below(&axis, shape.quantile(&axis, share)) - share).abs() < 1e-9);
+        }
+        assert!(shape.below(&axis, 0.0) <= 0.0 && shape.below(&axis, 99.0) >= 1.0);
+    }
+}

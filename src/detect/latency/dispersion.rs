@@ -5,11 +5,11 @@ use super::emission::{PROBE, Reader};
 
 /// Windows whose nats are compared with what independent requests would scatter by. The shortest tells what neighbours
 /// have in common, and is what the edges go by; the longest also what wanders from one minute to the next.
-const WINDOWS_SECONDS: [i64; 3] = [10, 60, 600];
+const WINDOWS_SECONDS: [i64; 4] = [10, 60, 200, 600];
 /// A window says something from so many requests on.
 const LEAST_REQUESTS: f64 = 5.0;
 /// So few windows say nothing.
-const LEAST_WINDOWS: usize = 20;
+const LEAST_WINDOWS: usize = 12;
 /// This part of the windows, the highest, is left out: it may be what is looked for.
 const TRIM: f64 = 0.1;
 /// Mean of χ² with one degree of freedom below its 90th percentile: F₃(2.706)/0.9, from E[X; X < c] = F₃(c).
