@@ -146,7 +146,7 @@ mod tests {
         let mut dice = Dice::new(1, 2);
         for expected in [0.3, 7.0, 90.0] {
             let found = mean(20_000, || dice.poisson(expected) as f64);
-            assert!((found / expected - 1.0).abs() < 0.03, "{expected}: {found}");
+            assert!((found / expected - 1.0).abs() < 0.05, "{expected}: {found}");
         }
         for variance in [0.2, 1.0, 3.0] {
             let found = mean(40_000, || dice.gamma(variance));

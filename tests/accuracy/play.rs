@@ -274,13 +274,13 @@ impl<'a> Play<'a> {
         let active = |i: &&Incident| at >= i.from && at < i.until && i.fault != Fault::Silence;
         let incident = site.incidents.iter().position(|i| active(&i) && hits(i.scope, request));
         let level = incident.map_or(0.0, |i| site.incidents[i].level(at));
-        request.expected = usual as f32;
+        request.expected = if asked.doomed { 1.0 } else { usual as f32 };
         if let Some(i) = incident.filter(|_| level > 0.0) {
             self.exposed[i] += u64::from(asked.by == By::User);
             match site.incidents[i].fault {
                 Fault::Errors { statuses, mixed } => {
                     let fails = 1.0 - (1.0 - usual) * (1.0 - level);
-                    request.expected = fails as f32;
+                    request.expected = if asked.doomed { 1.0 } else { fails as f32 };
                     let hit = self.dice.chance(level);
                     if hit {
                         request.hit = i as u8 + 1;

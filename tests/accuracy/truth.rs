@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::incident::{Fault, Incident, Scope, Shape};
+use super::noise::What;
 use super::play::{By, Played, Request};
 use super::site::Site;
 
@@ -112,6 +113,7 @@ fn hits(site: &Site, played: &Played, index: usize) -> Option<Truth> {
     let doomed = |r: &&Request| signal == Signal::Errors || r.status < 500;
     let expected: f64 = users().filter(doomed).map(|r| f64::from(r.expected)).sum();
     let share = |n: f64| Some(100.0 * n / requests as f64);
+    let waits = matches!(incident.fault, Fault::Errors { statuses, .. } if statuses.contains(&504));
     Some(Truth {
         signal,
         scope: scope(site, incident.scope),
@@ -122,13 +124,14 @@ fn hits(site: &Site, played: &Played, index: usize) -> Option<Truth> {
         clients: played.requests.iter().filter(hit).map(|r| r.client).collect::<BTreeSet<_>>().len(),
         requests,
         percent: share(counted as f64),
-        expected: share(expected),
+        // who waits for a timeout leaves the window that the others are in: its share is another one
+        expected: if waits { None } else { share(expected) },
         nats: played.nats[index],
         nats_each: played.nats[index] / played.exposed[index].max(1) as f64,
         rate: affected as f64 / (end - start),
         ramps: incident.ramps(),
         is_sudden: incident.shape == Shape::Step,
-        text: describe(site, incident),
+        text: describe(site, incident) + &beside(site, start, end),
     })
 }
 
@@ -186,9 +189,21 @@ fn scope(site: &Site, scope: Scope) -> Option<(&'static str, String)> {
     }
 }
 
+/// Failures of single clients that happen to fall into an incident, or next to it.
+fn beside(site: &Site, start: f64, end: f64) -> String {
+    let near = start - site.start as f64 - 120.0..end - site.start as f64 + 120.0;
+    let failing = site.noise.bursts.iter().filter(|b| b.what == What::Failing).flat_map(|b| &b.times);
+    match failing.filter(|at| near.contains(at)).count() {
+        0..3 => String::new(),
+        n => format!(", {n} failures of single clients there too"),
+    }
+}
+
 fn describe(site: &Site, incident: &Incident) -> String {
     let what = match incident.fault {
-        Fault::Errors { statuses: [first, _], mixed: 0.0 } => format!("{first}"),
+        Fault::Errors { statuses: [first, second], mixed } if mixed == 0.0 || first == second => {
+            format!("{first}")
+        }
         Fault::Errors { statuses: [first, second], .. } => format!("{first}/{second}"),
         Fault::Latency { slowdown } => format!("{slowdown:.1}x slower"),
         Fault::Silence => "silence".to_owned(),
