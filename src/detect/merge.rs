@@ -7,6 +7,11 @@ const COVERS: f64 = 0.5;
 /// So much of the expected requests is missing where a stream is called silent.
 const SILENT: f64 = 0.9;
 
+/// The status with which servers log that the client gave up waiting.
+pub(super) const GAVE_UP: u16 = 499;
+/// Clients that give up so many seconds before (after) the first (last) failure belong to it.
+const GAVE_UP_SECONDS: u64 = 120;
+
 /// A stretch in which something broke, as all streams tell it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Merged {
@@ -18,6 +23,8 @@ pub struct Merged {
     pub others: Vec<(usize, Finding)>,
     /// All that broke for at least half of it; the one that the incident is about first, then the strongest.
     pub signals: Vec<Signal>,
+    /// Clients gave up waiting (499) more often than they do in health: these requests are affected as well.
+    pub gave_up: bool,
 }
 
 /// Makes incidents of the findings of numbered streams (0 is the site), ascending by start.
@@ -35,12 +42,15 @@ pub fn merge(findings: Vec<(usize, Finding)>) -> Vec<Merged> {
         match incidents.iter_mut().find(|incident| overlap(&incident.finding, &finding) > 0) {
             Some(incident) => incident.others.push((stream, finding)),
             None => {
-                incidents.push(Merged { stream, signals: vec![finding.signal], finding, others: Vec::new() });
+                let signals = vec![finding.signal];
+                let gave_up = finding.dominant_status == Some(GAVE_UP);
+                incidents.push(Merged { stream, signals, finding, others: Vec::new(), gave_up });
             }
         }
     }
     for incident in &mut incidents {
         lead_with_silence(incident);
+        join_those_who_gave_up(incident);
         let mut signals = vec![incident.finding.signal];
         for (_, other) in &incident.others {
             if !signals.contains(&other.signal) && covers(other, &incident.finding) {
@@ -86,6 +96,25 @@ fn lead_with_silence(incident: &mut Merged) {
     let slow = (incident.stream, std::mem::replace(&mut incident.finding, finding));
     incident.stream = stream;
     incident.others.insert(0, slow);
+}
+
+/// Requests that clients gave up on and requests that failed are affected by the same thing: the first (last) of either
+/// is the edge.
+fn join_those_who_gave_up(incident: &mut Merged) {
+    let gave_up = |finding: &Finding| finding.dominant_status == Some(GAVE_UP);
+    if incident.finding.signal != Signal::Errors || gave_up(&incident.finding) {
+        return;
+    }
+    let Some((_, other)) = incident.others.iter().find(|(_, other)| gave_up(other)) else { return };
+    incident.gave_up = true;
+    let finding = &mut incident.finding;
+    let near = |a: i64, b: i64| a.abs_diff(b) <= GAVE_UP_SECONDS;
+    if other.start.second < finding.start.second && near(other.start.second, finding.start.second) {
+        finding.start = other.start;
+    }
+    if other.end.second > finding.end.second && near(other.end.second, finding.end.second) {
+        finding.end = other.end;
+    }
 }
 
 #[cfg(test)]
@@ -163,6 +192,14 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].stream, found[0].finding.start.second), (2, 100));
         assert_eq!(found[0].signals, [Signal::Traffic, Signal::Latency]);
+    }
+
+    #[test]
+    fn clients_that_gave_up_first_are_affected_first() {
+        let gave_up = Finding { dominant_status: Some(499), ..finding(Signal::Errors, (90, 150), 60.0) };
+        let found = merge(vec![(3, finding(Signal::Errors, (100, 199), 500.0)), (0, gave_up)]);
+        assert_eq!((found[0].finding.start.second, found[0].finding.end.second), (90, 199));
+        assert!(found[0].gave_up);
     }
 
     proptest::proptest! {

@@ -165,9 +165,15 @@ fn id(start: Timestamp, signal: Signal, scope: Option<&[u8]>) -> String {
 fn phases(of: Subject<'_>, percent: Option<f64>) -> Vec<Phase> {
     let mut out: Vec<Phase> = match of.finding.signal {
         _ if of.messages => Vec::new(),
-        Signal::Errors => of.finding.levels.iter().map(|level| counted(of.case, *level)).collect(),
-        Signal::Latency | Signal::Traffic => levels(of.finding, percent),
+        // Of one place only detection knows the levels.
+        Signal::Errors if !of.confined => {
+            of.finding.levels.iter().map(|level| counted(of.case, *level)).collect()
+        }
+        Signal::Errors | Signal::Latency | Signal::Traffic => levels(of.finding, percent),
     };
+    if let ([only], true) = (out.as_mut_slice(), of.confined) {
+        only.statuses = impact::statuses(of.closeup, true);
+    }
     // the outer edges are known to the line
     if let Some(first) = out.first_mut() {
         first.start = of.start;

@@ -59,7 +59,7 @@ impl Window {
         let finding = &incident.finding;
         let watch = match finding.signal {
             _ if messages => Watch::Messages,
-            Signal::Errors => Watch::Failures { gave_up: finding.dominant_status == Some(GAVE_UP) },
+            Signal::Errors => Watch::Failures { gave_up: incident.gave_up },
             Signal::Latency => Watch::Slow,
             Signal::Traffic => Watch::Missing,
         };

@@ -262,15 +262,12 @@ fn closeups_of_parts_merge_to_the_closeup_of_the_whole() {
         assert_eq!(left, whole);
         let mut read_at_once = looked(TIMED, 0, &window);
         // offsets of lines differ: the parts were given made-up ones
-        for line in [&mut read_at_once.affected.first, &mut read_at_once.affected.last] {
-            if let Some(l) = line {
-                l.offset = (l.number - 1) * 1000;
-            }
+        for line in [&mut read_at_once.affected.first, &mut read_at_once.affected.last].into_iter().flatten()
+        {
+            line.offset = (line.number - 1) * 1000;
         }
-        for line in [&mut read_at_once.around.before, &mut read_at_once.around.after] {
-            if let Some(l) = line {
-                l.offset = (l.number - 1) * 1000;
-            }
+        for line in [&mut read_at_once.around.before, &mut read_at_once.around.after].into_iter().flatten() {
+            line.offset = (line.number - 1) * 1000;
         }
         assert_eq!(read_at_once, whole);
     }

@@ -87,8 +87,8 @@ fn impact(view: &View<'_>, i: &Incident, page: &mut Page) {
     let what = wording::share_of(i);
     let carried = i.silence.as_ref().is_some_and(|silence| silence.carried);
     let counted = match (i.signal, m.affected_requests, m.total_requests, m.expected_requests) {
-        (Signal::Traffic, ..) if carried => String::new(),
-        (Signal::Latency, Some(affected), Some(total), _) => {
+        (Signal::Traffic, ..) if carried && i.slowness.is_none() => String::new(),
+        (signal, Some(affected), Some(total), _) if signal == Signal::Latency || carried => {
             format!(": about {} of {}", time::count(affected), time::count(total))
         }
         (Signal::Traffic, _, Some(total), Some(expected)) => {

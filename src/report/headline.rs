@@ -49,11 +49,12 @@ pub fn title(incident: &Incident) -> Sentence {
                 Some(p) if p >= EVERY_PERCENT => at_place(Sentence::new("Every request"), place),
                 percent => share_of_requests(Sentence::default(), place, percent),
             };
+            let sentence = small(incident, place, sentence);
             let sentence = match &incident.slowness {
                 Some(slowness) => sentence.text(format!(" {} slower", time::factor(slowness.factor))),
                 None => sentence.text(" slower"),
             };
-            lasted.end(also(incident, small(incident, place, sentence)))
+            lasted.end(also(incident, sentence))
         }
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! Names, types and meanings are fixed; adding a field is free, renaming or dropping one is a new `SCHEMA`.
 
+mod computation;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub(super) use computation::{Burst, Computation, Gate, Level, Missing, RunnerUp, Slowness};
 
 /// Name and version of the shape.
 pub(super) const SCHEMA: &str = "logtopsy/report/1";
@@ -236,105 +240,6 @@ pub(super) struct Incident {
     pub(super) burst: Option<Burst>,
     /// How it was found: the finding that speaks for the incident, then what others show of it.
     pub(super) computation: Vec<Computation>,
-}
-
-/// Requests slower than the baseline explains.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(super) struct Slowness {
-    /// Of all user requests, 0–100.
-    pub(super) percent: Option<f64>,
-    /// 95 % interval.
-    pub(super) percent_interval: Option<[f64; 2]>,
-    /// How many times slower these were.
-    pub(super) factor: Option<f64>,
-    /// 95 % interval.
-    pub(super) factor_interval: Option<[f64; 2]>,
-}
-
-/// Requests that did not come.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(super) struct Missing {
-    /// Missing ÷ expected, 0–100.
-    pub(super) percent: Option<f64>,
-    /// 95 % interval.
-    pub(super) percent_interval: Option<[f64; 2]>,
-    pub(super) expected_requests: Option<f64>,
-    pub(super) observed_requests: Count,
-    /// The one of a group that was silent; null: the whole site.
-    pub(super) source: Option<String>,
-    /// Its peers carried its load.
-    pub(super) carried: bool,
-}
-
-/// Severe messages.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(super) struct Burst {
-    pub(super) messages: Count,
-    /// How many times as frequent as usual; null where there are none at other times.
-    pub(super) factor: Option<f64>,
-    pub(super) source: Option<String>,
-}
-
-/// A finding: what was compared with what, and what it passed. Nats are natural units of a log-likelihood ratio ÷ φ.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(super) struct Computation {
-    pub(super) signal: Signal,
-    /// Whose; null: the site's.
-    pub(super) dimension: Option<Dimension>,
-    pub(super) value: Option<String>,
-    /// Messages are counted, not requests.
-    pub(super) messages: bool,
-    pub(super) start: Time,
-    /// Of the last affected second.
-    pub(super) end: Time,
-    pub(super) start_range: [Time; 2],
-    pub(super) end_range: [Time; 2],
-    pub(super) start_runner_up: Option<RunnerUp>,
-    pub(super) end_runner_up: Option<RunnerUp>,
-    /// The stretch that was compared with.
-    pub(super) baseline_window: Option<[Time; 2]>,
-    /// 0–1.
-    pub(super) baseline_share: Option<f64>,
-    pub(super) baseline_per_second: Option<f64>,
-    pub(super) requests: Count,
-    pub(super) affected: Option<Count>,
-    pub(super) expected: Option<f64>,
-    pub(super) likelihood_ratio_nats: Option<f64>,
-    /// φ: 1 is binomial.
-    pub(super) dispersion: Option<f64>,
-    /// β.
-    pub(super) penalty_nats: Option<f64>,
-    pub(super) gates: Vec<Gate>,
-    pub(super) levels: Vec<Level>,
-    /// 0–1.
-    pub(super) confidence: Option<f64>,
-}
-
-/// The next best place for a boundary.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(super) struct RunnerUp {
-    pub(super) time: Time,
-    /// By how much it is less likely.
-    pub(super) nats: Option<f64>,
-}
-
-/// Passed, as `value` ≥ `needed`.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(super) struct Gate {
-    pub(super) what: &'static str,
-    /// Null where it is beyond all bounds (nothing is expected).
-    pub(super) value: Option<f64>,
-    pub(super) needed: Option<f64>,
-}
-
-/// A stretch of constant impact.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(super) struct Level {
-    pub(super) start: Time,
-    /// Of its last second.
-    pub(super) end: Time,
-    /// 0–1.
-    pub(super) share: Option<f64>,
 }
 
 /// A constant level of impact.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::detect::Signal;
 use crate::explain::facts::*;
 use crate::model::Offset;
 use fixtures::{
@@ -265,6 +266,108 @@ fn titles() {
     assert!(
         title(&unknown).contains("on 100 % of requests through") || title(&unknown).contains("every request")
     );
+}
+
+#[test]
+fn titles_of_slow_missing_and_logged_trouble() {
+    let title = |mut report: Report, change: &dyn Fn(&mut Incident)| {
+        let mut incident = report.incidents.remove(0);
+        change(&mut incident);
+        wording::title(&incident).render(str::to_owned, escape::for_terminal)
+    };
+    let lasting = |i: &mut Incident, minutes: i64| {
+        i.start.open = false;
+        i.end.at = i.start.at.plus_seconds(60 * minutes);
+    };
+    assert_eq!(title(slow_site(), &|i| lasting(i, 45)), "69.8 % of requests 2.0× slower, 45 min");
+    let path = |i: &mut Incident| {
+        lasting(i, 45);
+        i.impact.percent = Some(3.1);
+        i.scope = vec![ScopeItem {
+            dimension: Dimension::Path,
+            value: "/search".into(),
+            affected_share: 0.97,
+            affected_percent: 81.0,
+            baseline_percent: 0.0,
+        }];
+    };
+    assert_eq!(title(slow_site(), &path), "81 % of requests for /search (3.1 % of all) 2.0× slower, 45 min");
+    let all = |i: &mut Incident| {
+        lasting(i, 45);
+        i.impact.percent = Some(100.0);
+    };
+    assert_eq!(title(slow_site(), &all), "Every request 2.0× slower, 45 min");
+
+    let short = |i: &mut Incident| {
+        lasting(i, 12);
+        i.silence.as_mut().unwrap().expected_requests = 340.0;
+    };
+    assert_eq!(title(silent_site(), &short), "No requests at all, 12 min (about 340 expected)");
+    let few = |i: &mut Incident| {
+        short(i);
+        let silence = i.silence.as_mut().unwrap();
+        (silence.observed_requests, silence.percent) = (4, 98.8);
+    };
+    assert_eq!(title(silent_site(), &few), "Hardly any requests, 12 min (about 340 expected)");
+    let partly = |i: &mut Incident| {
+        few(i);
+        i.silence.as_mut().unwrap().percent = 40.0;
+        i.impact.percent = Some(40.0);
+    };
+    assert_eq!(title(silent_site(), &partly), "40 % of the expected requests missing, 12 min");
+
+    assert_eq!(
+        title(one_of_two(), &|i| lasting(i, 45)),
+        "web-02/nginx/access.log received no requests for 45 min while its peers went on; \
+         69.8 % of requests elsewhere 2.0× slower"
+    );
+    let dropped = |i: &mut Incident| {
+        lasting(i, 45);
+        i.slowness = None;
+        i.signals = vec![Signal::Traffic];
+        let silence = i.silence.as_mut().unwrap();
+        (silence.observed_requests, silence.percent, silence.carried) = (1900, 59.5, false);
+    };
+    assert_eq!(
+        title(one_of_two(), &dropped),
+        "web-02/nginx/access.log received 59.5 % fewer requests for 45 min"
+    );
+
+    let unknown = "; the impact on users is unknown";
+    assert_eq!(
+        title(messages_only(), &|i| lasting(i, 9)),
+        format!("ERROR messages 14× as frequent in app.log, 9 min{unknown}")
+    );
+    let never = |i: &mut Incident| {
+        lasting(i, 9);
+        i.burst.as_mut().unwrap().factor = None;
+    };
+    assert_eq!(
+        title(messages_only(), &never),
+        format!("320 ERROR messages in app.log, where there are none at other times, 9 min{unknown}")
+    );
+    let both = |i: &mut Incident| {
+        i.signals.push(Signal::Latency);
+        i.slowness = slow_site().incidents[0].slowness;
+    };
+    assert_eq!(
+        title(bad_gateway(), &both),
+        "502 Bad Gateway on every request, with 69.8 % of requests 2.0× slower, 48 min"
+    );
+}
+
+#[test]
+fn a_boundary_that_is_hardly_known_is_said_to_be_uncertain() {
+    let text = |low: &str, minutes: i64| {
+        let mut report = bad_gateway();
+        let incident = &mut report.incidents[0];
+        incident.start.range = (at(low), at("12:00:03"));
+        incident.end.at = incident.start.at.plus_seconds(60 * minutes);
+        rendered(&report, Format::Text, &style())
+    };
+    assert!(text("11:59:55", 48).contains("start between 11:59:55 and 12:00:03 (95 %)"));
+    assert!(text("11:59:55", 1).contains("start uncertain: between 11:59:55"));
+    assert!(text("11:54:00", 600).contains("start uncertain: between 11:54:00"));
 }
 
 #[test]

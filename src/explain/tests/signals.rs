@@ -38,7 +38,7 @@ fn silent(expected: f64, observed: u64) -> Finding {
 fn merged(stream: usize, finding: Finding, others: Vec<(usize, Finding)>) -> Merged {
     let mut signals = vec![finding.signal];
     signals.extend(others.iter().map(|(_, other)| other.signal));
-    Merged { stream, finding, others, signals }
+    Merged { stream, finding, others, signals, gave_up: false }
 }
 
 /// Users' requests in the incident, so many of them with a latency.
