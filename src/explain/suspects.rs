@@ -29,6 +29,7 @@ const FOLLOWS_SECONDS: f64 = 60.0;
 const LONG_SECONDS: f64 = 3600.0;
 /// At about the same time of day.
 const SAME_TIME_SECONDS: i64 = 10 * 60;
+const DAY: i64 = 86_400;
 /// So many times elsewhere without an outage make it a habit.
 const HABIT: u64 = 2;
 /// Suspects under this score are not named: nothing speaks for them but being in the logs.
@@ -169,7 +170,6 @@ impl Bench<'_> {
                 && seconds_between(action.time, other.time).abs() > SAME_TIME_SECONDS as f64
                 && !(self.onset <= other.time && other.time <= self.end)
         };
-        const DAY: i64 = 86_400;
         let second = |t: Timestamp| t.micros().div_euclid(MICROS);
         let (mut times, mut days) = (0, Vec::new());
         for other in self.all.iter().filter(same) {

@@ -178,7 +178,7 @@ impl Rule {
 /// The arguments begin with these words, options with a value before them left out (`git -C /srv pull`).
 fn begins_with_word(arguments: &[u8], words: &[u8]) -> bool {
     let at = |rest: &[u8]| {
-        rest.strip_prefix(words).is_some_and(|tail| tail.first().is_none_or(|b| b.is_ascii_whitespace()))
+        rest.strip_prefix(words).is_some_and(|tail| tail.first().is_none_or(u8::is_ascii_whitespace))
     };
     let mut rest = arguments.trim_ascii_start();
     if at(rest) {
@@ -260,20 +260,8 @@ impl Rules {
             if first.is_some_and(|f| f <= owner) {
                 continue;
             }
-            if rule.literals.len() > 1 {
-                let bits = match hits.iter_mut().find(|(o, _)| *o == owner) {
-                    Some((_, bits)) => {
-                        *bits |= 1 << bit;
-                        *bits
-                    }
-                    None => {
-                        hits.push((owner, 1 << bit));
-                        1 << bit
-                    }
-                };
-                if bits.count_ones() as usize != rule.literals.len().min(32) {
-                    continue;
-                }
+            if rule.literals.len() > 1 && !complete(&mut hits, owner, bit, rule.literals.len()) {
+                continue;
             }
             if rule.fits(message, component) {
                 first = Some(owner);
@@ -281,6 +269,18 @@ impl Rules {
         }
         first.map(RuleId)
     }
+}
+
+/// Notes a literal of a rule that has several, and says whether it was the last one missing.
+fn complete(hits: &mut Vec<(u16, u32)>, owner: u16, bit: u32, literals: usize) -> bool {
+    let at = hits.iter().position(|(o, _)| *o == owner).unwrap_or_else(|| {
+        hits.push((owner, 0));
+        hits.len() - 1
+    });
+    hits.get_mut(at).is_some_and(|(_, bits)| {
+        *bits |= 1 << bit;
+        bits.count_ones() as usize == literals.min(32)
+    })
 }
 
 #[cfg(test)]
