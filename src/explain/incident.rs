@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::facts::{Edge, Incident, Phase, Severity};
-use super::{Case, changes, evidence, impact, scope, suspects};
+use super::{Case, changes, evidence, impact, related, scope, suspects};
 use crate::detect::{Finding, Merged, Signal};
 use crate::inspect::{Closeup, Line, Part};
 use crate::model::{Location, Timestamp};
@@ -13,14 +13,20 @@ const CRITICAL: (f64, f64) = (50.0, 60.0);
 /// The share from which on an incident is major, in percent.
 const MAJOR: f64 = 10.0;
 
-pub(super) fn incident(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> Incident {
+pub(super) fn incident(
+    case: &Case<'_>,
+    actions: &[changes::Action],
+    merged: &Merged,
+    closeup: &Closeup,
+) -> Incident {
     let finding = &merged.finding;
     let start = edge(finding.start, closeup.affected.first.as_ref(), 0);
     let end = edge(finding.end, closeup.affected.last.as_ref(), 1);
     let impact = impact::impact(finding, closeup, start.at, end.at);
     let (baseline, during) = impact::vitals(finding, closeup, start.at, end.at);
     let scope = scope::scope(finding, closeup);
-    let suspects = suspects::suspects(case, closeup, &scope, (start.at, end.at));
+    let suspects =
+        suspects::suspects(case, actions, &related::Failing::new(case, closeup, &scope), (start.at, end.at));
     let seconds = end.at.micros().saturating_sub(start.at.micros()) as f64 / crate::model::MICROS as f64;
     Incident {
         id: id(start.at, finding.signal, scope.first().map(|s| s.value.raw())),
@@ -37,7 +43,11 @@ pub(super) fn incident(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> I
         baseline,
         during,
         scope,
-        remedy: if end.open { Vec::new() } else { suspects::remedy(case, &suspects, (start.at, end.at)) },
+        remedy: if end.open {
+            Vec::new()
+        } else {
+            suspects::remedy(case, actions, &suspects, (start.at, end.at))
+        },
         first_alert: changes::first_alert(case, start.at, end.at),
         suspects,
         evidence: evidence::evidence(case, closeup),

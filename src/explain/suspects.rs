@@ -4,10 +4,9 @@
 //! speaks for it beyond that (names, what undid it), and what speaks against it. It ranks; it is no probability.
 
 use super::Case;
-use super::changes::{Action, actions, seconds_between};
-use super::facts::{EntryKind, Reason, Remedy, ScopeItem, Suspect};
+use super::changes::{Action, seconds_between};
+use super::facts::{EntryKind, Reason, Remedy, Suspect};
 use super::related::Failing;
-use crate::inspect::Closeup;
 use crate::model::{MICROS, Timestamp};
 use crate::signature::{Deed, RuleKind};
 use crate::survey::RareKind;
@@ -42,14 +41,12 @@ const MOST: usize = 5;
 /// What happened near `onset`, likeliest first; empty where nothing in the logs explains it.
 pub(super) fn suspects(
     case: &Case<'_>,
-    closeup: &Closeup,
-    scope: &[ScopeItem],
+    all: &[Action],
+    failing: &Failing,
     (onset, end): (Timestamp, Timestamp),
 ) -> Vec<Suspect> {
-    let all = actions(case);
-    let failing = Failing::new(case, closeup, scope);
     let (from, to) = (onset.plus_seconds(-BEFORE), onset.plus_seconds(AFTER));
-    let bench = Bench { case, all: &all, failing: &failing, onset, end };
+    let bench = Bench { case, all, failing, onset, end };
     let near = all.iter().filter(|a| from <= a.time && a.time <= to);
     let mut out: Vec<(Suspect, Option<Vec<u8>>)> = near
         .filter(|a| a.time <= onset || a.kind == RuleKind::Failure)
@@ -247,10 +244,10 @@ pub(super) fn trigger(suspects: &[Suspect]) -> Option<&Suspect> {
 /// incident lasts, and where nothing is written.
 pub(super) fn remedy(
     case: &Case<'_>,
+    all: &[Action],
     suspects: &[Suspect],
     (onset, end): (Timestamp, Timestamp),
 ) -> Vec<Remedy> {
-    let all = actions(case);
     let undoes = |a: &Action| {
         let taken_back = |s: &Suspect| match (&a.change, &s.change) {
             (Some(mine), Some(theirs)) => mine.undoes(theirs),
