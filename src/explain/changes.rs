@@ -187,7 +187,7 @@ pub(super) fn actions(case: &Case<'_>) -> Vec<Action> {
         }
     }
     out.iter_mut().for_each(Action::settle);
-    out.sort_by(|a, b| (a.time, a.rule, a.location).cmp(&(b.time, b.rule, b.location)));
+    out.sort_by_key(|a| (a.time, a.rule, a.location));
     out
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::facts::{Edge, Incident, Phase, ScopeItem, Severity, Silence};
 use super::impact::Subject;
-use super::{Case, changes, evidence, impact, scope, signals, suspects};
+use super::{Case, changes, evidence, impact, related, scope, signals, suspects};
 use crate::detect::{Finding, Level, Merged, Signal};
 use crate::inspect::{Closeup, Line, Part};
 use crate::model::{Dimension, Location, Timestamp, Untrusted};
@@ -16,7 +16,12 @@ const MAJOR: f64 = 10.0;
 /// From this share of the expected requests missing, in percent, a site is silent.
 const SILENT: f64 = 90.0;
 
-pub(super) fn incident(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> Incident {
+pub(super) fn incident(
+    case: &Case<'_>,
+    actions: &[changes::Action],
+    merged: &Merged,
+    closeup: &Closeup,
+) -> Incident {
     let finding = &merged.finding;
     let stream = case.streams.get(merged.stream);
     let place = stream.and_then(|stream| stream.place.as_ref());
@@ -48,7 +53,8 @@ pub(super) fn incident(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> I
     }
     let impact = impact::impact(of, slowness.as_ref(), silence.as_ref());
     let (baseline, during) = impact::vitals(of);
-    let suspects = suspects::suspects(case, closeup, &scope, (start.at, end.at));
+    let suspects =
+        suspects::suspects(case, actions, &related::Failing::new(case, closeup, &scope), (start.at, end.at));
     let silent =
         of.site && silence.as_ref().is_some_and(|s| finding.signal == Signal::Traffic && s.percent >= SILENT);
     Incident {
@@ -74,7 +80,11 @@ pub(super) fn incident(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> I
         baseline,
         during,
         scope,
-        remedy: if end.open { Vec::new() } else { suspects::remedy(case, &suspects, (start.at, end.at)) },
+        remedy: if end.open {
+            Vec::new()
+        } else {
+            suspects::remedy(case, actions, &suspects, (start.at, end.at))
+        },
         first_alert: changes::first_alert(case, start.at, end.at),
         suspects,
         evidence: evidence::evidence(case, closeup),

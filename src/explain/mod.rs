@@ -99,12 +99,13 @@ impl Case<'_> {
 pub fn explain(case: &Case<'_>) -> (Vec<Incident>, Vec<TimelineEntry>) {
     let mut found: Vec<(Incident, &Closeup)> = Vec::new();
     let mut alone = Vec::new();
+    let actions = changes::actions(case);
     for (merged, closeup) in case.incidents.iter().zip(case.closeups) {
         // one client failing alone is no incident, however much it fails
         if impact::one_client_alone(closeup) {
             alone.push(merged.finding.clone());
         } else {
-            found.push((incident::incident(case, merged, closeup), closeup));
+            found.push((incident::incident(case, &actions, merged, closeup), closeup));
         }
     }
     found.sort_by(|(a, _), (b, _)| a.start.at.cmp(&b.start.at).then_with(|| a.id.cmp(&b.id)));

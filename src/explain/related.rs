@@ -131,7 +131,7 @@ impl Failing {
 /// The words of a name that tell it from others, in lower case, without numbers at their ends.
 fn words(name: &[u8]) -> Vec<Vec<u8>> {
     name.split(|b| !b.is_ascii_alphanumeric())
-        .map(|word| word.to_ascii_lowercase())
+        .map(<[u8]>::to_ascii_lowercase)
         .map(|word| {
             let end = word.iter().rposition(|b| !b.is_ascii_digit()).map_or(0, |at| at + 1);
             word.get(..end).unwrap_or_default().to_vec()

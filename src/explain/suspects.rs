@@ -4,10 +4,9 @@
 //! speaks for it beyond that (names, what undid it), and what speaks against it. It ranks; it is no probability.
 
 use super::Case;
-use super::changes::{Action, actions, seconds_between};
-use super::facts::{EntryKind, Reason, Remedy, ScopeItem, Suspect};
+use super::changes::{Action, seconds_between};
+use super::facts::{EntryKind, Reason, Remedy, Suspect};
 use super::related::Failing;
-use crate::inspect::Closeup;
 use crate::model::{MICROS, Timestamp};
 use crate::signature::{Deed, RuleKind};
 use crate::survey::RareKind;
@@ -29,6 +28,7 @@ const FOLLOWS_SECONDS: f64 = 60.0;
 const LONG_SECONDS: f64 = 3600.0;
 /// At about the same time of day.
 const SAME_TIME_SECONDS: i64 = 10 * 60;
+const DAY: i64 = 86_400;
 /// So many times elsewhere without an outage make it a habit.
 const HABIT: u64 = 2;
 /// Suspects under this score are not named: nothing speaks for them but being in the logs.
@@ -41,14 +41,12 @@ const MOST: usize = 5;
 /// What happened near `onset`, likeliest first; empty where nothing in the logs explains it.
 pub(super) fn suspects(
     case: &Case<'_>,
-    closeup: &Closeup,
-    scope: &[ScopeItem],
+    all: &[Action],
+    failing: &Failing,
     (onset, end): (Timestamp, Timestamp),
 ) -> Vec<Suspect> {
-    let all = actions(case);
-    let failing = Failing::new(case, closeup, scope);
     let (from, to) = (onset.plus_seconds(-BEFORE), onset.plus_seconds(AFTER));
-    let bench = Bench { case, all: &all, failing: &failing, onset, end };
+    let bench = Bench { case, all, failing, onset, end };
     let near = all.iter().filter(|a| from <= a.time && a.time <= to);
     let mut out: Vec<(Suspect, Option<Vec<u8>>)> = near
         .filter(|a| a.time <= onset || a.kind == RuleKind::Failure)
@@ -169,7 +167,6 @@ impl Bench<'_> {
                 && seconds_between(action.time, other.time).abs() > SAME_TIME_SECONDS as f64
                 && !(self.onset <= other.time && other.time <= self.end)
         };
-        const DAY: i64 = 86_400;
         let second = |t: Timestamp| t.micros().div_euclid(MICROS);
         let (mut times, mut days) = (0, Vec::new());
         for other in self.all.iter().filter(same) {
@@ -247,10 +244,10 @@ pub(super) fn trigger(suspects: &[Suspect]) -> Option<&Suspect> {
 /// incident lasts, and where nothing is written.
 pub(super) fn remedy(
     case: &Case<'_>,
+    all: &[Action],
     suspects: &[Suspect],
     (onset, end): (Timestamp, Timestamp),
 ) -> Vec<Remedy> {
-    let all = actions(case);
     let undoes = |a: &Action| {
         let taken_back = |s: &Suspect| match (&a.change, &s.change) {
             (Some(mine), Some(theirs)) => mine.undoes(theirs),

@@ -20,7 +20,7 @@ use crate::format::Class;
 use crate::inspect::Window;
 use crate::model::{MICROS, Offset, Timestamp, Untrusted};
 use crate::report::time;
-use crate::signature::RuleKind;
+use crate::signature::{RuleKind, Rules};
 use crate::survey::{Limits, RareKind, SiteSeries, Tally};
 
 /// Rare lines that the timeline is made of, at most: those near an incident, then the earliest.
@@ -91,7 +91,7 @@ pub(super) fn assemble(
             closer_window(&m.finding).watching(m, place, stream.messages)
         })
         .collect();
-    let (rare, cut) = rare_lines(&known, told, &windows);
+    let (rare, cut) = rare_lines(&known, told, &windows, &tools.rules);
     let candidates = candidates(&known, &rare);
     let found = look(&candidates, &windows, tools, buffer, progress);
     let sightings = sightings(rare, &found);
@@ -299,6 +299,7 @@ fn rare_lines(
     known: &[Known<'_>],
     range: Option<(Timestamp, Timestamp)>,
     windows: &[Window],
+    rules: &Rules,
 ) -> (Vec<Rare>, usize) {
     let Some((from, to)) = range else { return (Vec::new(), 0) };
     let mut out = Vec::new();
@@ -325,10 +326,13 @@ fn rare_lines(
             }
         }
     }
-    let cut = out.len().saturating_sub(MAX_SIGHTINGS);
+    let mut cut = out.len().saturating_sub(MAX_SIGHTINGS);
     if cut > 0 {
+        // jobs are in no timeline: they go first, and nobody misses them
+        let job = |kind| matches!(kind, RareKind::Rule(id) if rules.get(id).is_some_and(|r| r.kind == RuleKind::Job));
         let near = |r: &Rare| windows.iter().any(|w| w.start.plus_seconds(-NEAR) <= r.time && r.time < w.end);
-        out.sort_by_cached_key(|r| (!near(r), r.time, r.kind, r.source, r.offset));
+        out.sort_by_cached_key(|r| (!near(r), job(r.kind), r.time, r.kind, r.source, r.offset));
+        cut = out.iter().skip(MAX_SIGHTINGS).filter(|r| !job(r.kind)).count();
         out.truncate(MAX_SIGHTINGS);
     }
     out.sort_by_key(|r| (r.time, r.kind, r.source, r.offset));

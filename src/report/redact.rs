@@ -2,7 +2,7 @@
 //!
 //! Works on text as it stands in the log, escapes and all. Doing it twice changes nothing more.
 
-use crate::explain::facts::{Fact, Report};
+use crate::explain::facts::{Fact, Remedy, Report, Suspect};
 use crate::model::Untrusted;
 
 /// What stands in place of a secret.
@@ -22,7 +22,9 @@ pub fn redact(report: &mut Report) {
     let mask = |text: &mut Untrusted| *text = Untrusted::new(&redacted(text.raw()));
     for incident in &mut report.incidents {
         incident.evidence.iter_mut().for_each(|quote| mask(&mut quote.text));
-        incident.suspects.iter_mut().for_each(|suspect| mask(&mut suspect.text));
+        incident.suspects.iter_mut().flat_map(Suspect::texts_mut).for_each(mask);
+        incident.remedy.iter_mut().flat_map(Remedy::texts_mut).for_each(mask);
+        incident.first_alert.iter_mut().for_each(|alert| mask(&mut alert.text));
         incident.scope.iter_mut().for_each(|item| mask(&mut item.value));
         let places = incident.computation.iter_mut().filter_map(|c| c.place.as_mut());
         places.for_each(|(_, value)| mask(value));

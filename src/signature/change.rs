@@ -121,6 +121,14 @@ impl Change {
         }
     }
 
+    /// Everything that was written by a stranger, but for versions and the user: what may hold a secret.
+    pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut Untrusted> {
+        let name = self.subject.as_mut().map(|subject| match subject {
+            Subject::Package(name) | Subject::Unit(name) | Subject::Command(name) => name,
+        });
+        name.into_iter().chain(&mut self.packages)
+    }
+
     /// What one did, the other undid: the same package back at its version, the same service up again.
     pub fn undoes(&self, other: &Self) -> bool {
         let (Some(Subject::Package(mine)), Some(Subject::Package(theirs))) = (&self.subject, &other.subject)

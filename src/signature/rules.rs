@@ -120,6 +120,53 @@ pub struct Rules {
     literals: AhoCorasick,
     /// Literal → (rule, bit of the literal in it).
     owners: Vec<(u16, u32)>,
+    /// What else may and must not stand in the message, by rule.
+    beside: Vec<Beside>,
+}
+
+/// The texts of `any` and `except` of a rule, each found in one pass: lists are long, and what they leave out is frequent.
+#[derive(Debug, Default)]
+struct Beside {
+    any: Option<AhoCorasick>,
+    except: Option<AhoCorasick>,
+}
+
+/// Lists of texts that are compiled already: several rules have the same.
+type Compiled<'r> = Vec<(&'r [String], AhoCorasick)>;
+
+/// An automaton for a list of texts, unless it is empty.
+fn one_of<'r>(texts: &'r [String], known: &mut Compiled<'r>) -> Result<Option<AhoCorasick>> {
+    if texts.is_empty() {
+        return Ok(None);
+    }
+    if let Some((_, compiled)) = known.iter().find(|(list, _)| *list == texts) {
+        return Ok(Some(compiled.clone()));
+    }
+    // a few hundred states: no other kind is cheaper to walk, and a prefilter costs more than it finds
+    let compiled = AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
+        .prefilter(false)
+        .build(texts)
+        .map_err(|e| Error::Usage(format!("rules: {e}")))?;
+    known.push((texts, compiled.clone()));
+    Ok(Some(compiled))
+}
+
+impl Beside {
+    fn of(rules: &[Rule]) -> Result<Vec<Self>> {
+        let mut known = Compiled::new();
+        let mut out = Vec::with_capacity(rules.len());
+        for rule in rules {
+            let any = one_of(&rule.any, &mut known)?;
+            out.push(Self { any, except: one_of(&rule.except, &mut known)? });
+        }
+        Ok(out)
+    }
+
+    fn allows(&self, message: &[u8]) -> bool {
+        !self.except.as_ref().is_some_and(|texts| texts.is_match(message))
+            && self.any.as_ref().is_none_or(|texts| texts.is_match(message))
+    }
 }
 
 impl Rule {
@@ -145,18 +192,14 @@ impl Rule {
     }
 
     /// What its literals leave open.
-    fn fits(&self, message: &[u8], component: Option<&[u8]>) -> bool {
+    fn fits(&self, beside: &Beside, message: &[u8], component: Option<&[u8]>) -> bool {
         let named = |c: &[u8]| self.component.iter().any(|known| is_component(known.as_bytes(), c));
         if !self.component.is_empty() && !component.is_some_and(named) {
             return false;
         }
         let first = self.literals.first().map_or(&b""[..], String::as_bytes);
         let begins = message.get(..first.len()).is_some_and(|head| head.eq_ignore_ascii_case(first));
-        let stands = |text: &String| memchr::memmem::find(message, text.as_bytes()).is_some();
-        (begins || !self.prefix)
-            && !self.except.iter().any(stands)
-            && (self.any.is_empty() || self.any.iter().any(stands))
-            && (self.command.is_empty() || self.runs(message))
+        (begins || !self.prefix) && beside.allows(message) && (self.command.is_empty() || self.runs(message))
     }
 
     /// One of its commands is what the message tells of.
@@ -178,7 +221,7 @@ impl Rule {
 /// The arguments begin with these words, options with a value before them left out (`git -C /srv pull`).
 fn begins_with_word(arguments: &[u8], words: &[u8]) -> bool {
     let at = |rest: &[u8]| {
-        rest.strip_prefix(words).is_some_and(|tail| tail.first().is_none_or(|b| b.is_ascii_whitespace()))
+        rest.strip_prefix(words).is_some_and(|tail| tail.first().is_none_or(u8::is_ascii_whitespace))
     };
     let mut rest = arguments.trim_ascii_start();
     if at(rest) {
@@ -230,7 +273,8 @@ impl Rules {
             .kind(Some(AhoCorasickKind::DFA))
             .build(&needles)
             .map_err(|e| Error::Usage(format!("rules: {e}")))?;
-        Ok(Self { all: rules, literals, owners })
+        let beside = Beside::of(&rules)?;
+        Ok(Self { all: rules, literals, owners, beside })
     }
 
     /// The rule behind an id.
@@ -260,27 +304,28 @@ impl Rules {
             if first.is_some_and(|f| f <= owner) {
                 continue;
             }
-            if rule.literals.len() > 1 {
-                let bits = match hits.iter_mut().find(|(o, _)| *o == owner) {
-                    Some((_, bits)) => {
-                        *bits |= 1 << bit;
-                        *bits
-                    }
-                    None => {
-                        hits.push((owner, 1 << bit));
-                        1 << bit
-                    }
-                };
-                if bits.count_ones() as usize != rule.literals.len().min(32) {
-                    continue;
-                }
+            if rule.literals.len() > 1 && !complete(&mut hits, owner, bit, rule.literals.len()) {
+                continue;
             }
-            if rule.fits(message, component) {
+            let beside = self.beside.get(usize::from(owner))?;
+            if rule.fits(beside, message, component) {
                 first = Some(owner);
             }
         }
         first.map(RuleId)
     }
+}
+
+/// Notes a literal of a rule that has several, and says whether it was the last one missing.
+fn complete(hits: &mut Vec<(u16, u32)>, owner: u16, bit: u32, literals: usize) -> bool {
+    let at = hits.iter().position(|(o, _)| *o == owner).unwrap_or_else(|| {
+        hits.push((owner, 0));
+        hits.len() - 1
+    });
+    hits.get_mut(at).is_some_and(|(_, bits)| {
+        *bits |= 1 << bit;
+        bits.count_ones() as usize == literals.min(32)
+    })
 }
 
 #[cfg(test)]

@@ -146,8 +146,8 @@ fn shape(word: &[u8]) -> Option<&'static [u8]> {
 
 /// IPv4 or IPv6, with or without a port or a prefix length.
 fn is_address(word: &[u8]) -> bool {
-    let dots = word.iter().filter(|b| **b == b'.').count();
-    let colons = word.iter().filter(|b| **b == b':').count();
+    let dots = memchr::memchr_iter(b'.', word).count();
+    let colons = memchr::memchr_iter(b':', word).count();
     let octets = |text: &[u8]| {
         text.split(|b| *b == b'.').all(|o| (1..=3).contains(&o.len()) && o.iter().all(u8::is_ascii_digit))
     };
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn lists_of_any_length_share_a_template() {
-        let list = |n: usize| format!("keys: {}", (0..n).map(|i| format!("{i} ")).collect::<String>());
+        let list = |n: usize| format!("keys: {}", "12 ".repeat(n));
         assert_eq!(of(&list(200)), of(&list(220)));
         assert!(of(&list(2_000)).len() <= MAX_TEMPLATE + REST.len());
     }

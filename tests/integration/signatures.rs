@@ -10,6 +10,7 @@ use logtopsy::signature::{RuleId, Rules};
 use serde_json::Value;
 
 use crate::corpora::corpora;
+use crate::support::{float, root, sample_report, the_incident};
 
 /// Day → rule → times and texts of what it fires on. One line in several logs is one.
 type Days = BTreeMap<String, BTreeMap<RuleId, BTreeSet<(String, String)>>>;
@@ -79,4 +80,29 @@ fn no_rule_fires_on_quiet_days_more_than_it_says() {
         }
     }
     assert_eq!(loud, Vec::<String>::new());
+}
+
+/// What the suspects of a sample say, likeliest first.
+fn suspects(sample: &str) -> Vec<String> {
+    let report = sample_report(&root().join("sample-logs").join(sample));
+    let rows = the_incident(&report)["suspects"].as_array().unwrap().clone();
+    rows.iter().map(|row| row["summary"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_port_that_was_taken_and_the_packages_before_are_suspected_first() {
+    let found = suspects("bad-gateway");
+    let among = |text: &str| found.iter().take(3).any(|told| told.contains(text));
+    assert!(among("could not bind to address"), "{found:#?}");
+    assert!(among("shop:all 1.8.2 2.0.0") && among("apache2 libapache2-mod-wsgi-py3"), "{found:#?}");
+    assert!(!found.iter().any(|told| told.contains("Connection refused")), "{found:#?}");
+}
+
+#[test]
+fn the_upgrade_is_suspected_before_the_reload_that_put_it_into_effect() {
+    let found = suspects("web-01");
+    assert!(found[0].contains("python3-shopsession:all 1.4.2 1.5.0"), "{found:#?}");
+    let report = sample_report(&root().join("sample-logs/web-01"));
+    let span = float(&the_incident(&report)["change_to_recovery_seconds"]);
+    assert!((span - 2_208.0).abs() < 1.0, "{span}");
 }

@@ -126,3 +126,21 @@ pub struct Remedy {
     /// It took back the change of a suspect.
     pub undoes_suspect: bool,
 }
+
+impl Suspect {
+    /// Everything in it that came from the logs and may hold a secret.
+    pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut Untrusted> {
+        let values = self.why.iter_mut().filter_map(|reason| match reason {
+            Reason::NamesWhatFailed { value, .. } => Some(value),
+            _ => None,
+        });
+        [&mut self.text].into_iter().chain(values).chain(self.change.iter_mut().flat_map(Change::texts_mut))
+    }
+}
+
+impl Remedy {
+    /// Everything in it that came from the logs and may hold a secret.
+    pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut Untrusted> {
+        [&mut self.text].into_iter().chain(self.change.iter_mut().flat_map(Change::texts_mut))
+    }
+}

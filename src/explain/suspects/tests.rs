@@ -1,7 +1,7 @@
 use super::*;
 use crate::detect::Series;
 use crate::explain::{Sighting, changes};
-use crate::inspect::Line;
+use crate::inspect::{Closeup, Line};
 use crate::model::{Dimension, Location, SourceId, Untrusted};
 use crate::signature::Rules;
 use crate::survey::RareKind;
@@ -63,7 +63,14 @@ impl Scene {
     }
 
     fn suspects(&self) -> Vec<Suspect> {
-        self.with(|case| suspects(case, &self.closeup, &[], (at(ONSET), at(END))))
+        self.with(|case| {
+            suspects(
+                case,
+                &changes::actions(case),
+                &Failing::new(case, &self.closeup, &[]),
+                (at(ONSET), at(END)),
+            )
+        })
     }
 }
 
@@ -97,7 +104,7 @@ fn the_upgrade_that_a_reload_put_into_effect_is_suspected_before_the_reload() {
     assert!(found[0].why.contains(&Reason::Undone { at: at(ONSET + 906) }));
     assert_eq!(found[0].change.as_ref().unwrap().user, Some("deploy".into()));
     assert_eq!(trigger(&found), Some(&found[0]));
-    let remedy = scene.with(|case| remedy(case, &found, (at(ONSET), at(END))));
+    let remedy = scene.with(|case| remedy(case, &changes::actions(case), &found, (at(ONSET), at(END))));
     assert_eq!(
         remedy.iter().map(|r| (r.time, r.undoes_suspect)).collect::<Vec<_>>(),
         [(at(ONSET + 906), true), (at(ONSET + 1_200), false)]
