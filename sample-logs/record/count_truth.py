@@ -3,8 +3,8 @@
 
 usage: count_truth.py SAMPLE_DIRECTORY
 
-This script knows nothing of any other tool.  It reads the edge's access logs, all rotations of all hosts; and of the
-other logs one line, the one that tells of the change.
+This script knows nothing of any other tool.  It reads the edge's access logs, all rotations of all hosts; of the other logs
+the line that tells of the change, and what the application says of its lone failures.
 
 Rules
 * probe: path /healthz, or the agent of a health checker or monitor, or apache2's "internal dummy connection".
@@ -18,6 +18,7 @@ Rules
   with most hits counts.  Then the stretch grows over other failed
   answers (502 and 503 of a restart) that adjoin it: within ADJOIN seconds of its border and in a run that has
   no user request answered well in between, so that a lone background 500 before or after is left out.
+  A 500 that the application's log puts down to its lone failures (StockTimeout, same second) moves no border.
   Where only one vhost or some paths were hit, "good answers" are those within that scope.  With several hosts each has
   its stretch; if all overlap they are one incident, from the first start to the last end.
 * start: the time in the line of the first affected user request; end: one second past that of the last.
@@ -190,6 +191,20 @@ def in_scope(row):
     return getattr(row, dimension) in values
 
 
+def lone_failures():
+    """What the application's logs tell of its background failures: (host, path, time of the line)."""
+    found = set()
+    for host in hosts:
+        for path in glob.glob(os.path.join(directory, host, "var/log/app/app.log*")):
+            at = None
+            for line in opened(path):
+                if m := re.match(r"(\S+) ERROR \[\d+\] shop: Exception on (\S+) \[", line):
+                    at = (host, m[2], datetime.strptime(m[1], "%Y-%m-%dT%H:%M:%S%z"))
+                elif line.startswith("shop.StockTimeout") and at:
+                    found.add(at)
+    return found
+
+
 def stretch_of(some, status):
     """First and last affected time of the one long stretch among these user requests, or None."""
     stretch, best, good_between = [], [], 0
@@ -234,7 +249,10 @@ def tell_change(end):
 def tell_errors():
     failed = [r for r in users if has_failed(r)]
     status = Counter(r.status for r in failed if in_scope(r) and r.status >= 500).most_common(1)[0][0]
-    stretches = {h: stretch_of([r for r in users if r.source == h and in_scope(r)], status) for h in hosts}
+    lone = lone_failures()
+    near = [timedelta(seconds=s) for s in (-1, 0)]      # the application writes its line before the edge does
+    telling = [r for r in users if in_scope(r) and not (r.status == 500 and any((r.source, r.path, r.when + s) in lone for s in near))]
+    stretches = {h: stretch_of([r for r in telling if r.source == h], status) for h in hosts}
     assert all(stretches.values())
     first, last = min(s[0] for s in stretches.values()), max(s[1] for s in stretches.values())
     assert max(s[0] for s in stretches.values()) < min(s[1] for s in stretches.values()), "the hosts' stretches overlap"

@@ -46,7 +46,7 @@ SCENARIOS = {
     "json-504": dict(seed=212, nets=(["49.%d", "106.%d", "117.%d"], [2, 1, 1]), sessions=0.062, pollers=3, elb=30,
                      scan="12:21:30", broken=0.0005, host="shop.example", search=True, impatient=0.2),
     "quiet-day": dict(seed=305, nets=EUROPE, sessions=0.062, pollers=3, elb=60, scan="07:18:20", broken=0.0004,
-                      host="shop.example", day=(4.0, 3.2), surge=("08:31:00", "08:52:00", 6), export=1 / 750),
+                      host="shop.example", day=(4.0, 3.2), surge=("08:31:00", "08:52:00", 6), export=1 / 480),
     "midnight-rotation": dict(seed=115, nets=(["73.%d", "98.%d"], [1, 1]), sessions=0.070, pollers=6, elb=30,
                               scan="23:05:40", broken=0.0006, host="shop.example", day=(4.0, 4.5)),
 }

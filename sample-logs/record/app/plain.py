@@ -67,5 +67,6 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+select.select([], [], [], 1.5)               # reads its catalogue
 say("INFO application ready")
 Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever(poll_interval=0.5)
