@@ -354,7 +354,8 @@ def tell_silence():
     tell("change_to_recovery_seconds", seconds(when, end))
     tell("affected_requests", slowed, "slowed user requests")
     tell("total_requests", len(inside))
-    tell("impact_percent", percent(slowed, len(inside)), "slowed; none failed")
+    tell("impact_percent", percent(slowed, len(inside)), "slowed")
+    tell("impact_percent_all_requests", percent(slowed, sum(start <= r.when < end for r in rows)))
     tell("failed_requests", sum(r.status >= 500 for r in inside))
     slow_clients = {r.client for r in peers if any(r.by_application == c[0] for c in slow)}
     tell("affected_clients", len(slow_clients))

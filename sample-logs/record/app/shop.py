@@ -94,7 +94,7 @@ def open_session():
         request.environ["shop.settings"] = shopdb.settings(DATABASE)
     if POOL is not None and request.endpoint:
         for _ in range(random.choice(QUERIES.get(request.endpoint, (3, 4, 5)))):
-            POOL.query(random.uniform(0.075, 0.195))
+            POOL.query(random.uniform(0.08, 0.20))
     if shopsession is not None:
         request.environ["shop.session"] = shopsession.load(request.cookies.get("sid", ""), SECRET)
 
