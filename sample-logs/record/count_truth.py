@@ -276,6 +276,8 @@ def tell_errors():
     tell("affected_clients", len({r.client for r in hit}))
     tell("total_clients", len({r.client for r in inside}))
     tell("baseline_percent", percent(len(failed) - len(hit), len(users) - len(inside)), "failed user requests outside of it")
+    if min(r.when for r in hit if r.status == status and in_scope(r)) > first:
+        tell("start_of_dominant_status", min(r.when for r in hit if r.status == status and in_scope(r)))
     if hit[0].took is not None:
         arrivals = [r.when - timedelta(seconds=r.took) for r in hit if in_scope(r)]
         tell("first_arrival", min(arrivals).replace(microsecond=0), "when the first of them arrived: time less latency, rounded down")
