@@ -1,9 +1,12 @@
 # Helpers of the play scripts; they run inside the chroot, under libfaketime.
 DAY=${FIRST%% *}
 
-at() {                 # at HH:MM:SS : wait until that time of the recorded day; false when it is past
+at() {                 # at ["DATE "]HH:MM:SS : wait until that time (of the first day); false when it is past
     local t n d
-    t=$(date -d "$DAY $1" +%s)
+    case $1 in
+    *' '*) t=$(date -d "$1" +%s) ;;
+    *) t=$(date -d "$DAY $1" +%s) ;;
+    esac
     n=$(date +%s)
     [ "$n" -le "$t" ] || return 1
     [ "$t" -lt "$(date -d "$LAST" +%s)" ] || return 1
@@ -20,10 +23,9 @@ op() {                 # the operator's command, by way of sudo
 }
 
 share_clock() {        # every process, sudo's and cron's children too, reads the same faked clock
-    chmod 666 /dev/shm/*
     env | grep -E '^(LD_PRELOAD|FAKETIME|FAKETIME_SHARED|FAKETIME_DONT_RESET|NO_FAKE_STAT|TZ)=' >/etc/recording.env
     { cat /etc/recording.env; echo 'PATH=/usr/sbin:/usr/bin:/sbin:/bin'
-      echo '*/15 * * * * root logrotate /etc/logrotate.d/recorded'
+      echo "${ROTATE_AT:-*/15 * * * *} root logrotate /etc/logrotate.d/recorded"
       [ -z "${CRON_EXTRA:-}" ] || printf '%s\n' "$CRON_EXTRA"
     } >/etc/cron.d/recorded
     chmod 644 /etc/cron.d/recorded

@@ -1,6 +1,6 @@
 """Clients of a recorded site: users, bots, probes, one scanner and a few broken clients.
 
-usage: traffic.py SCENARIO END        (END is "YYYY-MM-DD HH:MM:SS", local time)
+usage: traffic.py SCENARIO END        (END is "YYYY-MM-DD HH:MM:SS", local time; SERVERS is "NAME=ADDRESS ...")
 
 It only makes requests, from many source addresses of the loopback network; every log line is written
 by the servers that answer.  Bounded by END and by MAX_REQUESTS.
@@ -21,20 +21,39 @@ import time
 MAX_REQUESTS = 80_000
 scenario, end_text = sys.argv[1], sys.argv[2]
 END = time.mktime(time.strptime(end_text, "%Y-%m-%d %H:%M:%S"))
-day = end_text.split()[0]
+day = os.environ["FIRST"].split()[0]
 
 
 def clock(text):
     return time.mktime(time.strptime("%s %s" % (day, text), "%Y-%m-%d %H:%M:%S"))
 
 
+AFRICA = (["102.%d", "105.%d", "197.%d", "41.%d"], [5, 3, 2, 1])
+EUROPE = (["84.%d", "91.%d", "188.%d", "46.%d"], [5, 3, 2, 2])
+# sessions: new ones per second at an ordinary hour; files: share of them that fetch style sheets and images; pollers: phones at a time; elb: seconds between health checks;
+# scan: when the scanner comes; broken: clients per second that send no HTTP
 SCENARIOS = {
-    "bad-gateway": dict(server="102.89.44.10", seed=514, sessions=0.105, pollers=14, scan="11:08:20",
-                        broken=0.0012, host="shop.example", head_probe=False),
-    "web-01": dict(server="102.67.16.5", seed=512, sessions=0.100, pollers=11, scan="11:17:40",
-                   broken=0.0009, host="www.shop.example", head_probe=True),
+    "bad-gateway": dict(seed=514, sessions=0.105, pollers=14, scan="11:08:20", broken=0.0012, host="shop.example"),
+    "web-01": dict(seed=512, sessions=0.100, pollers=11, scan="11:17:40", broken=0.0009, host="www.shop.example",
+                   head_probe=True),
+    "upgrade-500": dict(seed=420, nets=EUROPE, sessions=0.044, pollers=6, elb=30, scan="13:48:10", broken=0.0006,
+                        host="shop.example"),
+    "one-of-two": dict(seed=411, sessions=0.160, pollers=2, files=0.9, elb=30, scan="09:52:30", broken=0.0006, host="shop.example"),
+    "full-outage": dict(seed=601, nets=EUROPE, sessions=0.075, pollers=7, elb=30, scan="09:22:15", broken=0.0008,
+                        host="www.shop.example", head_probe=True),
+    "one-vhost": dict(seed=917, nets=(["177.%d", "189.%d"], [3, 2]), sessions=0.070, pollers=5, elb=30, scan="15:51:05",
+                      broken=0.0006, host="shop.example", api="api.shop.example", blog="blog.shop.example"),
+    "json-504": dict(seed=212, nets=(["49.%d", "106.%d", "117.%d"], [2, 1, 1]), sessions=0.062, pollers=3, elb=30,
+                     scan="12:21:30", broken=0.0005, host="shop.example", search=True, impatient=0.2),
+    "quiet-day": dict(seed=305, nets=EUROPE, sessions=0.062, pollers=3, elb=60, scan="07:18:20", broken=0.0004,
+                      host="shop.example", day=(4.0, 3.2), surge=("08:31:00", "08:52:00", 6), export=1 / 480),
+    "midnight-rotation": dict(seed=115, nets=(["73.%d", "98.%d"], [1, 1]), sessions=0.070, pollers=6, elb=30,
+                              scan="23:05:40", broken=0.0006, host="shop.example", day=(4.0, 4.5)),
 }
-S = SCENARIOS[scenario]
+S = dict(nets=AFRICA, elb=10, files=0.7, head_probe=False, api=None, blog=None, search=False, impatient=0, day=None, surge=None, export=0)
+S.update(SCENARIOS[scenario])
+SERVERS = [pair.split("=")[1] for pair in os.environ["SERVERS"].split()]
+down = {}                    # server that refused -> when it is tried again
 rnd = random.Random(S["seed"])
 
 BROWSERS = [
@@ -58,7 +77,7 @@ BOTS = [
 ]
 REFERERS = ["-", "-", "https://www.google.com/", "https://www.bing.com/", "https://l.facebook.com/", "https://t.co/k3Xw0Qb1"]
 WORDS = ["lamp", "kettle", "phone+case", "rice+cooker", "fan", "sandals", "school+bag", "inverter", "charger"]
-if day > "2024":            # a year later, newer browsers
+if day > "2024":            # newer browsers
     for old, new in (("Chrome/113", "Chrome/124"), ("Chrome/112", "Chrome/123"), ("Chrome/111", "Chrome/122"),
                      ("Edg/112.0.1722.64", "Edg/123.0.2420.97"), ("rv:109.0", "rv:125.0"), ("Firefox/113.0", "Firefox/125.0"),
                      ("Firefox/112.0", "Firefox/124.0"), ("Version/16.4", "Version/17.4"), ("OS 16_4_1", "OS 17_4_1")):
@@ -66,7 +85,7 @@ if day > "2024":            # a year later, newer browsers
 
 
 def address():
-    net = rnd.choices(["102.%d", "105.%d", "197.%d", "41.%d"], [5, 3, 2, 1])[0] % rnd.randint(64, 223)
+    net = rnd.choices(*S["nets"])[0] % rnd.randint(64, 223)
     return "%s.%d.%d" % (net, rnd.randint(0, 255), rnd.randint(2, 253))
 
 
@@ -94,21 +113,37 @@ def wait(seconds):
         select.select([], [], [], seconds)
 
 
-def ask(who, path, method="GET", referer="-", body=None, then=None, extra=None):
+def ask(who, path, method="GET", referer="-", body=None, then=None, extra=None, host=None, server=None):
     """Queue one request; `then(status)` runs when it is answered."""
     global made
     made += 1
     if made <= MAX_REQUESTS:
-        work.put((who, path, method, referer, body, then, extra))
+        work.put((who, path, method, referer, body, then, extra, host or S["host"], server))
+
+
+def connect(ip, server, patience):
+    """One connection, to `server` or, as a balancer on the way would do it, to any server that does not refuse."""
+    now = time.time()
+    for at in [server] if server else sorted(SERVERS, key=lambda s: (down.get(s, 0) > now, random.random())):
+        c = http.client.HTTPConnection(at, 80, timeout=patience, source_address=(ip, 0))
+        try:
+            c.connect()
+            return c
+        except ConnectionRefusedError:
+            down[at] = now + 10
+    raise ConnectionRefusedError("no server")
 
 
 def worker():
     while True:
-        (ip, agent), path, method, referer, body, then, extra = work.get()
-        status = 0
+        (ip, agent), path, method, referer, body, then, extra, host, server = work.get()
+        status, c = 0, None
         try:
-            c = http.client.HTTPConnection(S["server"], 80, timeout=90, source_address=(ip, 0))
-            head = {"Host": S["host"], "User-Agent": agent, "Connection": "close", "Accept": "*/*"}
+            patience = 90
+            if S["impatient"] and "Mozilla" in agent and random.random() < S["impatient"]:
+                patience = random.uniform(9, 25)
+            c = connect(ip, server, patience)
+            head = {"Host": host, "User-Agent": agent, "Connection": "close", "Accept": "*/*"}
             if referer != "-":
                 head["Referer"] = referer
             if body is not None:
@@ -118,9 +153,11 @@ def worker():
             r = c.getresponse()
             r.read()
             status = r.status
-            c.close()
         except (OSError, http.client.HTTPException) as e:
             print("%s %s %s: %s" % (time.strftime("%H:%M:%S"), method, path, e), file=sys.stderr)
+        finally:
+            if c:
+                c.close()
         if then:
             then(status)
 
@@ -129,6 +166,12 @@ def worker():
 def rate(now):
     t = time.localtime(now)
     hour = t.tm_hour + t.tm_min / 60
+    if S["surge"] and clock(S["surge"][0]) < now < clock(S["surge"][1]):
+        return S["surge"][2]
+    if S["day"]:             # a quiet night with its middle at that hour, and how fast it becomes day
+        middle, width = S["day"]
+        away = abs(hour - middle)
+        return max(0.06, 1 - math.exp(-(min(away, 24 - away) / width) ** 2))
     return 0.85 + 0.3 * math.sin((hour - 8) / 12 * math.pi)
 
 
@@ -149,6 +192,8 @@ def visit(who, referer, left, fresh, failures, path=None):
     if path is None:
         if fresh and kind < 0.5:
             path = "/"
+        elif S["search"] and kind > 0.7:     # a shop where people search
+            path = "/search?q=" + rnd.choice(WORDS)
         elif kind < 0.62:
             path = "/products/%d" % (rnd.randint(1, 400) if rnd.random() > 0.012 else rnd.randint(401, 600))
         elif kind < 0.72:
@@ -173,8 +218,10 @@ def visit(who, referer, left, fresh, failures, path=None):
                       path if method == "GET" else None)
             return
         here = site(path)
-        if fresh and status == 200 and rnd.random() < 0.7:
-            for name in rnd.sample(["app.css", "app.js", "logo.svg", "font.woff2"], rnd.randint(1, 4)):
+        if S["search"] and rnd.random() < 0.3:
+            later(rnd.uniform(0.5, 3), ask, who, "/suggest?q=" + rnd.choice(["lamp", "fan", "case", "kettle"]), "GET", here)
+        if fresh and status == 200 and rnd.random() < S["files"]:
+            for name in rnd.sample(["app.css", "app.js", "logo.svg", "font.woff2"], rnd.randint(1 + (S["files"] > 0.8), 4)):
                 later(rnd.uniform(0.1, 1.2), ask, who, "/static/" + name, "GET", here, None, None,
                       {"If-None-Match": '"1"'} if rnd.random() < 0.3 else None)
             if rnd.random() < 0.3:
@@ -193,9 +240,28 @@ def poller(slot):
         if left == 0:
             later(rnd.uniform(1, 60), poller, slot)
             return
-        ask(who, rnd.choice(["/api/prices", "/api/prices", "/api/cart"]))
+        if S["api"]:
+            path = rnd.choice(["/v2/prices", "/v2/prices", "/v2/cart", "/v2/orders/%d" % rnd.randint(8000, 9999)])
+        else:
+            path = rnd.choice(["/api/prices", "/api/prices", "/api/cart"])
+        ask(who, path, host=S["api"])
         later(rnd.uniform(16, 26), again, left - 1)
     again(rnd.randint(5, 40))
+
+
+def reader():
+    """Somebody reads the blog: a vhost of its own."""
+    later(rnd.expovariate(0.055 * rate(time.time())), reader)
+    who, page = rnd.choice(PEOPLE), "/2024/%02d/%s/" % (rnd.randint(1, 9), rnd.choice(["sale", "fair", "new-lamps", "about-rice"]))
+    ask(who, page, "GET", rnd.choice(REFERERS), host=S["blog"])
+    for name in rnd.sample(["style.css", "header.jpg", "feed.xml", "print.css"], rnd.randint(0, 3)):
+        later(rnd.uniform(0.1, 1.2), ask, who, "/assets/" + name, "GET", "http://%s%s" % (S["blog"], page), None, None, None, S["blog"])
+
+
+def export():
+    """One endpoint that has never worked, and people who try it now and then."""
+    later(rnd.expovariate(S["export"] * (0.3 + rate(time.time()))), export)
+    ask(rnd.choice(PEOPLE), "/orders/export", "GET", site("/orders/%d" % rnd.randint(8000, 9999)))
 
 
 def crawler():
@@ -210,9 +276,9 @@ def robots():
 
 
 # ------------------------------------------------------------------ probes
-def probe(name, every, path, method="GET"):
-    later(every, probe, name, every, path, method)
-    ask(PROBES[name], path, method)
+def probe(name, every, path, method="GET", server=None):
+    later(every, probe, name, every, path, method, server)
+    ask(PROBES[name], path, method, server=server)
 
 
 # ------------------------------------------------------------------ a scanner and broken clients
@@ -236,7 +302,7 @@ def broken():
 
     def send(ip):
         try:
-            with socket.create_connection((S["server"], 80), 60, (ip, 0)) as c:
+            with socket.create_connection((random.choice(SERVERS), 80), 60, (ip, 0)) as c:
                 c.sendall(raw)
                 c.recv(2000)
         except OSError:
@@ -244,7 +310,7 @@ def broken():
     threading.Thread(target=send, args=(address(),), daemon=True).start()
 
 
-for _ in range(24):
+for _ in range(48):
     threading.Thread(target=worker, daemon=True).start()
 later(0, new_session)
 for n in range(S["pollers"]):
@@ -252,13 +318,18 @@ for n in range(S["pollers"]):
 later(3, crawler)
 later(60, robots)
 later(300, broken)
-later(1, probe, "elb", 10, "/healthz")
-later(6, probe, "elb2", 10, "/healthz")
-later(4, probe, "kube", 30, "/healthz")
+for n, server in enumerate(SERVERS):
+    later(1 + n, probe, "elb", S["elb"], "/healthz", "GET", server)
+    later(6 + n, probe, "elb2", S["elb"], "/healthz", "GET", server)
+    later(4 + n, probe, "kube", 3 * S["elb"], "/healthz", "GET", server)
 if S["head_probe"]:
     later(90, probe, "robot", 300, "/", "HEAD")
 else:
     later(90, probe, "robot", 300, "/healthz", "HEAD")
+if S["blog"]:
+    later(5, reader)
+if S["export"]:
+    later(200, export)
 if clock(S["scan"]) > time.time():
     later(clock(S["scan"]) - time.time(), scan)
 

@@ -4,13 +4,54 @@ import logging.handlers
 import os
 import random
 import select
+import sqlite3
+import threading
+import time
+from collections import deque
 
 from flask import Flask, abort, jsonify, request
 
 try:
     import shopsession
-except ImportError:          # the bad-gateway shop has no session library
+except ImportError:          # only web-01's shop has a session library
     shopsession = None
+try:
+    import shopdb
+except ImportError:          # and only some have a database
+    shopdb = None
+
+DATABASE = "/var/lib/shop/shop.db"
+CATALOGUE = "/run/shop/catalogue"
+WARM_SECONDS = float(os.environ.get("SHOP_WARM_SECONDS", "0"))
+# without the catalogue cache a new process first fills it
+warm_until = 0 if os.path.exists(CATALOGUE) else time.time() + WARM_SECONDS
+
+
+class Pool:
+    """The few connections to a database that all pages share; who asks first is served first."""
+
+    def __init__(self, size):
+        self.free, self.queue, self.lock = size, deque(), threading.Lock()
+
+    def query(self, seconds):
+        turn = None
+        with self.lock:
+            if self.free:
+                self.free -= 1
+            else:
+                turn = threading.Event()
+                self.queue.append(turn)
+        if turn:
+            turn.wait()
+        pause(seconds)
+        with self.lock:
+            if self.queue:
+                self.queue.popleft().set()
+            else:
+                self.free += 1
+
+
+POOL = Pool(int(os.environ["SHOP_POOL"])) if "SHOP_POOL" in os.environ else None
 
 
 def pause(seconds):
@@ -29,6 +70,10 @@ app = Flask("shop", static_folder=None)
 SECRET = b"recorded-sample"
 
 
+# how many queries a page makes, where that differs
+QUERIES = {"home": (6, 7, 8), "products": (6, 8, 10), "search": (8, 10, 12), "checkout": (9, 11, 13), "prices": (3, 4)}
+
+
 class StockTimeout(Exception):
     pass
 
@@ -36,14 +81,28 @@ class StockTimeout(Exception):
 def stock_level(item):
     if random.random() < float(os.environ.get("SHOP_LONE_ERRORS", "0.008")):
         raise StockTimeout("stock service gave no answer for item %s" % item)
-    pause(random.uniform(0.01, 0.08))
+    if POOL is None:
+        pause(random.uniform(0.01, 0.08))
     return random.randint(0, 40)
 
 
 @app.before_request
 def open_session():
+    if time.time() < warm_until:
+        return page("Back in a minute"), 503, {"Retry-After": "60"}
+    if shopdb is not None:
+        request.environ["shop.settings"] = shopdb.settings(DATABASE)
+    if POOL is not None and request.endpoint:
+        for _ in range(random.choice(QUERIES.get(request.endpoint, (3, 4, 5)))):
+            POOL.query(random.uniform(0.08, 0.20))
     if shopsession is not None:
         request.environ["shop.session"] = shopsession.load(request.cookies.get("sid", ""), SECRET)
+
+
+@app.errorhandler(sqlite3.Error)
+def database_failed(error):
+    log.error("%s %s: %s: %s", request.method, request.path, type(error).__name__, error)
+    return page("Something went wrong"), 500
 
 
 def page(title, size=1):
@@ -73,14 +132,14 @@ def product(item):
 
 @app.get("/orders/<int:order>")
 def order_page(order):
-    pause(random.uniform(0.02, 0.2))
+    POOL or pause(random.uniform(0.02, 0.2))
     stock_level(order)
     return page("Order %d" % order)
 
 
 @app.get("/search")
 def search():
-    pause(random.uniform(0.05, 0.4))
+    POOL or pause(random.uniform(0.05, 0.4))
     found = stock_level(request.args.get("q", ""))
     if found < 2:
         log.warning("search found nothing: q=%s", request.args.get("q", ""))
@@ -104,7 +163,7 @@ def prices():
 
 @app.post("/checkout")
 def checkout():
-    pause(random.uniform(0.1, 0.5))
+    POOL or pause(random.uniform(0.1, 0.5))
     stock_level("checkout")
     number = random.randint(8000, 9999)
     log.info("order placed: order=%d items=%d", number, random.randint(1, 6))

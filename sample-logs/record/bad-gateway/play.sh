@@ -5,7 +5,6 @@ start_common
 nginx
 sleep 15
 python3 /root/rec/app/http_watch.py /var/log/nginx/access.log 60 10 &
-python3 /root/rec/traffic.py bad-gateway "$LAST" 2>/root/rec/traffic.out &
 
 # the healthy part: a graceful reload, then a configuration test that fails and changes nothing
 at 10:42:10 && { op nginx -t; sleep 4; op nginx -s reload; }

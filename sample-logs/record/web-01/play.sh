@@ -9,7 +9,6 @@ start_common
 apachectl start
 sleep 15
 python3 /root/rec/app/http_watch.py /var/log/apache2/access.log 15 2 &
-python3 /root/rec/traffic.py web-01 "$LAST" 2>/root/rec/traffic.out &
 
 # the healthy part: a graceful reload, a restart of apache2, its maintenance page for a second or two
 maintenance() { op touch /var/www/shop/maintenance; sleep "$1"; op rm /var/www/shop/maintenance; }
