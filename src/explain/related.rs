@@ -81,6 +81,18 @@ pub(super) struct Failing {
     pub(super) host: Option<u32>,
 }
 
+/// Part of what is affected that stands in one log where one machine failed.
+const ONE_LOG: f64 = 0.9;
+
+/// What is affected stands in one log, as far as logs were told apart: an outage of two machines is not the first one's.
+fn one_log_holds_all(closeup: &Closeup) -> bool {
+    let Some(logs) = closeup.dimensions.get(&Dimension::Source) else { return true };
+    let affected = |tone: &crate::inspect::Tone| tone.inside.affected as f64;
+    let all: f64 = logs.iter().map(|(_, tone)| affected(tone)).sum();
+    let most = logs.iter().map(|(_, tone)| affected(tone)).fold(0.0, f64::max);
+    most >= ONE_LOG * all
+}
+
 impl Failing {
     pub(super) fn new(case: &Case<'_>, closeup: &Closeup, scope: &[ScopeItem]) -> Self {
         let mut failing = Self::default();
@@ -102,7 +114,8 @@ impl Failing {
         if let Some(name) = first.and_then(|SourceId(id)| case.names.get(id as usize)) {
             failing.add(Dimension::Source, name);
         }
-        failing.host = first.and_then(|SourceId(id)| hosts(case.names).get(id as usize).copied().flatten());
+        let host = first.and_then(|SourceId(id)| hosts(case.names).get(id as usize).copied().flatten());
+        failing.host = host.filter(|_| one_log_holds_all(closeup));
         failing
     }
 

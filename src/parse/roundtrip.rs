@@ -78,6 +78,11 @@ fn value(name: &'static str) -> BoxedStrategy<Written> {
         "upstream_status" => prop::option::of(select(&["200", "502, 504 : 200"][..]))
             .prop_map(|v| v.map(|v| v.as_bytes().to_vec()))
             .boxed(),
+        // a name that begins with the `-` of another field cannot be told from it
+        "remote_user" => {
+            let free = |v: &Vec<u8>| !v.starts_with(b"- ") && memchr::memmem::find(v, b" - ").is_none();
+            text().prop_filter("a name", move |v| v.as_ref().is_none_or(free)).boxed()
+        }
         _ => text(),
     };
     let is_text = matches!(

@@ -31,6 +31,7 @@ pub fn series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) ->
     let by_second: BTreeMap<i64, &Failing> = failing.iter().collect();
     let clients = clients(tallies);
     let mut site = SiteSeries { series: empty(groups.shift(), clients), ..SiteSeries::default() };
+    let range = whole_slots(range, groups.shift());
     for (second, cell) in groups.cells().filter(|(second, _)| range.contains(second)) {
         let sum = |parts: &[u32]| parts.iter().map(|&n| u64::from(n)).sum::<u64>();
         site.requests += sum(&[cell.requests, cell.probes, cell.malformed]);
@@ -52,6 +53,7 @@ pub fn gave_up_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<
     align(&mut groups, &mut gave_up);
     let by_second: BTreeMap<i64, &GaveUp> = gave_up.iter().collect();
     let mut series = empty(groups.shift(), clients(tallies));
+    let range = whole_slots(range, groups.shift());
     for (second, cell) in groups.cells().filter(|(second, _)| range.contains(second)) {
         let statuses = [(499, cell.gave_up)];
         let statuses = if cell.gave_up > 0 { &statuses[..] } else { &[] };
@@ -66,6 +68,7 @@ pub fn message_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<
     let mut groups: Coarse<Group<Count>> = Coarse::new(limits.messages);
     each(tallies, |timed, clock| add_groups(&mut groups, &timed.messages, clock));
     let mut series = empty(groups.shift(), None);
+    let range = whole_slots(range, groups.shift());
     for (second, count) in groups.cells().filter(|(second, _)| range.contains(second)) {
         push(&mut series, second, (count.all, count.bad), &[], None);
     }
@@ -77,6 +80,7 @@ pub fn latency_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<
     let mut latency: Coarse<Histogram> = Coarse::new(limits.latency);
     each(tallies, |timed, clock| add(&mut latency, &timed.latency, clock));
     let mut series = LatencySeries { slot_seconds: width(latency.shift()), ..LatencySeries::default() };
+    let range = whole_slots(range, latency.shift());
     for (second, histogram) in latency.iter().filter(|(second, _)| range.contains(second)) {
         let from = u32::try_from(series.bins.len()).unwrap_or(u32::MAX);
         series.bins.extend_from_slice(histogram.counts());
@@ -84,6 +88,13 @@ pub fn latency_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<
         series.slots.push(LatencySlot { second, from, until });
     }
     series
+}
+
+/// The range from the beginning of the slot that its first second lies in: what stands in wider slots would be lost
+/// with it else.
+pub(super) fn whole_slots(range: Range<i64>, shift: u8) -> Range<i64> {
+    let into = range.start.rem_euclid(i64::from(width(shift)));
+    range.start.saturating_sub(into)..range.end
 }
 
 /// Seconds per slot.

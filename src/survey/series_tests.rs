@@ -201,3 +201,14 @@ fn a_broken_route_behind_a_healthy_site_shows_unless_one_client_alone_meets_it()
         assert_eq!(findings.incidents.len(), found, "{clients}: {:?}", findings.incidents);
     }
 }
+
+#[test]
+fn what_stands_in_a_slot_that_began_before_the_range_is_not_lost() {
+    // so few groups that an hour of requests has wide slots
+    let lines: Vec<Line<'_>> = (0..60).map(|n| (3 + 60 * n, 1, 200, "a", "/x")).collect();
+    let limits = Limits { groups: 2, ..Limits::merged() };
+    let tally = Tools::new().survey(json(&lines).as_bytes(), &[], limits);
+    let site = series(&[(&tally, utc())], limits, NOON + 3..NOON + 3 + 60 * 60);
+    assert!(site.series.slot_seconds > 4);
+    assert_eq!(site.requests, 60);
+}

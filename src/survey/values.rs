@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::series::{add_groups, clients, each, empty, failing, moved, push};
+use super::series::{add_groups, clients, each, empty, failing, moved, push, whole_slots};
 use super::{Clock, Coarse, Count, FailingValue, Group, Limits, Name, Names, Tally};
 use crate::detect::{ClientBuckets, Series};
 use crate::model::Dimension;
@@ -101,7 +101,8 @@ impl ValueSeries {
 
 impl Own {
     fn cells(&self) -> impl Iterator<Item = (i64, &Count)> {
-        self.counts.cells().filter(|(second, _)| self.range.contains(second))
+        let range = whole_slots(self.range.clone(), self.counts.shift());
+        self.counts.cells().filter(move |(second, _)| range.contains(second))
     }
 }
 
@@ -132,7 +133,8 @@ pub fn value_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i6
     }
     let failing = failing(tallies, limits);
     let mut values: BTreeMap<u32, Vec<(i64, FailingValue)>> = BTreeMap::new();
-    for (second, slot) in failing.iter().filter(|(second, _)| range.contains(second)) {
+    let slots = whole_slots(range.clone(), failing.shift());
+    for (second, slot) in failing.iter().filter(|(second, _)| slots.contains(second)) {
         for value in slot.values() {
             values.entry(value.hash).or_default().push((second, *value));
         }

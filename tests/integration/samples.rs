@@ -23,17 +23,35 @@ struct Totals {
 #[derive(Debug, Deserialize)]
 struct Incident {
     signal: String,
-    status: u16,
+    status: Option<u16>,
+    #[serde(default)]
+    signals: Vec<String>,
+    change_to_recovery_seconds: Option<f64>,
+    first_arrival: Option<String>,
+    #[serde(default)]
+    scope: Vec<Scope>,
+    silent: Option<Silent>,
     start: String,
     end: String,
     duration_seconds: f64,
     affected_requests: u64,
     total_requests: u64,
     impact_percent: f64,
-    impact_percent_all_requests: f64,
+    impact_percent_all_requests: Option<f64>,
     affected_clients: f64,
     total_clients: f64,
     statuses: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Scope {
+    dimension: String,
+    value: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Silent {
+    source: String,
 }
 
 /// Every sample with its truth.
@@ -48,8 +66,13 @@ fn samples() -> Vec<(PathBuf, Truth)> {
         })
         .collect();
     samples.sort_by(|a, b| a.0.cmp(&b.0));
-    assert!(samples.len() >= 2, "the samples are part of the project");
+    assert!(samples.len() >= 9, "the samples are part of the project");
     samples
+}
+
+/// Those with an incident of failing requests.
+fn failing() -> impl Iterator<Item = (PathBuf, Truth)> {
+    samples().into_iter().filter(|(_, truth)| truth.incident.iter().any(|i| i.status.is_some()))
 }
 
 fn json_in_zone(sample: &Path, zone: &str) -> Vec<u8> {
@@ -78,28 +101,60 @@ fn each_sample_has_exactly_the_incident_of_its_truth() {
 
 fn compare(found: &Value, truth: &Incident) {
     assert_eq!(found["signal"], truth.signal.as_str());
+    if !truth.signals.is_empty() {
+        assert_eq!(found["signals"], serde_json::json!(truth.signals));
+    }
     assert_eq!(found["start"], truth.start.as_str());
     assert_eq!(found["end"], truth.end.as_str());
     close("duration", float(&found["duration_seconds"]), truth.duration_seconds, 0.0);
+    if let Some(seconds) = truth.change_to_recovery_seconds {
+        close("from change to recovery", float(&found["change_to_recovery_seconds"]), seconds, 2.0);
+    }
+    if let Some(arrival) = &truth.first_arrival {
+        // the truth's is cut to seconds
+        let found = found["first_arrival"].as_str().unwrap();
+        assert_eq!(found.get(..19), arrival.get(..19));
+    }
+    // the narrowest place is the one that the truth names last
+    if let Some(place) = truth.scope.last() {
+        assert_eq!(found["scope"][0]["dimension"], place.dimension.as_str());
+        assert_eq!(found["scope"][0]["value"], place.value.as_str());
+    }
+    match &truth.silent {
+        Some(silent) => compare_slow(found, truth, silent),
+        None => compare_failing(found, truth),
+    }
+}
 
+/// One server silent, the others slow.
+fn compare_slow(found: &Value, truth: &Incident, silent: &Silent) {
+    assert_eq!(found["scope"][0]["dimension"], "source");
+    assert!(found["scope"][0]["value"].as_str().unwrap().contains(&silent.source));
+    close("percent", float(&found["impact"]["percent"]), truth.impact_percent, 10.0);
+    assert!(found["statuses"].as_object().unwrap().is_empty());
+}
+
+fn compare_failing(found: &Value, truth: &Incident) {
     let statuses: BTreeMap<String, u64> =
         found["statuses"].as_object().unwrap().iter().map(|(s, n)| (s.clone(), number(n))).collect();
-    assert_eq!(statuses.keys().collect::<Vec<_>>(), truth.statuses.keys().collect::<Vec<_>>());
-    for (status, count) in &statuses {
-        assert!(count.abs_diff(truth.statuses[status]) <= 1, "{status} × {count}, {:?}", truth.statuses);
+    // where one place is hit, failures elsewhere are the background's
+    let loose = if truth.scope.is_empty() { 1 } else { 3 };
+    for (status, count) in &truth.statuses {
+        let told = statuses.get(status).copied().unwrap_or(0);
+        assert!(told.abs_diff(*count) <= loose, "{status} × {told}, {:?}", truth.statuses);
     }
     let dominant = statuses.iter().max_by_key(|(_, n)| **n).unwrap().0;
-    assert_eq!(dominant, &truth.status.to_string());
+    assert_eq!(Some(dominant), truth.status.map(|status| status.to_string()).as_ref());
 
     let impact = &found["impact"];
     close("percent", float(&impact["percent"]), truth.impact_percent, 0.5);
-    let all = &impact["percent_all_requests"];
-    close("percent of all requests", float(all), truth.impact_percent_all_requests, 1.0);
-    assert!(number(&impact["affected_requests"]).abs_diff(truth.affected_requests) <= 1);
+    let all = truth.impact_percent_all_requests.expect("errors have it");
+    close("percent of all requests", float(&impact["percent_all_requests"]), all, 1.0);
+    assert!(number(&impact["affected_requests"]).abs_diff(truth.affected_requests) <= loose);
     assert!(number(&impact["total_requests"]).abs_diff(truth.total_requests) <= 2);
-    let one_percent = truth.total_clients / 100.0;
-    close("clients affected", float(&impact["affected_clients"]), truth.affected_clients, one_percent);
-    close("clients", float(&impact["total_clients"]), truth.total_clients, one_percent);
+    let about = (truth.total_clients / 100.0).max(2.0);
+    close("clients affected", float(&impact["affected_clients"]), truth.affected_clients, about);
+    close("clients", float(&impact["total_clients"]), truth.total_clients, about);
     let interval = &impact["percent_interval"];
     assert!(float(&interval[0]) <= truth.impact_percent && truth.impact_percent <= float(&interval[1]));
 }
@@ -123,7 +178,7 @@ fn the_zone_of_the_machine_changes_no_byte() {
 
 #[test]
 fn the_first_and_last_affected_request_are_quoted() {
-    for (sample, truth) in samples() {
+    for (sample, truth) in failing() {
         let json = sample_report(&sample);
         let incident = the_incident(&json);
         let quote = |role: &str| {
@@ -132,13 +187,13 @@ fn the_first_and_last_affected_request_are_quoted() {
         };
         assert_eq!(quote("first_affected")["time"], truth.incident[0].start.as_str());
         let text = quote("last_affected")["text"].as_str().unwrap().to_owned();
-        assert!([" 500 ", " 502 ", " 503 "].iter().any(|status| text.contains(status)), "{text}");
+        assert!([" 500 ", " 502 ", " 503 ", "504"].iter().any(|status| text.contains(status)), "{text}");
     }
 }
 
 #[test]
 fn quoted_lines_stand_where_the_report_says() {
-    for (sample, _) in samples() {
+    for (sample, _) in failing() {
         let json = sample_report(&sample);
         for quote in the_incident(&json)["evidence"].as_array().unwrap() {
             let path = root().join(quote["source"]["path"].as_str().unwrap());
