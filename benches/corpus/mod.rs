@@ -127,7 +127,7 @@ impl Corpus {
                 out,
                 "{a}.{b}.{c}.{d} - - [{day:02}/May/2023:{hour:02}:{minute:02}:{second:02} +0100] \"GET {path} HTTP/1.1\" {status} {bytes} \"{referrer}\" \"{agent}\" 0.{latency:03} 0.{latency:03} 10.0.0.{}:8080 {}",
                 1 + bytes % 3,
-                if bytes % 5 == 0 { "blog.example.com" } else { "shop.example.com" },
+                if bytes.is_multiple_of(5) { "blog.example.com" } else { "shop.example.com" },
             ),
             Kind::Json => writeln!(
                 out,

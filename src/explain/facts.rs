@@ -410,6 +410,24 @@ pub enum Fact {
         /// How often it occurs.
         count: u64,
     },
+    /// A message that no rule knows, new in an incident or more frequent than before.
+    NewMessage {
+        /// The first, shortened.
+        text: Untrusted,
+        /// How often it occurs.
+        count: u64,
+        /// How many times as often as before; `None`: never before.
+        times: Option<f64>,
+    },
+    /// Error messages pile up while requests succeed as ever.
+    Burst {
+        /// Whose messages.
+        place: Option<(Dimension, Untrusted)>,
+        /// How many.
+        messages: u64,
+        /// How long.
+        duration_seconds: f64,
+    },
     /// A file stops and starts again.
     Gap {
         /// How long.

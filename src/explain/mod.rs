@@ -15,7 +15,7 @@ pub mod templates;
 mod timeline;
 
 use crate::detect::{Caveat, Finding, Merged, Series};
-use crate::inspect::Closeup;
+use crate::inspect::{Closeup, Window};
 use crate::model::{Dimension, Level, Location, Timestamp, Untrusted};
 use crate::signature::{Deed, RuleKind, Rules};
 use crate::survey::RareKind;
@@ -56,10 +56,14 @@ pub struct Case<'a> {
     pub incidents: &'a [Merged],
     /// One per incident.
     pub closeups: &'a [Closeup],
+    /// The windows that these look into, one per incident.
+    pub windows: &'a [Window],
     /// What the numbers of streams mean; the first is the site.
     pub streams: &'a [Stream],
     /// What was too short for an incident.
     pub blips: &'a [Finding],
+    /// Bursts of error messages while the requests of users went on as ever, with their stream.
+    pub bursts: &'a [(usize, Finding)],
     /// What limits the method on this data.
     pub caveats: &'a [Caveat],
     /// The site's requests.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::facts::{EntryKind, Fact, Incident, TimelineEntry};
+use super::templates::{NotableTemplate, Novelty, TemplateCount, notable};
 use super::{Case, Sighting};
 use crate::detect::Finding;
-use crate::inspect::Closeup;
-use crate::model::{Location, Timestamp};
+use crate::inspect::{Closeup, Window};
+use crate::model::{Location, Timestamp, Untrusted};
 use crate::signature::RuleKind;
 use crate::survey::RareKind;
 
@@ -24,9 +25,15 @@ pub(super) fn timeline(
     let mut rows: Vec<TimelineEntry> = Vec::new();
     for (index, (incident, closeup)) in incidents.iter().enumerate() {
         rows.extend(boundaries(index, incident));
-        rows.extend(first_errors(case, index, closeup));
+        let told = new_messages(case, index, closeup);
+        let again = |row: &TimelineEntry| {
+            matches!(row.fact, Fact::FirstError { .. }) && told.iter().any(|new| new.location == row.location)
+        };
+        rows.extend(first_errors(case, index, closeup).into_iter().filter(|row| !again(row)));
+        rows.extend(told);
     }
     rows.extend(case.blips.iter().map(|f| blip(f, EntryKind::Blip)));
+    rows.extend(case.bursts.iter().map(|(stream, finding)| burst(case, *stream, finding)));
     rows.extend(alone.iter().map(|f| blip(f, EntryKind::Note)));
     // a failure that an incident's own messages tell of is not told twice
     let told: Vec<_> = rows.iter().filter(|r| r.kind == EntryKind::FirstError).map(|r| r.location).collect();
@@ -92,6 +99,62 @@ fn first_errors(case: &Case<'_>, index: usize, closeup: &Closeup) -> Vec<Timelin
         });
     }
     rows
+}
+
+/// Messages of an incident that no rule knows and that were not there before, or not as often.
+fn new_messages(case: &Case<'_>, index: usize, closeup: &Closeup) -> Vec<TimelineEntry> {
+    // the window's own index is not the incident's: one client alone is none
+    let window =
+        case.closeups.iter().position(|c| std::ptr::eq(c, closeup)).and_then(|i| case.windows.get(i));
+    let Some((inside_seconds, outside_seconds)) = window.map(Window::message_seconds) else {
+        return Vec::new();
+    };
+    let counts: Vec<TemplateCount> = closeup
+        .templates
+        .iter()
+        .map(|(_, tone)| TemplateCount {
+            template: Untrusted::new(&tone.template),
+            inside: tone.inside,
+            inside_seconds,
+            outside: tone.outside,
+            outside_seconds,
+            first: tone.first.as_ref().map(|first| {
+                let line = &first.line;
+                let place = Location { source: line.source, line: line.number };
+                (line.time, place, Untrusted::new(&first.text))
+            }),
+        })
+        .collect();
+    let row = |found: NotableTemplate| {
+        let (time, location, text) = found.count.first?;
+        let times = match found.novelty {
+            Novelty::New => None,
+            Novelty::Bursting { times } => Some(times),
+        };
+        Some(TimelineEntry {
+            time,
+            kind: EntryKind::FirstError,
+            fact: Fact::NewMessage { text, count: found.count.inside, times },
+            location: Some(location),
+            incident: Some(index),
+        })
+    };
+    notable(&counts).into_iter().filter_map(row).collect()
+}
+
+fn burst(case: &Case<'_>, stream: usize, finding: &Finding) -> TimelineEntry {
+    let seconds = finding.end.second.saturating_sub(finding.start.second).saturating_add(1);
+    TimelineEntry {
+        time: Timestamp::from_seconds(finding.start.second),
+        kind: EntryKind::Note,
+        fact: Fact::Burst {
+            place: case.streams.get(stream).and_then(|stream| stream.place.clone()),
+            messages: finding.failures,
+            duration_seconds: seconds as f64,
+        },
+        location: None,
+        incident: None,
+    }
 }
 
 fn failure(

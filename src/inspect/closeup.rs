@@ -11,6 +11,9 @@ const MAX_CLIENTS: usize = 32_768;
 /// Distinct values per dimension counted exactly; a sample beyond.
 const MAX_VALUES: usize = 2_048;
 
+/// Templates of messages counted exactly; a sample beyond. About 1.2 KiB each.
+const MAX_TEMPLATES: usize = 512;
+
 /// A line that is worth quoting; its number is found once its source has been read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Line {
@@ -234,6 +237,33 @@ impl Merge for Messages {
     }
 }
 
+/// Messages that no rule knows, told apart by what varies in them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TemplateTone {
+    /// The template, as `signature::template` writes it.
+    pub template: Box<[u8]>,
+    /// Messages in the window and just before it.
+    pub inside: u64,
+    /// Messages in the comparison window.
+    pub outside: u64,
+    /// The first in the window.
+    pub first: Option<FirstMessage>,
+}
+
+impl Merge for TemplateTone {
+    fn absorb(&mut self, other: Self) {
+        if self.template.is_empty() {
+            self.template = other.template;
+        }
+        self.inside.absorb(other.inside);
+        self.outside.absorb(other.outside);
+        self.first = match (self.first.take(), other.first) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
 /// Exact figures of one window. Merging adds; the default is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Closeup {
@@ -265,6 +295,8 @@ pub struct Closeup {
     pub dimensions: Dimensions,
     /// Rare lines in and just before the window.
     pub messages: BTreeMap<RareKind, Messages>,
+    /// Other messages of warning level or above, or of none, by template.
+    pub templates: Distinct<TemplateTone, MAX_TEMPLATES>,
 }
 
 impl Merge for Closeup {
@@ -283,5 +315,6 @@ impl Merge for Closeup {
         self.statuses_outside.absorb(other.statuses_outside);
         self.dimensions.absorb(other.dimensions);
         self.messages.absorb(other.messages);
+        self.templates.absorb(other.templates);
     }
 }

@@ -1,12 +1,13 @@
 //! Lines → close-ups.
 
-use super::closeup::{Line, Tone};
+use super::closeup::{FirstMessage, Line, Tone};
 use super::distinct::hash;
 use super::plan::GAVE_UP;
 use super::{Closeup, Visit, Watch, Window};
+use crate::format::Class;
 use crate::model::{Dimension, Event, Kind, Level, Message, Request, SourceId, Status, Timestamp};
 use crate::parse::{Scratch, last_of_list, normalise, unescape_into};
-use crate::signature::{AgentCache, Probes, Rules};
+use crate::signature::{AgentCache, Probes, Rules, template};
 use crate::sniff::{Formats, Order, trim};
 use crate::survey::{Clock, Merge, RareKind};
 
@@ -137,8 +138,14 @@ impl<'a> Inspector<'a> {
             }
             Kind::Request(_) => {}
             Kind::Message(message) => {
-                if self.windows.iter().any(|w| w.wants_message(time)) {
+                if self.windows.iter().any(|w| w.wants_message(time) || w.compares_message(time)) {
                     let program = message.component.or_else(|| self.formats.program(format));
+                    let class = self.formats.definition(format).map(|d| d.class);
+                    // the system's logs tell of all that goes on; what of it matters is for the rules to know
+                    let matters = message.level.map_or(class != Some(Class::System), |l| l <= Level::Warning);
+                    if matters && self.rules.find(message.text, program).is_none() {
+                        self.template(time, offset, line, message);
+                    }
                     self.message(time, offset, line, message, program);
                 }
             }
@@ -266,7 +273,7 @@ impl<'a> Inspector<'a> {
             None if severe => RareKind::Severe,
             None => return,
         };
-        let first = super::closeup::FirstMessage {
+        let first = FirstMessage {
             line: self.quote(time, offset, line),
             level: message.level,
             text: message.text.get(..QUOTED).unwrap_or(message.text).into(),
@@ -277,6 +284,41 @@ impl<'a> Inspector<'a> {
                 closeup.messages.entry(kind).or_default().absorb(seen);
             }
         }
+    }
+}
+
+impl Inspector<'_> {
+    /// Counts a message that no rule knows.
+    fn template(&mut self, time: Timestamp, offset: u64, line: &[u8], message: &Message<'_>) {
+        self.value.clear();
+        template(message.text.get(..QUOTED).unwrap_or(message.text), &mut self.value);
+        let key = hash(&self.value);
+        let place = (time, self.source, offset);
+        let mut closeups = std::mem::take(&mut self.closeups);
+        for (window, closeup) in self.windows.iter().zip(closeups.iter_mut()) {
+            let inside = window.wants_message(time);
+            if !inside && !window.compares_message(time) {
+                continue;
+            }
+            let Some(tone) = closeup.templates.entry(key) else { continue };
+            if tone.template.is_empty() {
+                tone.template = self.value.as_slice().into();
+            }
+            if !inside {
+                tone.outside = tone.outside.saturating_add(1);
+                continue;
+            }
+            tone.inside = tone.inside.saturating_add(1);
+            let of = |first: &FirstMessage| (first.line.time, first.line.source, first.line.offset);
+            if tone.first.as_ref().is_none_or(|first| place < of(first)) {
+                tone.first = Some(FirstMessage {
+                    line: self.quote(time, offset, line),
+                    level: message.level,
+                    text: message.text.get(..QUOTED).unwrap_or(message.text).into(),
+                });
+            }
+        }
+        self.closeups = closeups;
     }
 }
 

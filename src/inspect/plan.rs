@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::detect::{Effect, Finding, Merged, Signal};
-use crate::model::{Dimension, SourceId, Timestamp};
+use crate::model::{Dimension, MICROS, SourceId, Timestamp};
 use crate::survey::{BLOCK, Clock, Tally};
 
 /// What counts as affected in a window.
@@ -92,6 +92,20 @@ impl Window {
         self.messages_from <= time && time < self.end
     }
 
+    /// Whether messages at `time` are what those inside are compared with.
+    pub(super) fn compares_message(&self, time: Timestamp) -> bool {
+        self.outside(time) && time < self.messages_from
+    }
+
+    /// How long messages are gathered, and how long those are that they are compared with; in seconds.
+    pub fn message_seconds(&self) -> (f64, f64) {
+        let between = |from: Timestamp, to: Timestamp| {
+            to.micros().saturating_sub(from.micros()).max(0) as f64 / MICROS as f64
+        };
+        let compared = self.compare.map_or(0.0, |(from, to)| between(from, to.min(self.messages_from)));
+        (between(self.messages_from, self.end), compared)
+    }
+
     /// Whether anything between two times may matter.
     fn overlaps(&self, first: Timestamp, last: Timestamp, requests: bool) -> bool {
         let meets = |from: Timestamp, to: Timestamp| first < to && last >= from;
@@ -101,6 +115,7 @@ impl Window {
                 || self.compare.is_some_and(|(from, to)| meets(from, to))
         } else {
             meets(self.messages_from, self.end)
+                || self.compare.is_some_and(|(from, to)| meets(from, to.min(self.messages_from)))
         }
     }
 }

@@ -272,3 +272,15 @@ fn closeups_of_parts_merge_to_the_closeup_of_the_whole() {
         assert_eq!(read_at_once, whole);
     }
 }
+
+#[test]
+fn messages_that_no_rule_knows_are_counted_by_template() {
+    let log = "2023-05-14 12:00:04,000 ERROR shop.cart: flux of basket 17 ran dry\n\
+               2023-05-14 12:00:05,000 ERROR shop.cart: flux of basket 4711 ran dry\n\
+               2023-05-14 12:00:06,000 INFO shop.cart: basket 4711 was filled\n";
+    let closeup = looked(log, 0, &timed(Watch::Failures { gave_up: false }));
+    let tones: Vec<_> = closeup.templates.iter().map(|(_, tone)| tone).collect();
+    assert_eq!(tones.len(), 1, "{tones:?}");
+    assert_eq!((tones[0].inside, tones[0].outside), (2, 0));
+    assert_eq!(tones[0].first.as_ref().unwrap().line.number, 1);
+}

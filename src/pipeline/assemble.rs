@@ -99,6 +99,8 @@ pub(super) fn assemble(
     let case = Case {
         incidents: &search.incidents,
         streams: &search.streams,
+        windows: &windows,
+        bursts: &search.bursts,
         blips: &search.blips,
         caveats: &search.caveats,
         closeups: &found.closeups,

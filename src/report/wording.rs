@@ -142,6 +142,25 @@ pub fn fact(fact: &Fact) -> Sentence {
             };
             Sentence::new(first).log(text)
         }
+        Fact::NewMessage { text, count, times } => {
+            let how = match times {
+                None => "a message that was not there before".to_owned(),
+                Some(times) => format!("a message {times:.0}× as frequent as before"),
+            };
+            let many = if *count > 1 { format!(" (× {})", time::count(*count)) } else { String::new() };
+            Sentence::new(format!("{how}{many}: ")).log(text)
+        }
+        Fact::Burst { place, messages, duration_seconds } => {
+            let lasted = time::duration(*duration_seconds);
+            let many = plural(*messages, "error message", "error messages");
+            let sentence = Sentence::new(format!("{many} within {lasted}, while requests succeed as ever"));
+            match place {
+                Some((dimension, value)) => {
+                    sentence.text(super::headline::preposition(*dimension)).log(value)
+                }
+                None => sentence,
+            }
+        }
         Fact::Gap { duration_seconds } => {
             Sentence::new(format!("nothing is logged for {}", time::duration(*duration_seconds as f64)))
         }

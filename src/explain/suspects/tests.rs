@@ -50,6 +50,8 @@ impl Scene {
 
     fn with<T>(&self, ask: impl FnOnce(&Case<'_>) -> T) -> T {
         ask(&Case {
+            windows: &[],
+            bursts: &[],
             incidents: &[],
             closeups: &[],
             streams: &[],

@@ -74,6 +74,8 @@ fn told(
 ) -> Incident {
     let place = place.map(|place| (Dimension::Source, Untrusted::from(place)));
     let case = Case {
+        windows: &[],
+        bursts: &[],
         names: &[],
         incidents: &[incident],
         closeups: &[closeup],
