@@ -26,6 +26,8 @@ const ALL_OF_IT: f64 = 0.98;
 const MAX_SOURCES: usize = 64;
 /// Application logs searched, at most: those with the most lines.
 const MAX_APPLICATIONS: usize = 64;
+/// What lasts less is a blip.
+const BLIP_SECONDS: i64 = 5;
 /// Two servers share a service if their logs cover the same time for this part of the longer one.
 const SHARED_TIME: f64 = 0.5;
 
@@ -171,7 +173,6 @@ fn weigh(site: SiteSeries, streams: Vec<Stream>, answers: Vec<(usize, Findings)>
     let of_messages = |stream: usize| streams.get(stream).is_some_and(|s| s.messages);
     let mut found = Vec::new();
     let mut bursts = Vec::new();
-    let mut blips = Vec::new();
     let mut caveats = Vec::new();
     for (stream, findings) in answers {
         for finding in findings.incidents {
@@ -180,11 +181,15 @@ fn weigh(site: SiteSeries, streams: Vec<Stream>, answers: Vec<(usize, Findings)>
             if beside { bursts.push((stream, finding)) } else { found.push((stream, finding)) }
         }
         if stream == 0 {
-            blips.extend(findings.blips);
+            // a blip of the site is no incident of one of its paths, where one failure more makes it a second longer
+            found.extend(findings.blips.into_iter().map(|blip| (stream, blip)));
             caveats.extend(findings.caveats);
         }
     }
-    let incidents = merge(found);
+    let (incidents, short): (Vec<Merged>, Vec<Merged>) =
+        merge(found).into_iter().partition(|merged| lasted(&merged.finding) >= BLIP_SECONDS);
+    let mut blips: Vec<Finding> =
+        short.into_iter().filter(|blip| blip.stream == 0).map(|blip| blip.finding).collect();
     let apart = |finding: &Finding| {
         incidents.iter().all(|i| {
             i.finding.end.second < finding.start.second || finding.end.second < i.finding.start.second
@@ -196,6 +201,11 @@ fn weigh(site: SiteSeries, streams: Vec<Stream>, answers: Vec<(usize, Findings)>
     caveats.sort_unstable();
     caveats.dedup();
     Search { site, streams, incidents, blips, bursts, caveats }
+}
+
+/// Seconds from the first to the last affected one.
+fn lasted(finding: &Finding) -> i64 {
+    finding.end.second.saturating_sub(finding.start.second).saturating_add(1)
 }
 
 fn new_stream(streams: &mut Vec<Stream>, dimension: Dimension, value: Untrusted) -> usize {
