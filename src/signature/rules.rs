@@ -1,5 +1,7 @@
 //! Known messages and what they mean.
 
+use std::sync::OnceLock;
+
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::Deserialize;
 
@@ -113,9 +115,13 @@ struct File {
     rule: Vec<Rule>,
 }
 
-/// All rules, compiled.
+/// All rules, compiled when the first message asks for them: that takes as long as reading 20 MB of requests, and logs of
+/// requests alone never ask.
+#[derive(Debug, Default)]
+pub struct Rules(OnceLock<Compiled>);
+
 #[derive(Debug)]
-pub struct Rules {
+struct Compiled {
     all: Vec<Rule>,
     literals: AhoCorasick,
     /// Literal → (rule, bit of the literal in it).
@@ -132,10 +138,10 @@ struct Beside {
 }
 
 /// Lists of texts that are compiled already: several rules have the same.
-type Compiled<'r> = Vec<(&'r [String], AhoCorasick)>;
+type Known<'r> = Vec<(&'r [String], AhoCorasick)>;
 
 /// An automaton for a list of texts, unless it is empty.
-fn one_of<'r>(texts: &'r [String], known: &mut Compiled<'r>) -> Result<Option<AhoCorasick>> {
+fn one_of<'r>(texts: &'r [String], known: &mut Known<'r>) -> Result<Option<AhoCorasick>> {
     if texts.is_empty() {
         return Ok(None);
     }
@@ -154,7 +160,7 @@ fn one_of<'r>(texts: &'r [String], known: &mut Compiled<'r>) -> Result<Option<Ah
 
 impl Beside {
     fn of(rules: &[Rule]) -> Result<Vec<Self>> {
-        let mut known = Compiled::new();
+        let mut known = Known::new();
         let mut out = Vec::with_capacity(rules.len());
         for rule in rules {
             let any = one_of(&rule.any, &mut known)?;
@@ -248,17 +254,22 @@ fn is_component(known: &[u8], found: &[u8]) -> bool {
     }
 }
 
-impl Rules {
-    /// The rules that come with the program.
-    ///
-    /// # Errors
-    /// Only if a rule file is wrong, which a test rules out.
-    pub fn built_in() -> Result<Self> {
+impl Compiled {
+    /// No rules.
+    fn none() -> Result<Self> {
+        Self::of(Vec::new())
+    }
+
+    fn built_in() -> Result<Self> {
         let mut rules = Vec::new();
         for (name, text) in BUILT_IN {
             let file: File = toml::from_str(text).map_err(|e| Error::Usage(format!("rules {name}: {e}")))?;
             rules.extend(file.rule);
         }
+        Self::of(rules)
+    }
+
+    fn of(rules: Vec<Rule>) -> Result<Self> {
         let mut owners = Vec::new();
         let mut needles = Vec::new();
         for (owner, rule) in (0u16..).zip(&rules) {
@@ -276,15 +287,33 @@ impl Rules {
         let beside = Beside::of(&rules)?;
         Ok(Self { all: rules, literals, owners, beside })
     }
+}
+
+impl Rules {
+    /// The rules that come with the program.
+    ///
+    /// # Errors
+    /// None so far: a rule file that is wrong leaves no rules, which a test rules out.
+    pub fn built_in() -> Result<Self> {
+        Ok(Self::default())
+    }
+
+    fn compiled(&self) -> Option<&Compiled> {
+        if let Some(compiled) = self.0.get() {
+            return Some(compiled);
+        }
+        let compiled = Compiled::built_in().or_else(|_| Compiled::none()).ok()?;
+        Some(self.0.get_or_init(|| compiled))
+    }
 
     /// The rule behind an id.
     pub fn get(&self, id: RuleId) -> Option<&Rule> {
-        self.all.get(usize::from(id.0))
+        self.compiled()?.all.get(usize::from(id.0))
     }
 
     /// All rules with their ids, in the order in which they are asked.
     pub fn iter(&self) -> impl Iterator<Item = (RuleId, &Rule)> {
-        (0u16..).map(RuleId).zip(&self.all)
+        (0u16..).map(RuleId).zip(self.compiled().map_or(&[][..], |compiled| &compiled.all))
     }
 
     /// What a message of a rule says was changed, where the rule knows how to read it.
@@ -295,19 +324,20 @@ impl Rules {
 
     /// The first rule whose literals all stand in the message, which a program wrote, if that is known.
     pub fn find(&self, message: &[u8], component: Option<&[u8]>) -> Option<RuleId> {
+        let compiled = self.compiled()?;
         // most rules have one literal, and most messages none at all: nothing is allocated for either
         let mut first: Option<u16> = None;
         let mut hits: Vec<(u16, u32)> = Vec::new();
-        for found in self.literals.find_overlapping_iter(message) {
-            let &(owner, bit) = self.owners.get(found.pattern().as_usize())?;
-            let rule = self.all.get(usize::from(owner))?;
+        for found in compiled.literals.find_overlapping_iter(message) {
+            let &(owner, bit) = compiled.owners.get(found.pattern().as_usize())?;
+            let rule = compiled.all.get(usize::from(owner))?;
             if first.is_some_and(|f| f <= owner) {
                 continue;
             }
             if rule.literals.len() > 1 && !complete(&mut hits, owner, bit, rule.literals.len()) {
                 continue;
             }
-            let beside = self.beside.get(usize::from(owner))?;
+            let beside = compiled.beside.get(usize::from(owner))?;
             if rule.fits(beside, message, component) {
                 first = Some(owner);
             }
@@ -336,7 +366,7 @@ mod tests {
     fn each_rule_takes_its_samples_and_leaves_its_counter_samples() {
         let mut wrong = Vec::new();
         let rules = Rules::built_in().unwrap();
-        for rule in &rules.all {
+        for (_, rule) in rules.iter() {
             let component = rule.component.first().map(|c| c.trim_end_matches('*').as_bytes());
             let found = |m: &str| {
                 let id = rules.find(m.as_bytes(), component)?;
