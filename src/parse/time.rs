@@ -254,10 +254,9 @@ fn klog(text: &[u8]) -> Read {
     if digits(text) == 6 {
         return short(text);
     }
-    let year = usize::from(digits(text) == 8);
-    let (rest, year) = nom::multi::count(number(4), year).parse(text).ok()?;
+    let (rest, year) = nom::combinator::cond(digits(text) == 8, number(4)).parse(text).ok()?;
     let (rest, (month, day)) = (number(2), number(2)).parse(rest).ok()?;
-    clock_time(text, rest, year.first().copied(), month, day)
+    clock_time(text, rest, year, month, day)
 }
 
 /// What follows a date: a space or `T`, the time of day, perhaps a fraction and an offset. `text` is the whole.

@@ -325,16 +325,15 @@ impl Rules {
     /// The first rule whose literals all stand in the message, which a program wrote, if that is known.
     pub fn find(&self, message: &[u8], component: Option<&[u8]>) -> Option<RuleId> {
         let compiled = self.compiled()?;
-        // most rules have one literal, and most messages none at all: nothing is allocated for either
         let mut first: Option<u16> = None;
-        let mut hits: Vec<(u16, u32)> = Vec::new();
+        let mut hits = Hits { few: [(0, 0); HITS], used: 0, more: Vec::new() };
         for found in compiled.literals.find_overlapping_iter(message) {
             let &(owner, bit) = compiled.owners.get(found.pattern().as_usize())?;
             let rule = compiled.all.get(usize::from(owner))?;
             if first.is_some_and(|f| f <= owner) {
                 continue;
             }
-            if rule.literals.len() > 1 && !complete(&mut hits, owner, bit, rule.literals.len()) {
+            if rule.literals.len() > 1 && !hits.complete(owner, bit, rule.literals.len()) {
                 continue;
             }
             let beside = compiled.beside.get(usize::from(owner))?;
@@ -346,16 +345,35 @@ impl Rules {
     }
 }
 
-/// Notes a literal of a rule that has several, and says whether it was the last one missing.
-fn complete(hits: &mut Vec<(u16, u32)>, owner: u16, bit: u32, literals: usize) -> bool {
-    let at = hits.iter().position(|(o, _)| *o == owner).unwrap_or_else(|| {
-        hits.push((owner, 0));
-        hits.len() - 1
-    });
-    hits.get_mut(at).is_some_and(|(_, bits)| {
-        *bits |= 1 << bit;
-        bits.count_ones() as usize == literals.min(32)
-    })
+/// Rules that are told apart while a message is read without anything being allocated.
+const HITS: usize = 16;
+
+/// Which literals of the rules that have several stand in a message.
+struct Hits {
+    few: [(u16, u32); HITS],
+    used: usize,
+    /// The rest, of a message that has literals of very many rules.
+    more: Vec<(u16, u32)>,
+}
+
+impl Hits {
+    /// Notes a literal of a rule, and says whether it was the last one missing.
+    fn complete(&mut self, owner: u16, bit: u32, literals: usize) -> bool {
+        let few = self.few.get_mut(..self.used).unwrap_or_default();
+        if let Some((_, bits)) = few.iter_mut().chain(&mut self.more).find(|(of, _)| *of == owner) {
+            *bits |= 1 << bit;
+            return bits.count_ones() as usize == literals.min(32);
+        }
+        let hit = (owner, 1 << bit);
+        match self.few.get_mut(self.used) {
+            Some(free) => {
+                *free = hit;
+                self.used += 1;
+            }
+            None => self.more.push(hit),
+        }
+        literals == 1
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 )]
 
 mod accuracy;
+mod allocations;
 mod cli;
 mod clocks;
 mod corpora;
