@@ -29,15 +29,14 @@ pub fn for_json(text: &Untrusted) -> String {
 /// longer than any inside.
 ///
 /// A pipe would end the cell, in a code span too, and its escapes are read in two ways; a text that has one comes out with
-/// all its punctuation escaped instead.
+/// all its punctuation escaped instead, in quotes.
 pub fn for_markdown(text: &Untrusted) -> String {
     let shown = for_terminal(text);
     if !shown.contains('|') {
         return code_span(&shown);
     }
-    let escaped = for_markdown_text(&shown);
-    // At the beginning of a line these would be a list or a heading's underline.
-    if escaped.starts_with(['-', '+', '=']) { format!("\\{escaped}") } else { escaped }
+    // The quotes keep it apart from the words around it.
+    format!("“{}”", for_markdown_text(&shown))
 }
 
 /// For a field of CSV after RFC 4180, quotes included where it needs them. A spreadsheet would run what begins like a
@@ -173,8 +172,7 @@ mod tests {
 
     #[test]
     fn a_text_with_a_pipe_has_no_bare_pipe() {
-        assert_eq!(for_markdown(&bytes(br"a|b\|`c` <d>")), r"a&#124;b\\&#124;\`c\` &lt;d&gt;");
-        assert_eq!(for_markdown(&bytes(b"- a|b")), r"\- a&#124;b");
+        assert_eq!(for_markdown(&bytes(br"a|b\|`c` <d>")), r"“a&#124;b\\&#124;\`c\` &lt;d&gt;”");
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(super) struct Section {
     began_before: bool,
     ongoing: bool,
     duration: String,
-    summary: String,
+    summary: Value,
     seen: String,
     share: Option<String>,
     share_of: &'static str,
@@ -159,13 +159,13 @@ pub(super) fn section(places: &Places<'_>, report: &Report, at: usize) -> Option
         began_before: open.start,
         ongoing: open.end,
         duration: format!("{least}{}", time::duration(i.duration_seconds())),
-        summary: wording::what_happened(zone, i),
+        summary: words(wording::what_happened(zone, i), MAX_TEXT),
         seen: wording::seen(i),
         share: m.percent.filter(|p| p.is_finite()).map(time::percent),
         share_of: wording::share_of(i),
         interval: wording::interval(i),
-        affected_requests: m.affected_requests.map(time::count),
-        total_requests: m.total_requests.map(time::count),
+        affected_requests: wording::counted(i).map(|(affected, _)| time::count(affected)),
+        total_requests: wording::counted(i).map(|(_, total)| time::count(total)),
         affected_clients: m.affected_clients.map(time::count),
         total_clients: m.total_clients.map(time::count),
         clients_share: json::clients_percent(m).map(time::percent),
@@ -218,11 +218,13 @@ fn measures(i: &Incident) -> Vec<Measure> {
         format!("{}{interval}", time::percent(percent))
     });
     during("affected share of user requests", share);
-    during("affected requests", of(m.affected_requests, m.total_requests));
+    let counted = wording::counted(i);
+    during("affected requests", of(counted.map(|(part, _)| part), counted.map(|(_, whole)| whole)));
     during("affected client addresses", of(m.affected_clients, m.total_clients));
     during("requests lost against expectation", m.lost_requests.filter(|lost| *lost >= 1.0).map(time::rate));
     during("slow requests", wording::slowness(i).filter(|_| !wording::is_slowness(i)));
     during("missing requests", wording::missing(i));
+    during("messages", wording::burst(i));
     during("worst minute", m.peak_percent.map(time::percent));
     during("share with health checks counted", m.percent_all_requests.map(time::percent));
     let word = |value: Option<f64>, show: fn(f64) -> String| value.map_or_else(|| "unknown".to_owned(), show);

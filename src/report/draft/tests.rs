@@ -72,13 +72,13 @@ fn drafts_are_as_long_as_they_should_be() {
 fn what_only_people_know_is_left_to_them() {
     let mut report = bad_gateway();
     let text = made(&report, "default");
-    assert!(text.contains("9 min 57 s after the start: a monitor raised an alert"), "{text}");
+    assert!(text.contains("9 min 57 s later: a monitor raised an alert"), "{text}");
     assert!(text.contains("4 s before the recovery: a service was started"), "{text}");
     let incident: &mut Incident = &mut report.incidents[0];
     incident.first_alert = None;
     incident.remedy.clear();
     let text = made(&report, "default");
-    assert!(text.contains("No alert is in the logs. At the earliest the share of 5xx answers could have shown it from 12:00:03 +01:00 on."), "{text}");
+    assert!(text.contains("No alert is in the logs while it lasted. At the earliest the share of 5xx answers could have shown it from 12:00:03 +01:00 on."), "{text}");
     assert!(text.contains("**TODO**: who or what noticed first"), "{text}");
     assert!(text.contains("No change is in the logs between start and recovery. **TODO**"), "{text}");
 }
@@ -286,4 +286,31 @@ fn base64(bytes: &[u8]) -> String {
             })
         })
         .collect()
+}
+
+/// The names in a value, at any depth.
+fn names(value: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(object) => object.iter().for_each(|(name, value)| {
+            found.insert(name.clone());
+            names(value, found);
+        }),
+        serde_json::Value::Array(list) => list.iter().for_each(|value| names(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_is_documented() {
+    let report = bad_gateway();
+    let document = document::document(&report, &style(), Limits::of(&report));
+    let mut found = std::collections::BTreeSet::new();
+    names(&serde_json::to_value(&document).unwrap(), &mut found);
+    let documented = include_str!("../../../docs/templates.md");
+    for name in found {
+        assert!(documented.contains(&format!("`{name}`")), "{name}");
+    }
+    for name in Template::names() {
+        assert!(documented.contains(&format!("| `{name}` |")), "{name}");
+    }
 }

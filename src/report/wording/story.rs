@@ -8,7 +8,7 @@ use crate::detect::Signal;
 use crate::explain::facts::{
     DisplayZone, EntryKind, Incident, Input, Reason, Remedy, Report, Suspect, ZoneSource,
 };
-use crate::model::{Timestamp, Untrusted};
+use crate::model::{MICROS, Timestamp, Untrusted};
 use crate::report::time;
 
 /// The name of a kind of row in what programs read.
@@ -38,32 +38,36 @@ pub(in crate::report) fn signal(signal: Signal) -> &'static str {
 }
 
 /// What happened, in a few sentences: window, zone, duration, share of requests and clients with the interval.
-pub(in crate::report) fn what_happened(zone: &DisplayZone, i: &Incident) -> String {
+pub(in crate::report) fn what_happened(zone: &DisplayZone, i: &Incident) -> Sentence {
     let open = time::Open { start: i.start.open, end: i.end.open };
     let span = time::span(zone, i.start.at, i.end.at, open);
     let least = if open.start || open.end { "at least " } else { "" };
     let lasted = time::duration(i.duration_seconds());
-    let share = affected(i);
+    let mut sentence = Sentence::new(format!("From {span}, {least}{lasted}: {}", affected(i)));
     let slow = if is_slowness(i) { slowdown(i) } else { slowness(i) };
-    let member = i.silence.as_ref().is_some_and(|silence| silence.place.is_some());
-    let missing = missing(i).filter(|_| member || i.signal != Signal::Traffic);
-    let mut more = [slow, missing]
-        .iter()
-        .flatten()
-        .fold(String::new(), |more, sentence| more + " " + &capitalised(sentence) + ".");
-    more.push_str(match (open.start, open.end) {
+    if let Some(slow) = slow {
+        sentence = sentence.text(format!(" {}.", capitalised(&slow)));
+    }
+    let place = i.silence.as_ref().and_then(|silence| silence.place.as_ref());
+    if let Some(missing) = missing(i).filter(|_| place.is_some() || i.signal != Signal::Traffic) {
+        sentence = match place {
+            Some((_, name)) => sentence.text(" Of ").log(name).text(format!(", {missing}.")),
+            None => sentence.text(format!(" {}.", capitalised(&missing))),
+        };
+    }
+    sentence = sentence.text(match (open.start, open.end) {
         (true, true) => " It began before the logs do and went on when they end.",
         (true, false) => " It began before the logs do.",
         (false, true) => " It went on when the logs end.",
         (false, false) => "",
     });
-    if let Some(seconds) = i.change_to_recovery_seconds {
-        let span = time::duration(seconds);
-        more.push_str(&format!(
-            " From the likeliest change to recovery it was {span}; that is not the length of the outage."
-        ));
+    match i.change_to_recovery_seconds.filter(|_| !open.end) {
+        Some(seconds) => sentence.text(format!(
+            " From the likeliest change to recovery it was {}; that is not the length of the outage.",
+            time::duration(seconds)
+        )),
+        None => sentence,
     }
-    format!("From {span}, {least}{lasted}: {share}{more}")
 }
 
 /// The share of requests with its interval and counts, and the clients.
@@ -71,17 +75,32 @@ fn affected(i: &Incident) -> String {
     let Some(percent) = i.impact.percent.filter(|p| p.is_finite()) else {
         return match burst(i) {
             Some(burst) => format!("{burst}. What that meant for users is unknown: no request is logged."),
-            None => "The share of affected requests is unknown.".to_owned(),
+            None => "the share of affected requests is unknown.".to_owned(),
         };
     };
     let interval = interval(i).map(|range| format!(" (95 % interval {range})")).unwrap_or_default();
+    let what = match i.signal {
+        Signal::Errors => "of user requests failed",
+        _ if is_slowness(i) => "of user requests were slower than the baseline explains",
+        Signal::Traffic if i.silence.as_ref().is_some_and(|s| s.carried) => {
+            "of user requests were missing: peers carried the load"
+        }
+        Signal::Traffic => "of the expected requests were missing",
+        Signal::Latency => "of user requests were slow",
+    };
     let clients = match (i.impact.affected_clients, i.impact.total_clients) {
         (Some(affected), Some(total)) => {
             format!("; {} of {} client addresses were hit", time::count(affected), time::count(total))
         }
         _ => String::new(),
     };
-    format!("{} {}{interval}{clients}.", time::percent(percent), share_of(i))
+    format!("{} {what}{interval}{clients}.", time::percent(percent))
+}
+
+/// Affected and all user requests, where one is a part of the other: of missing ones it is not.
+pub(in crate::report) fn counted(i: &Incident) -> Option<(u64, u64)> {
+    let whole = i.signal != Signal::Traffic || is_slowness(i);
+    i.impact.affected_requests.zip(i.impact.total_requests).filter(|_| whole)
 }
 
 /// `99.26–99.73 %`.
@@ -98,7 +117,7 @@ fn capitalised(sentence: &str) -> String {
 /// What users saw.
 pub(in crate::report) fn seen(i: &Incident) -> String {
     match i.signal {
-        _ if i.burst.is_some() => "unknown: the logs hold no requests".to_owned(),
+        _ if i.burst.is_some() => "unknown, since the logs hold no requests".to_owned(),
         Signal::Errors if !i.statuses.is_empty() => {
             let named: Vec<String> = ranked(&i.statuses)
                 .into_iter()
@@ -230,7 +249,7 @@ pub(in crate::report) fn tasks(zone: &DisplayZone, i: &Incident) -> Vec<Task> {
     tasks.truncate(3);
     let late = i.first_alert.as_ref().map(|alert| alert.time.second().saturating_sub(i.start.at.second()));
     let because = match late {
-        None => Some("no alert is in the logs".to_owned()),
+        None => Some("no alert is in the logs while it lasted".to_owned()),
         Some(seconds) if seconds >= 60 => {
             Some(format!("the first alert came {} after the start", time::duration(seconds as f64)))
         }
@@ -262,10 +281,9 @@ pub(in crate::report) fn figures(
     let zone = &report.zone;
     let mut figures = edges(zone, i, place);
     let m = &i.impact;
-    let counts = match (m.affected_requests, m.total_requests) {
-        (Some(affected), Some(total)) => format!(", {} of {}", time::count(affected), time::count(total)),
-        _ => String::new(),
-    };
+    let counts = counted(i).map_or_else(String::new, |(affected, total)| {
+        format!(", {} of {}", time::count(affected), time::count(total))
+    });
     let range = lines(i, place);
     if let Some(percent) = m.percent.filter(|p| p.is_finite()) {
         let interval = interval(i).map(|range| format!(" ({range})")).unwrap_or_default();
@@ -296,7 +314,11 @@ pub(in crate::report) fn figures(
             ),
         });
     }
-    figures.extend(compared(report, i));
+    if let Some(burst) = burst(i) {
+        let how = "messages of level ERROR and above between start and end, against other times";
+        figures.push(Figure { name: "messages", value: burst, how: Sentence::new(how) });
+    }
+    figures.extend(compared(report, i, place));
     figures
 }
 
@@ -315,7 +337,8 @@ fn edges(
         };
         let (low, high) = edge.range;
         let range = format!("; 95 % interval {}–{}", clock(low), clock(high));
-        Figure { name, value: clock(edge.at), how: sentence.text(range) }
+        let how = if edge.open { sentence } else { sentence.text(range) };
+        Figure { name, value: clock(edge.at), how }
     };
     let (first, last) = if silent {
         ("first missing second, after the line", "first second back, with the line")
@@ -324,17 +347,22 @@ fn edges(
     } else {
         ("time written in the first affected line", "one second past the last affected line")
     };
+    let least = if i.start.open || i.end.open { "at least " } else { "" };
     let mut figures = vec![edge("start", &i.start, first), edge("end", &i.end, last)];
     figures.push(Figure {
         name: "duration",
-        value: time::duration(i.duration_seconds()),
+        value: format!("{least}{}", time::duration(i.duration_seconds())),
         how: Sentence::new("end − start"),
     });
     figures
 }
 
 /// Baseline, expectation, worst minute, and the span from the change.
-fn compared(report: &Report, i: &Incident) -> Vec<Figure> {
+fn compared(
+    report: &Report,
+    i: &Incident,
+    place: &dyn Fn(crate::model::Location) -> Option<Untrusted>,
+) -> Vec<Figure> {
     let zone = &report.zone;
     let clock = |at| time::clock_near(zone, i.start.at, at);
     let mut figures = Vec::new();
@@ -367,11 +395,18 @@ fn compared(report: &Report, i: &Incident) -> Vec<Figure> {
             how: Sentence::new("the highest share of any minute by the clock"),
         });
     }
-    if let Some(seconds) = i.change_to_recovery_seconds {
+    if let Some(seconds) = i.change_to_recovery_seconds.filter(|_| !i.end.open) {
+        let span = |s: &&Suspect| i.end.at.micros().saturating_sub(s.time.micros()) as f64 / MICROS as f64;
+        let change = i.suspects.iter().find(|s| (span(s) - seconds).abs() < 0.001);
+        let place = change.and_then(|s| place(s.location));
+        let how = Sentence::new("end − time of the likeliest suspect that is a change");
         figures.push(Figure {
             name: "change to recovery",
             value: time::duration(seconds),
-            how: Sentence::new("end − time of the likeliest suspect that is a change"),
+            how: match place {
+                Some(place) => how.text(", ").log(&place),
+                None => how,
+            },
         });
     }
     figures
