@@ -130,6 +130,7 @@ pub(crate) struct Read {
 
 /// A report.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Analyse {
     /// For a terminal, a post-mortem to finish by hand (markdown, html), or for other tools (json; csv: the timeline)
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]

@@ -103,7 +103,8 @@ fn network(token: &[u8], behind: &[u8]) -> Option<(String, usize)> {
 fn v4(address: Ipv4Addr, masked_before: bool) -> Option<String> {
     let [a, b, c, d] = address.octets();
     let own = address.is_loopback() || address.is_unspecified();
-    (!own && !(masked_before && d == 0)).then(|| format!("{a}.{b}.{c}.0/24"))
+    let done = masked_before && d == 0;
+    (!own && !done).then(|| format!("{a}.{b}.{c}.0/24"))
 }
 
 #[cfg(test)]

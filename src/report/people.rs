@@ -213,7 +213,9 @@ mod tests {
 
     fn shown(lines: &[&str]) -> Vec<String> {
         let mut names = Vec::new();
-        lines.iter().for_each(|line| learn(line.as_bytes(), &mut names));
+        for line in lines {
+            learn(line.as_bytes(), &mut names);
+        }
         lines
             .iter()
             .map(|line| String::from_utf8_lossy(&masked(command(line.as_bytes()), &names)).into_owned())

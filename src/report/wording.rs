@@ -3,6 +3,7 @@
 //! A [`Sentence`] keeps its own words and the words of logs apart, so that each medium escapes only the latter. No
 //! suspect is worded as a cause, no share is rounded to "all".
 
+mod figures;
 mod story;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::model::{Level, Untrusted};
 use super::time;
 
 pub use super::headline::title;
+pub(super) use figures::{Figure, figures};
 pub(super) use story::*;
 
 /// A piece of a sentence.

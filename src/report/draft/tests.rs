@@ -240,6 +240,7 @@ proptest! {
 }
 
 /// FIPS 180-4, for one short text.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the first 32 bits of a fraction")]
 fn sha256(text: &[u8]) -> Vec<u8> {
     let primes = || (2u64..).filter(|n| (2..*n).all(|d| n % d != 0));
     let fraction = |root: f64| (root.fract() * 4_294_967_296.0) as u32;
