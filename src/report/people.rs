@@ -1,7 +1,8 @@
 //! Accounts of people → roles: a draft is passed on, and a post-mortem blames nobody (`--show-users` keeps them).
 //!
-//! Which words are accounts is learned from the places where sudo, su, sshd, PAM, logind, apt and home directories name them;
-//! then these words are masked wherever they stand. Accounts of services are not people.
+//! Which words are accounts is learned from the places where sudo, su, sshd, PAM, logind and apt name them; then these words
+//! are masked wherever they stand. A home directory is masked too, but teaches nothing: applications live there as well.
+//! Accounts of services are not people.
 
 use super::visit;
 use crate::explain::facts::{Fact, Incident, Report};
@@ -16,7 +17,7 @@ const MAX_NAMES: usize = 64;
 /// Longest account that useradd takes.
 const MAX_NAME: usize = 32;
 /// What stands before an account.
-const BEFORE: [&[u8]; 12] = [
+const BEFORE: [&[u8]; 11] = [
     b"session opened for user ",
     b"session closed for user ",
     b"Accepted publickey for ",
@@ -26,7 +27,6 @@ const BEFORE: [&[u8]; 12] = [
     b" for root by ",
     b"of user ",
     b"Requested-By: ",
-    b"/home/",
     b" user=",
     b"ruser=",
 ];
@@ -160,7 +160,7 @@ fn masked(line: &[u8], names: &[Vec<u8>]) -> Vec<u8> {
         let behind = rest.get(name.len()..).unwrap_or_default();
         let known = names.iter().position(|known| known == name).filter(|_| !name.is_empty());
         match known {
-            Some(_) if out.ends_with(b"/home/") => out.extend_from_slice("…".as_bytes()),
+            _ if !name.is_empty() && out.ends_with(b"/home/") => out.extend_from_slice("…".as_bytes()),
             Some(at) if is_account(name, &out, behind) => {
                 let role = ROLES.get(at).or(ROLES.last()).copied().unwrap_or_default();
                 out.extend_from_slice(role.as_bytes());
@@ -240,6 +240,7 @@ mod tests {
             ("New session 5 of user ann.", "New session 5 of user an operator."),
             ("Requested-By: ann (1000)", "Requested-By: an operator (1000)"),
             ("cd /home/ann/shop && make", "cd /home/…/shop && make"),
+            ("/home/shop/run: stopped: shop", "/home/…/run: stopped: shop"),
             (
                 "session opened for user www-data(uid=33) by (uid=0)",
                 "session opened for user www-data(uid=33) by (uid=0)",

@@ -9,7 +9,7 @@ use super::chart::{self, Chart};
 use super::incident::{self, Section};
 use super::rows::{self, Places, Row};
 use super::words::{quoted, words};
-use crate::explain::facts::{Input, InputStatus, Report};
+use crate::explain::facts::{Input, InputStatus, Report, TimelineEntry};
 use crate::model::{Timestamp, Untrusted};
 use crate::report::wording::Sentence;
 use crate::report::{Style, coverage, time, wording};
@@ -84,7 +84,8 @@ pub(super) fn document(report: &Report, style: &Style, limits: Limits) -> Docume
     let all = report.incidents.len();
     let told = all.min(limits.incidents);
     // What is near an incident stands in its own timeline.
-    let apart = report.timeline.iter().filter(|row| row.incident.is_none() && all != 1);
+    let told_of = |row: &TimelineEntry| report.incidents.iter().take(told).any(|i| rows::is_near(i, row));
+    let apart = report.timeline.iter().filter(|row| row.incident.is_none() && all != 1 && !told_of(row));
     let besides: Vec<_> =
         apart.take(if all == 0 { limits.rows } else { limits.rows.min(MAX_BESIDES) }).collect();
     let reference = report.incidents.first().map(|i| i.start.at).or(report.window.map(|(start, _)| start));

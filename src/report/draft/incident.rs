@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::rows::{self, Places, Row};
 use super::words::{quoted, words};
-use crate::explain::facts::{Incident, QuoteRole, Reason, Report, Suspect, Vitals};
+use crate::explain::facts::{EntryKind, Incident, QuoteRole, Reason, Report, Suspect, TimelineEntry, Vitals};
+use crate::model::{Location, MICROS, Timestamp};
 use crate::report::wording::Sentence;
 use crate::report::{json, time, wording};
 
@@ -285,17 +286,31 @@ fn suspect(places: &Places<'_>, report: &Report, i: &Incident, s: &Suspect) -> T
     }
 }
 
+/// What was done before the recovery, by time, and the last change of the timeline among it.
 fn remedies(places: &Places<'_>, report: &Report, i: &Incident) -> Vec<Remedy> {
-    let last = i.remedy.len();
-    let remedy = |(at, remedy): (usize, &crate::explain::facts::Remedy)| Remedy {
-        time: rows::clock(report, i.start.at, remedy.time),
-        before: time::duration(remedy.lead_seconds),
-        what: words(wording::remedy(remedy), MAX_TEXT),
-        source: places.value(remedy.location),
-        undoes: remedy.undoes_suspect,
-        last: at + 1 == last,
-    };
-    i.remedy.iter().enumerate().map(remedy).collect()
+    let told = |location: Location| i.remedy.iter().any(|remedy| remedy.location == location);
+    let within = |row: &&TimelineEntry| i.start.at < row.time && row.time <= i.end.at && !i.end.open;
+    let changes = report.timeline.iter().filter(within).filter(|row| row.kind == EntryKind::Change);
+    let last = changes.last().filter(|row| row.location.is_some_and(|location| !told(location)));
+    let text = |sentence| words(sentence, MAX_TEXT);
+    let mut all: Vec<_> = i
+        .remedy
+        .iter()
+        .map(|r| (r.time, text(wording::remedy(r)), Some(r.location), r.undoes_suspect))
+        .chain(last.map(|row| (row.time, text(wording::fact(&row.fact)), row.location, false)))
+        .collect();
+    all.sort_by_key(|&(time, _, location, _)| (time, location));
+    let count = all.len();
+    let remedy =
+        |(at, (time, what, location, undoes)): (usize, (Timestamp, Value, Option<Location>, bool))| Remedy {
+            time: rows::clock(report, i.start.at, time),
+            before: time::duration(i.end.at.micros().saturating_sub(time.micros()) as f64 / MICROS as f64),
+            what,
+            source: location.and_then(|location| places.value(location)),
+            undoes,
+            last: at + 1 == count,
+        };
+    all.into_iter().enumerate().map(remedy).collect()
 }
 
 /// The lines that prove the edges, then messages.

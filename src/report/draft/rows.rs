@@ -143,7 +143,8 @@ pub(super) fn telling<'a>(report: &'a Report, at: usize, i: &Incident) -> Tellin
     Telling { rows: in_order(MAX_ROWS), highlights: in_order(HIGHLIGHTS), all }
 }
 
-fn is_near(i: &Incident, row: &TimelineEntry) -> bool {
+/// Whether a row may have to do with an incident.
+pub(super) fn is_near(i: &Incident, row: &TimelineEntry) -> bool {
     let seconds = row.time.second();
     seconds >= i.start.at.second().saturating_sub(BEFORE_SECONDS)
         && seconds <= i.end.at.second().saturating_add(AFTER_SECONDS)

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::explain::facts::{Fact, Incident};
+use crate::explain::facts::{EntryKind, Fact, Incident};
 use crate::model::Untrusted;
 use crate::report::fixtures::{
     HOSTILE, bad_gateway, empty, hostile, messages_only, one_of_two, quiet, silent_site, slow_site, style,
@@ -77,6 +77,7 @@ fn what_only_people_know_is_left_to_them() {
     let incident: &mut Incident = &mut report.incidents[0];
     incident.first_alert = None;
     incident.remedy.clear();
+    report.timeline.retain(|row| row.kind != EntryKind::Change);
     let text = made(&report, "default");
     assert!(text.contains("No alert is in the logs while it lasted. At the earliest the share of 5xx answers could have shown it from 12:00:03 +01:00 on."), "{text}");
     assert!(text.contains("**TODO**: who or what noticed first"), "{text}");
