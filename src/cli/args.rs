@@ -16,6 +16,7 @@ Examples:
   logtopsy                                  all of /var/log
   logtopsy --since -3h /var/log/nginx       the last three hours of nginx
   logtopsy --format markdown -o report.md   a post-mortem to finish by hand
+  logtopsy --template google-sre            the same, laid out as Google's SREs do
   ssh web-01 cat /var/log/nginx/access.log | logtopsy -
 
 Exit status:
@@ -129,10 +130,14 @@ pub(crate) struct Read {
 
 /// A report.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Analyse {
-    /// For a terminal, a post-mortem to finish by hand, or for other tools
+    /// For a terminal, a post-mortem to finish by hand (markdown, html), or for other tools (json; csv: the timeline)
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) format: OutputFormat,
+    /// Layout of the post-mortem in Markdown: default, google-sre, alx, pagerduty, or a file (docs/templates.md)
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) template: Option<PathBuf>,
     /// Write the report there instead of to standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -154,6 +159,12 @@ pub(crate) struct Analyse {
     /// Quote lines as they are, with passwords, tokens and e-mail addresses in them
     #[arg(long)]
     pub(crate) no_redact: bool,
+    /// Quote networks instead of client addresses: /24 of IPv4, /48 of IPv6
+    #[arg(long)]
+    pub(crate) redact_clients: bool,
+    /// Name the accounts of people in a post-mortem; else they are "an operator"
+    #[arg(long)]
+    pub(crate) show_users: bool,
 
     /// Exit with status 10 if there is an incident
     #[arg(long)]
@@ -175,7 +186,9 @@ pub(crate) enum OutputFormat {
     #[default]
     Text,
     Markdown,
+    Html,
     Json,
+    Csv,
 }
 
 impl From<OutputFormat> for Format {
@@ -183,7 +196,9 @@ impl From<OutputFormat> for Format {
         match format {
             OutputFormat::Text => Self::Text,
             OutputFormat::Markdown => Self::Markdown,
+            OutputFormat::Html => Self::Html,
             OutputFormat::Json => Self::Json,
+            OutputFormat::Csv => Self::Csv,
         }
     }
 }
@@ -247,6 +262,14 @@ impl Read {
 }
 
 impl Analyse {
+    /// What is to be made: a template alone asks for a post-mortem in Markdown.
+    pub(crate) fn format(&self) -> Format {
+        match (self.format, &self.template) {
+            (OutputFormat::Text, Some(_)) => Format::Markdown,
+            (format, _) => format.into(),
+        }
+    }
+
     /// The incident that the first of the paths names: an id begins with a digit and has no `/` or `.`, and a file of that
     /// name is a file.
     pub(crate) fn take_incident(&mut self) -> Option<String> {

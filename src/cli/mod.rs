@@ -5,6 +5,7 @@ mod exit;
 mod interrupt;
 mod output;
 mod progress;
+mod template;
 mod time;
 
 use std::fmt::Write as _;
@@ -69,10 +70,17 @@ fn print(text: &[u8]) -> Result<Exit, Error> {
 }
 
 fn analyse(args: &Analyse) -> Result<Exit, Error> {
+    // What is wrong with a template is told before the work begins.
+    let template = template::chosen(args)?;
     let (report, style, target) = analysed(args)?;
     // Into memory first: what is interrupted leaves no half document.
-    let mut text = Vec::new();
-    report::render(&report, Format::from(args.format), &style, &mut text).map_err(|e| target.error(e))?;
+    let text = if let Some(template) = template {
+        report::draft::markdown(&report, &template, &style)?.into_bytes()
+    } else {
+        let mut text = Vec::new();
+        report::render(&report, args.format(), &style, &mut text).map_err(|e| target.error(e))?;
+        text
+    };
     target.write(&text)?;
     say_what_is_missing(&report.inputs, args.read.quiet, "the report");
     Ok(Exit::after_report(&report.inputs, report.incidents.len(), args.fail_on_incident))
@@ -90,6 +98,12 @@ fn analysed(args: &Analyse) -> Result<(Report, Style, Target), Error> {
     if !args.no_redact {
         report::redact::redact(&mut report);
     }
+    if args.redact_clients {
+        report::clients::mask_clients(&mut report);
+    }
+    if !args.show_users && matches!(args.format(), Format::Markdown | Format::Html) {
+        report::people::hide_people(&mut report);
+    }
     let style = Style {
         generated_at: now,
         colour: colour(args.color, &target),
@@ -100,7 +114,7 @@ fn analysed(args: &Analyse) -> Result<(Report, Style, Target), Error> {
 }
 
 fn explain(mut args: Analyse) -> Result<Exit, Error> {
-    if Format::from(args.format) != Format::Text {
+    if args.format() != Format::Text {
         let text = "explain prints text; `logtopsy --format json` has the same figures as `computation`";
         return Err(Error::Usage(text.to_owned()));
     }

@@ -25,26 +25,48 @@ pub fn for_json(text: &Untrusted) -> String {
     String::from_utf8_lossy(text.raw()).into_owned()
 }
 
-/// For Markdown: a code span, in which nothing is a link, an image or markup, with a fence longer than any inside.
+/// For Markdown, a cell of a table included: a code span, in which nothing is a link, an image or markup, with a fence
+/// longer than any inside.
+///
+/// A pipe would end the cell, in a code span too, and its escapes are read in two ways; a text that has one comes out with
+/// all its punctuation escaped instead, in quotes.
 pub fn for_markdown(text: &Untrusted) -> String {
-    code_span(&for_terminal(text))
+    let shown = for_terminal(text);
+    if !shown.contains('|') {
+        return code_span(&shown);
+    }
+    // The quotes keep it apart from the words around it.
+    format!("“{}”", for_markdown_text(&shown))
 }
 
-/// For a cell of a Markdown table: a code span without a bare pipe.
-///
-/// `\|` is a pipe in a cell, also inside code; after a backslash it would be read in two ways, so it is shown as `\x7c`.
-pub fn for_markdown_cell(text: &Untrusted) -> String {
-    let mut out = String::new();
-    let mut previous = ' ';
-    for c in for_terminal(text).chars() {
+/// For a field of CSV after RFC 4180, quotes included where it needs them. A spreadsheet would run what begins like a
+/// formula: it gets a leading `'`.
+pub fn for_csv(text: &Untrusted) -> String {
+    let shown = for_terminal(text);
+    let formula = text.raw().first().is_some_and(|b| matches!(b, b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'));
+    let guard = if formula { "'" } else { "" };
+    if shown.contains([',', '"', '\n', '\r']) {
+        format!("\"{guard}{}\"", shown.replace('"', "\"\""))
+    } else {
+        format!("{guard}{shown}")
+    }
+}
+
+/// For the text of an HTML element or the value of a quoted attribute.
+pub fn for_html(text: &Untrusted) -> String {
+    let shown = for_terminal(text);
+    let mut out = String::with_capacity(shown.len());
+    for c in shown.chars() {
         match c {
-            '|' if previous == '\\' => out.push_str("\\x7c"),
-            '|' => out.push_str("\\|"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
             c => out.push(c),
         }
-        previous = c;
     }
-    code_span(&out)
+    out
 }
 
 /// For running Markdown text that this program words itself but whose parts may quote a name: punctuation is escaped.
@@ -149,8 +171,27 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_has_no_bare_pipe() {
-        assert_eq!(for_markdown_cell(&bytes(br"a|b\|c")), r"`a\|b\\x7cc`");
+    fn a_text_with_a_pipe_has_no_bare_pipe() {
+        assert_eq!(for_markdown(&bytes(br"a|b\|`c` <d>")), r"“a&#124;b\\&#124;\`c\` &lt;d&gt;”");
+    }
+
+    #[test]
+    fn a_cell_of_csv_is_no_formula() {
+        for (raw, cell) in [
+            ("plain", "plain"),
+            ("=1+1", "'=1+1"),
+            ("@x, \"y\"", "\"'@x, \"\"y\"\"\""),
+            ("\t=1", "'\\t=1"),
+            ("a\r\nb", "a\\r\\nb"),
+            ("", ""),
+        ] {
+            assert_eq!(for_csv(&bytes(raw.as_bytes())), cell);
+        }
+    }
+
+    #[test]
+    fn html_has_no_tag_of_a_log() {
+        assert_eq!(for_html(&bytes(b"<a href='x'>&\"\x00")), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;\\x00");
     }
 
     #[test]
@@ -167,7 +208,8 @@ mod tests {
         fn nothing_hidden_comes_out(raw in prop::collection::vec(any::<u8>(), 0..200)) {
             let shown = for_terminal(&bytes(&raw));
             prop_assert!(!shown.chars().any(is_hidden), "{shown:?}");
-            prop_assert!(!for_markdown_cell(&bytes(&raw)).replace("\\|", "").contains('|'));
+            prop_assert!(!for_markdown(&bytes(&raw)).contains('|'));
+            prop_assert!(!for_html(&bytes(&raw)).contains(['<', '>', '"', '\'']));
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::detect::{
 use crate::error::Warning;
 use crate::explain::facts::*;
 use crate::model::{Level, Location, Offset, SourceId, Timestamp, Untrusted};
+use crate::signature::{Change, Deed, Subject};
 
 use super::Style;
 
@@ -189,8 +190,13 @@ fn bad_gateway_incident() -> Incident {
             },
         ],
         suspects: suspects(),
-        remedy: Vec::new(),
-        first_alert: None,
+        remedy: remedies(),
+        first_alert: Some(Alert {
+            time: at("12:10:00"),
+            meaning: "a monitor raised an alert".into(),
+            text: "ALERT http-5xx: 99.1% of 196 requests failed in the last 60 s".into(),
+            location: line(3, 731),
+        }),
         evidence: evidence(),
         caveats: vec![],
         slowness: None,
@@ -260,7 +266,7 @@ fn suspects() -> Vec<Suspect> {
         why: Vec::new(),
         against: Vec::new(),
     };
-    vec![
+    let mut suspects = vec![
         suspect(
             "11:59:40",
             EntryKind::Change,
@@ -287,6 +293,58 @@ fn suspects() -> Vec<Suspect> {
             4.0,
             0.8,
             line(3, 708),
+        ),
+    ];
+    suspects[0].more_packages = 13;
+    suspects[0].change = Some(Change {
+        what: Deed::Installed,
+        subject: Some(Subject::Package("apache2".into())),
+        from: None,
+        to: Some("2.4.57-2".into()),
+        user: None,
+        packages: Vec::new(),
+    });
+    suspects[0].why = vec![Reason::ShortlyBefore { seconds: 23.0 }, Reason::Undone { at: at("12:30:24") }];
+    suspects[1].next_step = "find out who or what stopped it".into();
+    suspects[1].why = vec![
+        Reason::ShortlyBefore { seconds: 5.0 },
+        Reason::NamesWhatFailed { dimension: Dimension::Vhost, value: "shop.example".into() },
+    ];
+    suspects[1].against = vec![Reason::Follows { at: at("11:59:40") }];
+    suspects[2].next_step = "find out what holds the port (ss -ltnp)".into();
+    suspects[2].why = vec![Reason::CanCauseIt];
+    suspects
+}
+
+fn remedies() -> Vec<Remedy> {
+    let remedy = |clock: &str, kind, meaning: &str, text: &str, lead, location, undoes| Remedy {
+        time: at(clock),
+        kind,
+        meaning: meaning.into(),
+        text: text.into(),
+        location,
+        change: None,
+        lead_seconds: lead,
+        undoes_suspect: undoes,
+    };
+    vec![
+        remedy(
+            "12:30:24",
+            EntryKind::Change,
+            "a package was removed",
+            "remove apache2:amd64 2.4.57-2 <none>",
+            1058.0,
+            line(2, 79),
+            true,
+        ),
+        remedy(
+            "12:47:58",
+            EntryKind::Restart,
+            "a service was started",
+            "systemd[1]: Started shop-app.service - Shop application.",
+            4.0,
+            line(3, 811),
+            false,
         ),
     ]
 }
@@ -456,6 +514,10 @@ pub(super) fn hostile() -> Report {
     };
     incident.scope[1].value = text.clone();
     incident.suspects.iter_mut().for_each(|s| s.text = text.clone());
+    incident.suspects[0].why =
+        vec![Reason::NamesWhatFailed { dimension: Dimension::Vhost, value: text.clone() }];
+    incident.remedy.iter_mut().for_each(|r| r.text = text.clone());
+    incident.first_alert.iter_mut().for_each(|alert| alert.text = text.clone());
     incident.evidence.iter_mut().for_each(|q| q.text = text.clone());
     incident.caveats = vec![Caveat::NoHealthyPeriod];
     report

@@ -1,21 +1,25 @@
-//! Report → text, Markdown, JSON: one file per renderer.
+//! Report → text, JSON, CSV: one file per renderer; Markdown and HTML: drafts arranged by templates.
 //!
 //! Computes no statistic; lets no byte of a log out but through [`escape`].
 
 mod audit;
 mod chart;
+pub mod clients;
 mod coverage;
+mod csv;
+pub mod draft;
 pub mod escape;
 mod figures;
 mod headline;
 mod json;
-mod markdown;
 mod page;
+pub mod people;
 pub mod record;
 pub mod redact;
 mod schema;
 mod text;
 pub mod time;
+mod visit;
 pub mod wording;
 
 #[cfg(test)]
@@ -40,6 +44,10 @@ pub enum Format {
     Markdown,
     /// For other tools: the contract `logtopsy/report/1`.
     Json,
+    /// The timeline, for spreadsheets and timeline tools.
+    Csv,
+    /// The post-mortem document as a page that stands alone.
+    Html,
 }
 
 /// How a report is rendered, apart from what it says.
@@ -75,7 +83,13 @@ pub fn explain(
 pub fn render(report: &Report, format: Format, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
     match format {
         Format::Text => text::render(report, style, out),
-        Format::Markdown => markdown::render(report, style, out),
+        Format::Markdown => {
+            let template = draft::Template::default();
+            let draft = draft::markdown(report, &template, style).map_err(io::Error::other)?;
+            out.write_all(draft.as_bytes())
+        }
         Format::Json => json::render(report, style, out),
+        Format::Csv => csv::render(report, out),
+        Format::Html => draft::html(report, style, out),
     }
 }

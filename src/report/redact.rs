@@ -2,7 +2,8 @@
 //!
 //! Works on text as it stands in the log, escapes and all. Doing it twice changes nothing more.
 
-use crate::explain::facts::{Fact, Remedy, Report, Suspect};
+use super::visit;
+use crate::explain::facts::Report;
 use crate::model::Untrusted;
 
 /// What stands in place of a secret.
@@ -19,26 +20,7 @@ const HARMLESS_DIGITS: usize = 3;
 
 /// Masks the secrets in all text that a report quotes.
 pub fn redact(report: &mut Report) {
-    let mask = |text: &mut Untrusted| *text = Untrusted::new(&redacted(text.raw()));
-    for incident in &mut report.incidents {
-        incident.evidence.iter_mut().for_each(|quote| mask(&mut quote.text));
-        incident.suspects.iter_mut().flat_map(Suspect::texts_mut).for_each(mask);
-        incident.remedy.iter_mut().flat_map(Remedy::texts_mut).for_each(mask);
-        incident.first_alert.iter_mut().for_each(|alert| mask(&mut alert.text));
-        incident.scope.iter_mut().for_each(|item| mask(&mut item.value));
-        let places = incident.computation.iter_mut().filter_map(|c| c.place.as_mut());
-        places.for_each(|(_, value)| mask(value));
-    }
-    for row in &mut report.timeline {
-        if let Fact::Signature { text, .. } | Fact::FirstError { text, .. } = &mut row.fact {
-            mask(text);
-        }
-    }
-    for input in &mut report.inputs {
-        if let Some((_, text)) = &mut input.example {
-            mask(text);
-        }
-    }
+    visit::texts(report, &mut |text, _| *text = Untrusted::new(&redacted(text.raw())));
 }
 
 /// A copy of `text` with its secrets masked.

@@ -187,9 +187,9 @@ fn json_keeps_what_logs_say() {
 
 #[test]
 fn no_control_code_reaches_the_reader() {
-    for format in [Format::Text, Format::Markdown, Format::Json] {
+    for format in [Format::Text, Format::Markdown, Format::Json, Format::Csv, Format::Html] {
         let verbose = Style { verbose: 2, ..style() };
-        let text = rendered(&hostile(), format, &verbose);
+        let text = rendered(&hostile(), format, &verbose).replace("\r\n", "\n");
         let bad = text.chars().find(|&c| c != '\n' && escape::is_hidden(c));
         assert_eq!(bad, None, "{format:?}");
     }
@@ -199,19 +199,6 @@ fn no_control_code_reaches_the_reader() {
         assert!(numbers.bytes().all(|b| b.is_ascii_digit() || b == b';'), "{numbers:?}");
     }
     assert!(!coloured.contains('\x07'));
-}
-
-#[test]
-fn markdown_of_a_hostile_log_has_no_markup_of_it() {
-    let text = rendered(&hostile(), Format::Markdown, &style());
-    for line in text.lines().filter(|line| line.starts_with('|')) {
-        let bare = line.replace("\\|", "").replace("\\\\", "");
-        let cells = bare.matches('|').count() - 1;
-        assert!([2, 3, 4, 7].contains(&cells), "{cells} cells: {line}");
-    }
-    for line in text.lines().filter(|line| line.contains("<script>")) {
-        assert!(line.matches("``").count() >= 2, "outside of a code span: {line}");
-    }
 }
 
 #[test]
@@ -495,6 +482,8 @@ fn extreme_values_are_rendered() {
             report.incidents[0].signal = signal;
             rendered(&report, Format::Text, &Style { width: Some(0), verbose: 9, ..style() });
             rendered(&report, Format::Markdown, &style());
+            rendered(&report, Format::Html, &style());
+            rendered(&report, Format::Csv, &style());
             json(&report);
         }
     }

@@ -62,7 +62,7 @@ impl<'a> View<'a> {
 }
 
 /// Bytes of the longest prefix of all names that ends in `/`.
-fn shared_directory(names: &[Untrusted]) -> usize {
+pub(super) fn shared_directory(names: &[Untrusted]) -> usize {
     let Some(first) = names.first() else { return 0 };
     let common = names.iter().skip(1).fold(first.raw().len(), |length, name| {
         let same = first.raw().iter().zip(name.raw()).take_while(|(a, b)| a == b).count();

@@ -3,7 +3,9 @@
 //! A [`Sentence`] keeps its own words and the words of logs apart, so that each medium escapes only the latter. No
 //! suspect is worded as a cause, no share is rounded to "all".
 
+mod figures;
 mod signals;
+mod story;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +19,9 @@ use crate::model::{Level, Untrusted};
 use super::time;
 
 pub use super::headline::title;
+pub(super) use figures::{Figure, figures};
 pub use signals::{burst, is_slowness, missing, scope_of, share_of, slowdown, slowness};
+pub(super) use story::*;
 
 /// A piece of a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +53,34 @@ impl Sentence {
     #[must_use]
     pub fn log(mut self, text: &Untrusted) -> Self {
         self.0.push(Part::Log(text.clone()));
+        self
+    }
+
+    /// Adds another sentence.
+    #[must_use]
+    pub fn then(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// With words of logs of at most `most` bytes each, and an ellipsis where more was.
+    #[must_use]
+    pub fn clipped(mut self, most: usize) -> Self {
+        for part in &mut self.0 {
+            if let Part::Log(text) = part
+                && text.raw().len() > most
+            {
+                let mut kept = text.raw().get(..most).unwrap_or_default();
+                // Not inside a character.
+                while let Some((last, shorter)) = kept.split_last().filter(|(last, _)| **last >= 0x80) {
+                    kept = shorter;
+                    if *last >= 0xc0 {
+                        break;
+                    }
+                }
+                *text = Untrusted::new(&[kept.trim_ascii_end(), "…".as_bytes()].concat());
+            }
+        }
         self
     }
 

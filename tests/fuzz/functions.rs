@@ -157,11 +157,14 @@ fn render(report: &logtopsy::explain::facts::Report) -> Vec<String> {
     let render = |format| {
         let mut out = Vec::new();
         report::render(report, format, &style, &mut out).expect("a vector takes everything");
-        let text = String::from_utf8(out).expect("reports are UTF-8");
+        let text = String::from_utf8(out).expect("reports are UTF-8").replace("\r\n", "\n");
         assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "a control character got out");
         text
     };
-    let all: Vec<String> = [Format::Text, Format::Markdown, Format::Json].into_iter().map(render).collect();
+    let all: Vec<String> = [Format::Text, Format::Markdown, Format::Json, Format::Csv, Format::Html]
+        .into_iter()
+        .map(render)
+        .collect();
     let json: serde_json::Value = serde_json::from_str(&all[2]).expect("JSON");
     assert!(json["incidents"].is_array());
     all

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::site;
 use crate::support::{Logs, analyse, gzip, options, render, root};
 
-const FORMATS: [Format; 3] = [Format::Text, Format::Markdown, Format::Json];
+const FORMATS: [Format; 5] = [Format::Text, Format::Markdown, Format::Json, Format::Csv, Format::Html];
 
 fn all_formats(options: &Options) -> Vec<String> {
     let report = analyse(options);

@@ -87,8 +87,9 @@ fn the_commands_of_the_readme_are_understood() {
         println!("skipped: there is no README.md yet");
         return;
     };
-    let commands = commands(&readme);
+    let mut commands = commands(&readme);
     assert!(!commands.is_empty(), "the README shows how to run it");
+    commands.extend(self::commands(&fs::read_to_string(root().join("docs/templates.md")).unwrap()));
     for arguments in commands {
         // With `--help` behind them the arguments are checked and nothing is read.
         let output = logtopsy().args(&arguments).arg("--help").output().unwrap();

@@ -20,6 +20,7 @@ mod clocks;
 mod corpora;
 mod determinism;
 mod docs;
+mod drafts;
 mod fuzz;
 mod hostile;
 mod imports;

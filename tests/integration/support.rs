@@ -175,12 +175,13 @@ pub(crate) fn render(report: &Report, format: Format) -> Vec<u8> {
     out
 }
 
-/// What the library finds in `paths`, as checked JSON; text and Markdown are rendered on the way and must be harmless.
+/// What the library finds in `paths`, as checked JSON; the other formats are rendered on the way and must be harmless.
 pub(crate) fn report_of<P: AsRef<Path>>(paths: &[P]) -> Value {
     let report = analyse(&options(paths));
-    for format in [Format::Text, Format::Markdown] {
+    for format in [Format::Text, Format::Markdown, Format::Html] {
         harmless(&render(&report, format));
     }
+    harmless(&String::from_utf8_lossy(&render(&report, Format::Csv)).replace("\r\n", "\n").into_bytes());
     checked(&render(&report, Format::Json))
 }
 
