@@ -41,6 +41,11 @@ const MISSING_PART: f64 = 0.3;
 /// A run must keep this part of β without its busiest client, or it is neither the end of a chain nor one by itself.
 const CHAIN_OF_PENALTY_WITHOUT_CLIENT: f64 = 0.2;
 
+/// Failures of the first and the second client that are two storms rather than an incident of few users.
+const TWO_CLIENTS: (u64, u64) = (12, 3);
+/// Failures of all others, against the second client's: a background there may be.
+const TWO_CLIENTS_REST: f64 = 0.25;
+
 /// Chains that form one incident.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
@@ -258,8 +263,19 @@ fn is_one_client(
     }
     let buckets = buckets_of(scale, chains);
     let Some((excess, strength)) = without_top_client(scale, chains, &buckets) else { return false };
-    let little = excess < least_excess || strength < least_of_penalty * scale.penalty;
+    let little = excess < least_excess
+        || strength < least_of_penalty * scale.penalty
+        || (least_excess >= LEAST_EXCESS_WITHOUT_CLIENT && are_two_clients(&buckets));
     little && !(proxied == Proxied::Unknown && looks_proxied(scale, chains))
+}
+
+/// One client's storm and next to nothing but another client's failures, which happened to meet.
+fn are_two_clients(buckets: &[u64; 16]) -> bool {
+    let mut sorted = *buckets;
+    sorted.sort_unstable_by(|a, b| b.cmp(a));
+    let rest: u64 = sorted.iter().skip(2).sum();
+    let [top, second, ..] = sorted;
+    top >= TWO_CLIENTS.0 && second >= TWO_CLIENTS.1 && rest as f64 <= TWO_CLIENTS_REST * second as f64
 }
 
 /// Excess failures and nats ÷ φ that are left without the client bucket that failed most often.
