@@ -20,6 +20,8 @@ const NEGLIGIBLE_NATS: f64 = 30.0;
 const TAIL: f64 = 0.025;
 /// The level that the posterior uses stays within these, so that its logarithms do.
 const LEVEL_RANGE: (f64, f64) = (0.000_05, 0.999);
+/// Parts of the level that the outermost slot may be affected at, equally likely.
+const PARTS: [f64; 5] = [1.0, 0.8, 0.6, 0.4, 0.2];
 /// The fit is repeated from the edge it found.
 const FITS: usize = 3;
 
@@ -145,17 +147,15 @@ fn search(
     let mut beyond = 0.0;
     let (mut score, mut best) = (0.0_f64, f64::NEG_INFINITY);
     let mut positions: Vec<(usize, f64, bool)> = Vec::new();
-    let (mut cached, mut up, mut down) = (f64::NAN, 0.0, 0.0);
+    let mut table = Table::new(level, of.dispersion);
     for slot in outward {
-        let rate = of.rate(slot);
-        if rate.to_bits() != cached.to_bits() {
-            (up, down) = nats(level, rate, of.dispersion);
-            cached = rate;
-        }
+        table.tabulate(of.rate(slot));
         let (requests, failures) = of.counts(slot);
-        score += failures * up + (requests - failures) * down;
-        best = best.max(score);
-        positions.push((slot, score, failures > 0.0));
+        // As the outermost slot it may be affected for a part of its time only.
+        let outermost = score + table.partial(requests, failures);
+        score += table.whole(requests, failures);
+        best = best.max(outermost);
+        positions.push((slot, outermost, failures > 0.0));
         if (side == Side::Start && slot < anchor) || (side == Side::End && slot > anchor) {
             beyond += requests * evidence;
             let far = of.stream.second(slot).abs_diff(of.stream.second(anchor)) as f64;
@@ -175,6 +175,45 @@ fn search(
     let second = edge_second(of.stream, slot, side);
     let runner_up = runner_up(of.stream, &positions, (slot, score), side);
     Some(Edge { slot, range: (low.min(second), high.max(second)), runner_up })
+}
+
+/// Nats per failed and passed request at the level, and at parts of it.
+struct Table {
+    level: f64,
+    dispersion: f64,
+    rate: f64,
+    rows: [(f64, f64); PARTS.len()],
+}
+
+impl Table {
+    fn new(level: f64, dispersion: f64) -> Self {
+        Self { level, dispersion, rate: f64::NAN, rows: [(0.0, 0.0); PARTS.len()] }
+    }
+
+    fn tabulate(&mut self, rate: f64) {
+        if rate.to_bits() == self.rate.to_bits() {
+            return;
+        }
+        self.rate = rate;
+        for (row, part) in self.rows.iter_mut().zip(PARTS) {
+            *row = nats(self.level * part, rate, self.dispersion);
+        }
+    }
+
+    /// Of a slot that is affected from beginning to end.
+    fn whole(&self, requests: f64, failures: f64) -> f64 {
+        let (up, down) = self.rows[0];
+        failures * up + (requests - failures) * down
+    }
+
+    /// Of the slot in which the fault begins (ends), at any moment of it and with requests still (already) under way
+    /// that succeed: the logarithm of the mean likelihood over parts of the level.
+    fn partial(&self, requests: f64, failures: f64) -> f64 {
+        let passed = requests - failures;
+        let of = self.rows.map(|(up, down)| failures * up + passed * down);
+        let best = of.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        best + (of.iter().map(|nats| (nats - best).exp()).sum::<f64>() / PARTS.len() as f64).ln()
+    }
 }
 
 fn edge_second(stream: &Stream<'_>, slot: usize, side: Side) -> i64 {

@@ -8,6 +8,7 @@ use super::emission::{Errors, Grain};
 use super::finding::{Context, describe, whole_recording};
 use super::gate::{Candidate, Proxied, gate, joins};
 use super::segment::{Penalties, segment};
+use super::storms::{Storm, storms, without};
 use super::stream::{Stream, Sums};
 use super::validate::{Chain, LEVEL_CHANGE_NATS, Scale, validate};
 use super::{Caveat, Finding, Findings, Sensitivity, Series};
@@ -50,17 +51,26 @@ pub fn find_errors_of_part(series: &Series, streams: usize, sensitivity: Sensiti
 }
 
 fn find(series: &Series, streams: usize, sensitivity: Sensitivity, grain: Grain) -> Findings {
-    match compact(series) {
-        Some(fewer) => find_in(&fewer, streams, sensitivity, grain),
-        None => find_in(series, streams, sensitivity, grain),
+    let fewer = compact(series);
+    let series = fewer.as_ref().unwrap_or(series);
+    let (findings, storms) = find_in(series, streams, sensitivity, grain);
+    if storms.is_empty() {
+        return findings;
     }
+    find_in(&without(series, &storms), streams, sensitivity, grain).0
 }
 
-fn find_in(series: &Series, streams: usize, sensitivity: Sensitivity, grain: Grain) -> Findings {
+/// What is found, and the storms of one client that it may be distorted by.
+fn find_in(
+    series: &Series,
+    streams: usize,
+    sensitivity: Sensitivity,
+    grain: Grain,
+) -> (Findings, Vec<Storm>) {
     let stream = Stream::new(series);
     let mut findings = Findings::default();
     if stream.requests <= 0.0 {
-        return findings;
+        return (findings, Vec::new());
     }
     if stream.requests < FEWEST_REQUESTS {
         findings.caveats.push(Caveat::TooFewRequests);
@@ -71,7 +81,7 @@ fn find_in(series: &Series, streams: usize, sensitivity: Sensitivity, grain: Gra
     if baseline::unmasked_rate(&stream, &model.mask) >= BROKEN_RATE {
         findings.caveats.push(Caveat::NoHealthyPeriod);
         findings.incidents.extend(whole_recording(&stream, penalty));
-        return findings;
+        return (findings, Vec::new());
     }
     if model.dispersion >= SUSPICIOUS {
         findings.caveats.push(Caveat::Overdispersed);
@@ -80,7 +90,9 @@ fn find_in(series: &Series, streams: usize, sensitivity: Sensitivity, grain: Gra
     let factor = if model.dispersion >= SUSPICIOUS { OVERDISPERSED_FACTOR } else { 1.0 };
     let penalty = penalty * factor;
     let scale = model.scale(&stream, penalty);
-    let candidates = gate(scale, model.chains(&stream, penalty), proxied);
+    let chains = model.chains(&stream, penalty);
+    let storms = storms(&stream, chains.iter().flat_map(|chain| &chain.runs), proxied);
+    let candidates = gate(scale, chains, proxied);
     let context = Context::new(scale, &model.mask);
     for finding in locate_all(&context, candidates) {
         if lasted_seconds(&finding) < BLIP_SECONDS {
@@ -90,7 +102,7 @@ fn find_in(series: &Series, streams: usize, sensitivity: Sensitivity, grain: Gra
         }
     }
     findings.caveats.sort_unstable();
-    findings
+    (findings, storms)
 }
 
 fn lasted_seconds(finding: &Finding) -> i64 {

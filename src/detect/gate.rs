@@ -2,6 +2,7 @@
 
 use super::emission::Grain;
 use super::segment::Run;
+use super::storms::divergence;
 use super::stream::{Stream, Sums};
 use super::validate::{Chain, LEAST_CONTRAST, Scale};
 use super::{Gate, GateKind, Series};
@@ -40,6 +41,12 @@ const MISSING_EXPECTED: f64 = 10.0;
 const MISSING_PART: f64 = 0.3;
 /// A run must keep this part of β without its busiest client, or it is neither the end of a chain nor one by itself.
 const CHAIN_OF_PENALTY_WITHOUT_CLIENT: f64 = 0.2;
+
+/// Two clients (buckets) that hold all failures but so many …
+const TWO_CLIENTS_REST: u64 = 1;
+/// … and so many nats more of them than their part of the requests accounts for, are two of them that failed at the same
+/// time: two storms are rarer than one, and no less a matter of their own.
+const TWO_CLIENTS_NATS: f64 = 18.0;
 
 /// Chains that form one incident.
 #[derive(Debug, Clone)]
@@ -258,8 +265,25 @@ fn is_one_client(
     }
     let buckets = buckets_of(scale, chains);
     let Some((excess, strength)) = without_top_client(scale, chains, &buckets) else { return false };
-    let little = excess < least_excess || strength < least_of_penalty * scale.penalty;
+    let little = excess < least_excess
+        || strength < least_of_penalty * scale.penalty
+        || (least_excess >= LEAST_EXCESS_WITHOUT_CLIENT && are_two_clients(scale.stream, &buckets));
     little && !(proxied == Proxied::Unknown && looks_proxied(scale, chains))
+}
+
+/// All failures but a few are those of two clients, who are few of those that are there.
+fn are_two_clients(stream: &Stream<'_>, buckets: &[u64; 16]) -> bool {
+    let Some(active) = stream.series().active_client_buckets else { return false };
+    let mut order: Vec<(u64, usize)> = buckets.iter().copied().zip(0..).collect();
+    order.sort_unstable_by(|a, b| b.cmp(a));
+    let all: u64 = buckets.iter().sum();
+    let of_two: u64 = order.iter().take(2).map(|(count, _)| count).sum();
+    let requests: u64 = order.iter().take(2).filter_map(|(_, bucket)| active.get(*bucket)).sum();
+    let usual = requests as f64 / active.iter().sum::<u64>().max(1) as f64;
+    let part = of_two as f64 / all.max(1) as f64;
+    all.saturating_sub(of_two) <= TWO_CLIENTS_REST
+        && part > usual
+        && all as f64 * divergence(part, usual) >= TWO_CLIENTS_NATS
 }
 
 /// Excess failures and nats ÷ φ that are left without the client bucket that failed most often.
@@ -279,4 +303,24 @@ fn without_top_client(scale: Scale<'_>, chains: &[Chain], buckets: &[u64; 16]) -
         strength += rest.llr() / scale.dispersion;
     }
     Some((excess, strength))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_clients_of_many_are_no_incident_and_two_of_few_may_be() {
+        let many = Series { active_client_buckets: Some([50; 16]), ..Series::default() };
+        let mut failing = [0; 16];
+        (failing[2], failing[9]) = (6, 6);
+        assert!(are_two_clients(&Stream::new(&many), &failing));
+        failing[4] = 2;
+        assert!(!are_two_clients(&Stream::new(&many), &failing));
+        failing[4] = 0;
+        let mut active = [5; 16];
+        (active[2], active[9]) = (400, 300);
+        let few = Series { active_client_buckets: Some(active), ..Series::default() };
+        assert!(!are_two_clients(&Stream::new(&few), &failing));
+    }
 }

@@ -16,6 +16,8 @@ mod gate;
 mod latency;
 mod merge;
 mod segment;
+mod specific;
+mod storms;
 mod stream;
 mod traffic;
 mod validate;
@@ -26,6 +28,7 @@ mod tests;
 pub use errors::{find_errors, find_errors_of_part};
 pub use latency::find_latency;
 pub use merge::{Merged, merge};
+pub use specific::stands_out;
 pub use traffic::{find_missing_member, find_traffic};
 
 /// Counts of one stream over one slot of time, usually a second.

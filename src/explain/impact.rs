@@ -150,7 +150,7 @@ fn failing(of: Subject<'_>, users: Part, clients: Option<(u64, u64)>, common: Im
     Impact {
         percent: percent(users),
         percent_all_requests: percent(all),
-        percent_interval: interval::share(users, of.finding.dispersion),
+        percent_interval: interval::share_between_affected(users, of.finding.dispersion),
         affected_requests: Some(users.affected),
         peak_percent: peak.map(|p| p.1),
         peak_at: peak.map(|p| p.0),

@@ -17,6 +17,21 @@ pub(super) fn share(part: Part, dispersion: f64) -> Option<(f64, f64)> {
     if part.affected.min(rest) < FEW { clopper_pearson(part, dispersion) } else { wilson(part, dispersion) }
 }
 
+/// The same where the requests are those from the first affected one to the last: these two were not drawn, the window
+/// was drawn around them, and in a small one they would raise the share.
+pub(super) fn share_between_affected(part: Part, dispersion: f64) -> Option<(f64, f64)> {
+    let drawn = Part {
+        requests: part.requests.saturating_sub(2),
+        affected: part.affected.saturating_sub(2),
+        ..Part::default()
+    };
+    let Some((low, high)) = share(drawn, dispersion).filter(|_| part.affected > 2) else {
+        return share(part, dispersion);
+    };
+    let percent = part.affected as f64 / part.requests.max(1) as f64 * 100.0;
+    Some((low.min(percent), high.max(percent)))
+}
+
 pub(super) fn wilson(part: Part, dispersion: f64) -> Option<(f64, f64)> {
     if part.requests == 0 {
         return None;

@@ -10,7 +10,7 @@ use super::assemble::Known;
 use super::replicas::{Set, replicas};
 use crate::detect::{
     Caveat, Finding, Findings, Merged, Sensitivity, Series, find_errors, find_errors_of_part, find_latency,
-    find_missing_member, find_traffic, merge,
+    find_missing_member, find_traffic, merge, stands_out,
 };
 use crate::explain::Stream;
 use crate::explain::facts::Role;
@@ -28,6 +28,8 @@ const MAX_SOURCES: usize = 64;
 const MAX_APPLICATIONS: usize = 64;
 /// What lasts less is a blip.
 const BLIP_SECONDS: i64 = 5;
+/// The site shows a finding of one of its parts if it has findings for this part of it.
+const SHOWN: f64 = 0.5;
 /// Two servers share a service if their logs cover the same time for this part of the longer one.
 const SHARED_TIME: f64 = 0.5;
 
@@ -116,6 +118,39 @@ impl Searcher<'_> {
         }
     }
 
+    /// Leaves of the errors of parts those that the site shows as well and those that are the part's own: what all of
+    /// the site went through and what is nothing there is nothing in one of its parts.
+    fn keep_own(&self, questions: &[(usize, Question<'_>)], answers: &mut [Findings]) {
+        let span = |finding: &Finding| (finding.start.second, finding.end.second);
+        let of_site: Vec<(i64, i64)> = questions
+            .iter()
+            .zip(&*answers)
+            .filter(|((_, question), _)| matches!(question, Question::SiteErrors))
+            .flat_map(|(_, findings)| findings.incidents.iter().map(span))
+            .collect();
+        let found: Vec<(i64, i64)> = answers.iter().flat_map(|f| f.incidents.iter().map(span)).collect();
+        let shown = |finding: &Finding| {
+            let (start, end) = span(finding);
+            let common = |&(from, until): &(i64, i64)| {
+                until.min(end).saturating_sub(from.max(start)).saturating_add(1).max(0)
+            };
+            let seconds: i64 = of_site.iter().map(common).fold(0, i64::saturating_add);
+            seconds as f64 >= SHOWN * end.saturating_sub(start).saturating_add(1) as f64
+        };
+        questions.par_iter().zip(answers).for_each(|((_, question), findings)| {
+            if findings.incidents.iter().all(shown) {
+                return;
+            }
+            let part = match question {
+                Question::Errors(server) => self.requests(&server.part),
+                Question::ValueErrors(value) => value.series(&self.site.series),
+                _ => return,
+            };
+            let own = |finding: &Finding| stands_out(finding, &part, &self.site.series, &found);
+            findings.incidents.retain(|finding| shown(finding) || own(finding));
+        });
+    }
+
     fn requests(&self, part: &Part<'_>) -> Series {
         series(part, self.limits, self.range.clone()).series
     }
@@ -163,8 +198,10 @@ pub(super) fn search(
         questions.push((stream, Question::Messages(part)));
     }
     let searcher = Searcher { edge: &edge, site: &site, limits, range, sensitivity, streams: streams.len() };
-    let answers: Vec<(usize, Findings)> =
-        questions.par_iter().map(|(stream, question)| (*stream, searcher.answer(question))).collect();
+    let mut answers: Vec<Findings> =
+        questions.par_iter().map(|(_, question)| searcher.answer(question)).collect();
+    searcher.keep_own(&questions, &mut answers);
+    let answers = questions.iter().map(|(stream, _)| *stream).zip(answers).collect();
     weigh(site, streams, answers)
 }
 

@@ -51,22 +51,24 @@ impl ValueSeries {
 
     /// The counts: the value's own requests where they are known, else all of `site`'s, and the value's failures. How
     /// these spread over clients is known only as far as which occur in a slot; they are taken to fail equally often
-    /// there. No statuses.
+    /// there. Their statuses are lent by `site`, whose slots say how many failed with each.
     ///
     /// Failures are missing from a slot where more than 24 values of the site failed.
     pub fn series(&self, site: &Series) -> Series {
         match &self.own {
-            Some(own) => self.with_own(own),
+            Some(own) => self.with_own(own, site),
             None => self.with_site(site),
         }
     }
 
-    fn with_own(&self, own: &Own) -> Series {
+    fn with_own(&self, own: &Own, site: &Series) -> Series {
         let mut series = empty(own.counts.shift(), own.clients);
         let failing = self.by_slot(series.slot_seconds);
+        let mut of_site = Statuses::new(site, series.slot_seconds);
         for (second, count) in own.cells() {
             let buckets = failing.get(&second).map(|values| spread(values, count.bad));
-            push(&mut series, second, (count.all, count.bad), &[], buckets);
+            let statuses = of_site.at(second, count.bad);
+            push(&mut series, second, (count.all, count.bad), &statuses, buckets);
         }
         series
     }
@@ -78,12 +80,14 @@ impl ValueSeries {
             ..Series::default()
         };
         let failing = self.by_slot(site.slot_seconds);
+        let mut of_site = Statuses::new(site, site.slot_seconds);
         for slot in &site.slots {
             let values = failing.get(&slot.second);
             let failures = values.map_or(0, |v| v.iter().map(|v| u32::from(v.count)).sum());
             let failures = failures.min(slot.requests);
             let buckets = values.map(|values| spread(values, failures));
-            push(&mut series, slot.second, (slot.requests, failures), &[], buckets);
+            let statuses = of_site.at(slot.second, failures);
+            push(&mut series, slot.second, (slot.requests, failures), &statuses, buckets);
         }
         series
     }
@@ -103,6 +107,52 @@ impl Own {
     fn cells(&self) -> impl Iterator<Item = (i64, &Count)> {
         let range = whole_slots(self.range.clone(), self.counts.shift());
         self.counts.cells().filter(move |(second, _)| range.contains(second))
+    }
+}
+
+/// The statuses of the site's failures, walked along with the slots of a value.
+struct Statuses<'a> {
+    site: &'a Series,
+    width: i64,
+    next: usize,
+}
+
+impl<'a> Statuses<'a> {
+    fn new(site: &'a Series, slot_seconds: u32) -> Self {
+        Self { site, width: i64::from(slot_seconds.max(1)), next: 0 }
+    }
+
+    /// The statuses of so many failures in the slot that begins at `second`, ascending. Known where no others failed
+    /// or all did with one status; else the value's failures are taken to have those of the site in proportion, the
+    /// more frequent ones first. Ask for ascending slots.
+    fn at(&mut self, second: i64, failures: u32) -> Vec<(u16, u32)> {
+        let start = |index: u32| self.site.slots.get(index as usize).map_or(i64::MAX, |slot| slot.second);
+        let rest = self.site.statuses.get(self.next..).unwrap_or_default();
+        self.next += rest.partition_point(|&(slot, ..)| start(slot) < second);
+        let rest = self.site.statuses.get(self.next..).unwrap_or_default();
+        if failures == 0 {
+            return Vec::new();
+        }
+        let until = second.saturating_add(self.width);
+        let mut counts: BTreeMap<u16, u64> = BTreeMap::new();
+        for &(_, status, count) in rest.iter().take_while(|&&(slot, ..)| start(slot) < until) {
+            let known = counts.entry(status).or_default();
+            *known = known.saturating_add(u64::from(count));
+        }
+        let all: u64 = counts.values().sum();
+        let mut order: Vec<(u64, u16)> = counts.into_iter().map(|(status, count)| (count, status)).collect();
+        order.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        let mut left = u64::from(failures);
+        let mut out = Vec::new();
+        for (count, status) in order {
+            let part = count.saturating_mul(u64::from(failures)).div_ceil(all.max(1)).min(left);
+            left = left.saturating_sub(part);
+            if part > 0 {
+                out.push((status, u32::try_from(part).unwrap_or(u32::MAX)));
+            }
+        }
+        out.sort_unstable();
+        out
     }
 }
 
@@ -256,4 +306,29 @@ fn own_counts(
         }
     });
     own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Slot;
+
+    #[test]
+    fn the_site_lends_a_value_the_statuses_of_its_failures() {
+        let slot = |second, failures| Slot { second, requests: 9, failures, clients: None };
+        let site = Series {
+            slots: vec![slot(10, 3), slot(11, 0), slot(12, 4), slot(13, 2)],
+            slot_seconds: 1,
+            statuses: vec![(0, 500, 1), (0, 504, 2), (2, 500, 1), (2, 504, 3), (3, 502, 2)],
+            ..Series::default()
+        };
+        let mut lent = Statuses::new(&site, 1);
+        assert_eq!(lent.at(10, 3), [(500, 1), (504, 2)]);
+        assert_eq!(lent.at(11, 0), []);
+        assert_eq!(lent.at(12, 2), [(504, 2)]);
+        assert_eq!(lent.at(13, 1), [(502, 1)]);
+        assert_eq!(lent.at(14, 1), []);
+        // slots of a value that are wider than the site's
+        assert_eq!(Statuses::new(&site, 4).at(12, 6), [(500, 1), (502, 2), (504, 3)]);
+    }
 }

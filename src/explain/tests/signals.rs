@@ -220,3 +220,16 @@ fn what_fails_elsewhere_at_all_times_is_not_of_an_incident_of_one_place() {
     near(incident.impact.percent, 1.0);
     assert_eq!(incident.impact.affected_requests, Some(100));
 }
+
+#[test]
+fn the_affected_requests_that_a_window_was_drawn_around_say_nothing_of_the_share() {
+    let part = |requests, affected| Part { requests, affected, within: affected };
+    let all = crate::explain::interval::share(part(60, 14), 1.0).unwrap();
+    let between = crate::explain::interval::share_between_affected(part(60, 14), 1.0).unwrap();
+    assert!(between.0 < all.0 && between.0 > all.0 - 5.0, "{between:?} beside {all:?}");
+    assert!(between.0 <= 23.0 && between.1 >= 24.0);
+    // a total outage stays one, and next to nothing says next to nothing
+    assert_eq!(crate::explain::interval::share_between_affected(part(500, 500), 1.0).unwrap().1, 100.0);
+    assert!(crate::explain::interval::share_between_affected(part(2, 2), 1.0).is_some());
+    assert!(crate::explain::interval::share_between_affected(part(0, 0), 1.0).is_none());
+}

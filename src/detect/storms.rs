@@ -1,0 +1,138 @@
+//! Storms of one client: taken out, so that what everybody else met with is searched on its own.
+//!
+//! A client whose requests all fail is no incident, but in the middle of one it splits it, moves its edges, or is all
+//! that a gate sees of it.
+
+use super::gate::{Proxied, buckets_in};
+use super::segment::Run;
+use super::stream::Stream;
+use super::{ClientBuckets, Series};
+
+/// Failures of one client bucket that make a storm …
+const STORM_FAILURES: u64 = 8;
+/// … if they are this part of a run …
+const STORM_PART: f64 = 0.5;
+/// … and so many nats more than the bucket's part of the requests accounts for.
+const STORM_NATS: f64 = 12.0;
+/// A bucket without requests is taken to have this part of them.
+const LEAST_PART: f64 = 0.001;
+
+/// The failures of one client bucket in some slots, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Storm {
+    first: usize,
+    last: usize,
+    bucket: usize,
+}
+
+/// The storms among some runs; none where clients can't be told apart.
+pub(super) fn storms<'a>(
+    stream: &Stream<'_>,
+    runs: impl Iterator<Item = &'a Run>,
+    proxied: Proxied,
+) -> Vec<Storm> {
+    let Some(active) = stream.series().active_client_buckets.filter(|_| proxied == Proxied::No) else {
+        return Vec::new();
+    };
+    let requests = active.iter().fold(0_u64, |sum, &count| sum.saturating_add(count)).max(1) as f64;
+    let storm = |run: &Run| {
+        let buckets = buckets_in(stream, run.first..=run.last);
+        let (bucket, &top) =
+            buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))?;
+        let all = buckets.iter().fold(0_u64, |sum, &count| sum.saturating_add(count)) as f64;
+        let part = top as f64 / all.max(1.0);
+        let usual = (active.get(bucket).copied().unwrap_or(0) as f64 / requests).max(LEAST_PART);
+        let is_storm =
+            top >= STORM_FAILURES && part >= STORM_PART && all * divergence(part, usual) >= STORM_NATS;
+        (is_storm && part > usual).then_some(Storm { first: run.first, last: run.last, bucket })
+    };
+    runs.filter_map(storm).collect()
+}
+
+/// Kullback–Leibler divergence of two coins, in nats.
+pub(super) fn divergence(a: f64, b: f64) -> f64 {
+    let term = |a: f64, b: f64| if a > 0.0 { a * (a / b).ln() } else { 0.0 };
+    term(a, b.clamp(1e-12, 1.0)) + term(1.0 - a, (1.0 - b).clamp(1e-12, 1.0))
+}
+
+/// The series without these failures (and the requests that they were).
+pub(super) fn without(series: &Series, storms: &[Storm]) -> Series {
+    let mut calm = series.clone();
+    let mut removed = vec![0_u32; calm.slots.len()];
+    for storm in storms {
+        let slots = calm.slots.iter_mut().zip(&mut removed).skip(storm.first);
+        for (slot, removed) in slots.take(storm.last.saturating_sub(storm.first).saturating_add(1)) {
+            let index = slot.clients.and_then(|index| usize::try_from(index).ok());
+            let buckets: Option<&mut ClientBuckets> = index.and_then(|i| calm.failing_clients.get_mut(i));
+            let Some(count) = buckets.and_then(|buckets| buckets.get_mut(storm.bucket)) else { continue };
+            let failures = u32::from(std::mem::take(count)).min(slot.failures);
+            slot.failures = slot.failures.saturating_sub(failures);
+            slot.requests = slot.requests.saturating_sub(failures);
+            *removed = removed.saturating_add(failures);
+            if let Some(active) = calm.active_client_buckets.as_mut().and_then(|a| a.get_mut(storm.bucket)) {
+                *active = active.saturating_sub(u64::from(failures));
+            }
+        }
+    }
+    // Which status a client's failures had is not known: where several occur, the most frequent one.
+    let mut order: Vec<usize> = (0..calm.statuses.len()).collect();
+    order.sort_by_key(|&at| calm.statuses.get(at).map(|&(slot, _, count)| (slot, std::cmp::Reverse(count))));
+    for at in order {
+        let Some((slot, _, count)) = calm.statuses.get_mut(at) else { continue };
+        let Some(left) = usize::try_from(*slot).ok().and_then(|slot| removed.get_mut(slot)) else { continue };
+        let taken = (*left).min(*count);
+        *count = count.saturating_sub(taken);
+        *left = left.saturating_sub(taken);
+    }
+    calm.statuses.retain(|&(_, _, count)| count > 0);
+    calm
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Slot;
+
+    fn series() -> Series {
+        let slot = |second, failures, clients| Slot { second, requests: 20, failures, clients };
+        let mut stormy = [0_u16; 16];
+        stormy[3] = 10;
+        stormy[5] = 1;
+        let mut quiet = [0_u16; 16];
+        quiet[1] = 1;
+        Series {
+            slots: vec![slot(1, 11, Some(0)), slot(2, 1, Some(1))],
+            slot_seconds: 1,
+            failing_clients: vec![stormy, quiet],
+            statuses: vec![(0, 500, 10), (0, 502, 1), (1, 502, 1)],
+            active_client_buckets: Some([100; 16]),
+        }
+    }
+
+    #[test]
+    fn a_storm_is_taken_out_with_its_requests_and_statuses() {
+        let series = series();
+        let stream = Stream::new(&series);
+        let run = Run { first: 0, last: 0, level: 0 };
+        let found = storms(&stream, [run].iter(), Proxied::No);
+        assert_eq!(found, [Storm { first: 0, last: 0, bucket: 3 }]);
+        let calm = without(&series, &found);
+        assert_eq!((calm.slots[0].requests, calm.slots[0].failures), (10, 1));
+        assert_eq!((calm.slots[1].requests, calm.slots[1].failures), (20, 1));
+        assert_eq!(calm.statuses, [(0, 502, 1), (1, 502, 1)]);
+        assert_eq!(calm.active_client_buckets.map(|a| a[3]), Some(90));
+    }
+
+    #[test]
+    fn a_client_who_sends_half_of_the_requests_fails_as_often_without_a_storm() {
+        let mut series = series();
+        series.active_client_buckets = Some([20; 16].map(|n| n)).map(|mut a| {
+            a[3] = 3000;
+            a
+        });
+        let stream = Stream::new(&series);
+        let run = Run { first: 0, last: 0, level: 0 };
+        assert_eq!(storms(&stream, [run].iter(), Proxied::No), []);
+        assert_eq!(storms(&stream, [run].iter(), Proxied::Yes), []);
+    }
+}
