@@ -75,7 +75,7 @@ pub struct LatencySlot {
     pub until: u32,
 }
 
-/// The latencies of one stream, of user requests that were not answered 5xx: ascending by second, only slots with some.
+/// The latencies of one stream, of user requests that were neither refused (4xx) nor failed (5xx): ascending by second, only slots with some.
 #[derive(Debug, Clone, Default)]
 pub struct LatencySeries {
     /// The slots.

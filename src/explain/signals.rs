@@ -9,6 +9,8 @@ use crate::model::Dimension;
 
 /// A silent member's load counts as carried by its peers unless so much of it is missing at the site.
 const NOT_CARRIED: f64 = 0.5;
+/// The site's finding tells how many are slow in an incident of which it covers this part.
+const SEEN_AT_SITE: f64 = 0.7;
 /// Findings whose computation is kept per incident: the leading one and the strongest of the others.
 const MOST_COMPUTATIONS: usize = 12;
 
@@ -38,9 +40,21 @@ fn of_signal<'a>(
     all().find(|(stream, ..)| *stream == 0).or_else(|| all().next())
 }
 
+/// The site's own slowness, where it is seen there for most of the incident: one of several slow servers, though it may
+/// show it best, knows only its own part.
+fn slow_site<'a>(case: &'a Case<'_>, merged: &'a Merged) -> Option<(usize, Option<&'a Stream>, &'a Finding)> {
+    let seconds = |from: i64, until: i64| until.saturating_sub(from).saturating_add(1).max(0) as f64;
+    let (start, end) = (merged.finding.start.second, merged.finding.end.second);
+    findings(case, merged).find(|(stream, _, finding)| {
+        let common = seconds(finding.start.second.max(start), finding.end.second.min(end));
+        *stream == 0 && finding.signal == Signal::Latency && common >= SEEN_AT_SITE * seconds(start, end)
+    })
+}
+
 /// How slow requests were, as a share of all user requests.
 pub(super) fn slowness(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> Option<Slowness> {
-    let (_, stream, finding) = of_signal(case, merged, Signal::Latency)?;
+    let (_, stream, finding) =
+        slow_site(case, merged).or_else(|| of_signal(case, merged, Signal::Latency))?;
     let Effect::Latency { share, share_range, slowdown, slowdown_range, .. } = finding.effect else {
         return None;
     };

@@ -109,7 +109,7 @@ pub struct Tone {
     pub inside: Part,
     /// In the comparison window.
     pub outside: Part,
-    /// Requests in the window with a latency and no 5xx; slow ones are affected.
+    /// Requests in the window whose latency tells ([`Request::pace_us`](crate::model::Request::pace_us)); slow ones are affected.
     pub paced_inside: Part,
     /// The same in the comparison window.
     pub paced_outside: Part,

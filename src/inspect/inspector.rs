@@ -206,7 +206,7 @@ impl<'a> Inspector<'a> {
                 self.inside(closeup, (time, offset, line), request, seen);
             } else if window.outside(time) {
                 *closeup.statuses_outside.entry(request.status.map_or(0, Status::code)).or_default() += 1;
-                if let (Some(latency), false) = (request.latency_us, is_failed(request)) {
+                if let Some(latency) = request.pace_us() {
                     closeup.latency_outside.record(latency);
                 }
             } else {
@@ -347,10 +347,7 @@ impl Seen {
         inside: bool,
     ) -> Self {
         let failed = is_failed(request);
-        let slow = match (window.slow_us, request.latency_us) {
-            (Some(slow), Some(latency)) if !failed => Some(latency > slow),
-            _ => None,
-        };
+        let slow = window.slow_us.zip(request.pace_us()).map(|(slow, latency)| latency > slow);
         let affected = match window.watch {
             Watch::Failures { gave_up } => {
                 failed || (gave_up && request.status.is_some_and(|s| s.code() == GAVE_UP))

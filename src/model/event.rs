@@ -117,6 +117,15 @@ impl Request<'_> {
     pub fn is_no_request(&self) -> bool {
         self.malformed.is_some() || (self.method.is_none() && self.path.is_none() && self.status.is_none())
     }
+
+    /// How long the request took, in µs, if that tells how fast the site serves: not where it failed, nor where it was
+    /// refused (400–498): a scan for what does not exist is one client's, at its own pace. A client that gave up (499)
+    /// did wait.
+    #[inline]
+    pub fn pace_us(&self) -> Option<u64> {
+        let untold = |status: Status| status.code() >= 400 && status.code() < 600 && status.code() != 499;
+        if self.status.is_some_and(untold) { None } else { self.latency_us }
+    }
 }
 
 /// A message.

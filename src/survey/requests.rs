@@ -55,7 +55,7 @@ impl Surveyor<'_> {
         if let (Some(window), Some(path)) = (self.second.window, request.path) {
             self.timed(zoned).windows.add(window, request.method.unwrap_or_default(), path);
         }
-        if let (Some(latency), false) = (request.latency_us, failed) {
+        if let Some(latency) = request.pace_us() {
             self.second.latencies.record(latency);
         }
         if request.vhost.is_some() || request.upstream.is_some() {

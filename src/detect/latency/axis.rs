@@ -23,11 +23,27 @@ const BELOW_TICK: f64 = 4.0;
 /// Part of a bin's mass that its two neighbours share: a constant latency that drifts by a percent may change bins.
 const SMOOTHED: f64 = 0.4;
 
+/// Requests that take no time by the clock, files that a proxy has at hand, stay that fast whatever gets slow behind it.
+/// They are told by a gap of so many bins (a factor of eight) above them …
+const GAP_BINS: usize = 12;
+/// … in which at most this part of the requests lies.
+const MOST_IN_GAP: f64 = 0.02;
+/// At least this part of the requests on either side of it.
+const LEAST_BESIDE_GAP: f64 = 0.03;
+/// Nor is that so where all is that fast in health: this part of the requests lies above the gap …
+const LEAST_MOVABLE: f64 = 0.15;
+/// … in three of four stretches of the recording, of which there are so many.
+const STRETCHES: usize = 32;
+/// Latencies of 0 that are cut off by such a gap lie this factor below the next ones.
+const BELOW_GAP: f64 = 8.0;
+
 /// The edges of the bins, as wide as the values of one series need them.
 #[derive(Debug, Clone)]
 pub(super) struct Axis {
     edges: [f64; BINS + 1],
     longest: f64,
+    /// Below it (in ln µs) no request can be seen to be slower.
+    still: Option<f64>,
 }
 
 /// The row of a bin, whatever a caller put into the series.
@@ -42,15 +58,20 @@ impl Axis {
             let (octave, quarter) = (bin / PER_OCTAVE, bin % PER_OCTAVE);
             *edge = octave as f64 * std::f64::consts::LN_2 + (quarter as f64 / PER_OCTAVE as f64).ln_1p();
         }
-        let mut used = [false; BINS];
+        let mut counts = [0.0; BINS];
         for &(bin, count) in &series.bins {
-            used[row(bin)] |= count > 0;
+            counts[row(bin)] += f64::from(count);
         }
-        let occupied: Vec<usize> = (0..BINS).filter(|&bin| used[bin]).collect();
+        let occupied: Vec<usize> = (0..BINS).filter(|&bin| counts[bin] > 0.0).collect();
+        let still = last_still(&counts).filter(|&bin| is_mixed(series, bin));
         let lowest = occupied.iter().copied().find(|&bin| bin > 0).unwrap_or(0);
         for pair in occupied.windows(2) {
             let &[bin, next] = pair else { continue };
-            if bin == 0 && next > 1 {
+            if bin == 0 && still == Some(0) {
+                let top = edges[next] - BELOW_GAP.ln();
+                edges[1..next].fill(top);
+                edges[0] = top - BELOW_TICK.ln();
+            } else if bin == 0 && next > 1 {
                 let tick = edges[next];
                 edges[0] = tick - BELOW_TICK.ln();
                 edges[1..next].fill(tick);
@@ -60,7 +81,12 @@ impl Axis {
             }
         }
         let longest = edges[occupied.last().map_or(BINS, |&bin| bin + 1)];
-        Self { edges, longest }
+        Self { edges, longest, still: still.map(|bin| edges[bin + 1]) }
+    }
+
+    /// Below it (in ln µs) requests are as fast as ever while others are slow.
+    pub(super) fn still(&self) -> Option<f64> {
+        self.still
     }
 
     pub(super) fn low(&self, bin: usize) -> f64 {
@@ -88,8 +114,12 @@ impl Axis {
 
     /// A part of each bin's mass goes to the bins beside it.
     fn smoothed(&self, counts: &Counts) -> Counts {
-        let wide: Vec<usize> = (0..BINS).filter(|&bin| self.high(bin) > self.low(bin)).collect();
+        // What lies apart stays apart.
+        let apart = self.still.map_or(0, |still| self.edges.partition_point(|&edge| edge <= still));
+        let wide: Vec<usize> =
+            (0..BINS).filter(|&bin| bin >= apart && self.high(bin) > self.low(bin)).collect();
         let mut out = [0.0; BINS];
+        out[..apart].copy_from_slice(&counts[..apart]);
         for (index, &bin) in wide.iter().enumerate() {
             let neighbour = |at: Option<usize>| at.and_then(|at| wide.get(at)).copied().unwrap_or(bin);
             out[bin] += (1.0 - SMOOTHED) * counts[bin];
@@ -98,6 +128,44 @@ impl Axis {
         }
         out
     }
+}
+
+/// The last bin of the requests that take no time, if there is a gap between these and all others.
+fn last_still(counts: &Counts) -> Option<usize> {
+    let total: f64 = counts.iter().sum();
+    let sum = |bins: std::ops::Range<usize>| counts.get(bins).map_or(0.0, |bins| bins.iter().sum::<f64>());
+    let least = LEAST_BESIDE_GAP * total;
+    if total <= 0.0 || counts[0] < least {
+        return None;
+    }
+    let lowest = (1..BINS).find(|&bin| counts[bin] > 0.0)?;
+    // Where a clock ticks in seconds the lowest value is the tick, and nothing lies between it and its double.
+    let is_tick = sum(lowest + 1..lowest + PER_OCTAVE) <= 0.0;
+    if !is_tick && lowest > GAP_BINS {
+        return Some(0);
+    }
+    (lowest..(lowest + COARSE_BINS).min(BINS)).find(|&bin| {
+        let gap = bin + 1..(bin + 1 + GAP_BINS).min(BINS);
+        let beyond = sum(gap.end..BINS);
+        counts[bin] > 0.0 && sum(gap) <= MOST_IN_GAP * total && beyond >= least
+    })
+}
+
+/// Most of the time there are requests above a bin.
+fn is_mixed(series: &LatencySeries, still: usize) -> bool {
+    let long = series.bins.len().div_ceil(STRETCHES).max(1);
+    let mut above: Vec<f64> = series
+        .bins
+        .chunks(long)
+        .map(|bins| {
+            let sum = |holds: &dyn Fn(usize) -> bool| -> f64 {
+                bins.iter().filter(|&&(bin, _)| holds(row(bin))).map(|&(_, count)| f64::from(count)).sum()
+            };
+            sum(&|bin| bin > still) / sum(&|_| true).max(1.0)
+        })
+        .collect();
+    above.sort_by(f64::total_cmp);
+    above.get(above.len() / 4).is_some_and(|&part| part >= LEAST_MOVABLE)
 }
 
 /// A distribution of latencies.
@@ -139,6 +207,20 @@ impl Shape {
         }
         let part = (latency - axis.low(bin)) / (axis.high(bin) - axis.low(bin));
         self.below[bin] + part * self.mass(bin)
+    }
+
+    /// The mass below a latency once what can get slower is slower by `shift`.
+    pub(super) fn below_shifted(&self, axis: &Axis, latency: f64, shift: f64) -> f64 {
+        match axis.still {
+            Some(still) if latency <= still => self.below(axis, latency),
+            Some(still) => self.below(axis, (latency - shift).max(still)),
+            None => self.below(axis, latency - shift),
+        }
+    }
+
+    /// The part of the requests whose slowing can be seen.
+    pub(super) fn movable(&self, axis: &Axis) -> f64 {
+        1.0 - axis.still.map_or(0.0, |still| self.below(axis, still))
     }
 
     /// The latency in ln µs below which a share of 0–1 lies.

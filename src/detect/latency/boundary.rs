@@ -17,6 +17,11 @@ const NEGLIGIBLE_NATS: f64 = 30.0;
 /// The fit is repeated from the edge it found.
 const FITS: usize = 3;
 
+/// Requests that were on their way when it ended are written for so many seconds more at most.
+const LINGERING_SECONDS: u64 = 120;
+/// They are told from slow requests of a healthy time by this: fewer of those are expected until then.
+const LINGERING_CHANCE: f64 = 0.1;
+
 const SHARES: [f64; 5] = [0.15, 0.3, 0.5, 0.75, 1.0];
 const SLOWDOWNS: [f64; 7] = [1.3, 1.6, 2.0, 3.0, 5.0, 10.0, 20.0];
 const STATES: usize = SHARES.len() * SLOWDOWNS.len();
@@ -54,7 +59,35 @@ pub(super) fn locate(
             _ => break,
         }
     }
-    edge
+    match side {
+        Side::Start => edge,
+        Side::End => edge.map(|edge| lingering(scale, edge, limit)),
+    }
+}
+
+/// A request is written when it ends. Those that came before the end of a fault and took longer than healthy ones do
+/// are affected, though all that come then are well: the last of them is the edge.
+fn lingering(scale: Scale<'_>, edge: Edge, limit: usize) -> Edge {
+    let stream = scale.record.stream;
+    let ended = stream.last_second(edge.slot);
+    let (mut found, mut requests) = (edge.slot, 0.0);
+    for slot in edge.slot + 1..=limit {
+        let since = stream.second(slot).abs_diff(ended);
+        if since > LINGERING_SECONDS {
+            break;
+        }
+        requests += stream.requests_at(slot);
+        let (axis, shape) = (scale.record.axis, scale.normal.shape(slot));
+        let lingers = |(bin, _): (usize, f64)| {
+            axis.middle(bin).exp() >= since as f64 * 1e6
+                && requests * (1.0 - shape.below(axis, axis.low(bin))) <= LINGERING_CHANCE
+        };
+        if scale.record.bins_at(slot).any(lingers) {
+            found = slot;
+        }
+    }
+    let (from, until) = edge.range;
+    Edge { slot: found, range: (from, until.max(stream.last_second(found))), ..edge }
 }
 
 /// The likeliest state of the first 50 nats inwards from the anchor, and the slot where they end.

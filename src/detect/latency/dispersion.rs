@@ -40,13 +40,16 @@ impl Dispersion {
         let mut found = Self::NONE;
         let mut nearest = true;
         for seconds in WINDOWS_SECONDS {
-            let Some(value) = trimmed_chi2(reader, mask, seconds) else { continue };
-            let value = value.clamp(1.0, HIGHEST);
+            let Some((value, windows)) = trimmed_chi2(reader, mask, seconds) else { continue };
             if nearest {
-                found.near = value;
+                found.near = value.clamp(1.0, HIGHEST);
+                found.far = found.near;
                 nearest = false;
             }
-            found.far = found.far.max(value);
+            // The largest of several estimates from a few windows each is large by chance: each counts for no more than
+            // its own error leaves of it. The relative error of a mean of n χ² is √(2/n).
+            let surely = value * (1.0 - (2.0 / windows).sqrt());
+            found.far = found.far.max(surely.min(HIGHEST));
         }
         found
     }
@@ -68,7 +71,8 @@ impl Window {
     }
 }
 
-fn trimmed_chi2(reader: &mut Reader<'_>, mask: &[bool], seconds: i64) -> Option<f64> {
+/// χ²/df of the windows of some length, and how many there are.
+fn trimmed_chi2(reader: &mut Reader<'_>, mask: &[bool], seconds: i64) -> Option<(f64, f64)> {
     let record = reader.record;
     let seconds = seconds.max(record.stream.width);
     let mut terms = Vec::new();
@@ -94,5 +98,6 @@ fn trimmed_chi2(reader: &mut Reader<'_>, mask: &[bool], seconds: i64) -> Option<
     terms.sort_by(f64::total_cmp);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a length")]
     let kept = ((terms.len() as f64) * (1.0 - TRIM)).ceil() as usize;
-    Some(terms.iter().take(kept).sum::<f64>() / (kept as f64) / TRIMMED_MEAN)
+    let kept_terms = terms.iter().take(kept).sum::<f64>();
+    Some((kept_terms / (kept as f64) / TRIMMED_MEAN, kept as f64))
 }

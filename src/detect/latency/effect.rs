@@ -2,7 +2,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "bins are rows of the axis, grid positions within the grid")]
 
-use super::axis::{BINS, Counts, Shape};
+use super::axis::{Axis, BINS, Counts, Shape};
 use super::dispersion::Dispersion;
 use super::validate::Scale;
 
@@ -20,6 +20,11 @@ const STRAY: f64 = 0.002;
 const MOST_GROUPS: usize = 64;
 /// The part of the slowed requests that a timeout left, at least.
 const LEAST_SEEN: f64 = 0.01;
+/// What a queue adds differs from one request to the next: most wait a little and some for long. The logarithm of such
+/// slowdowns is taken to be exponential; these are the middles of equal parts of that, over its median.
+const QUEUED: [f64; 12] = [0.061, 0.193, 0.337, 0.497, 0.678, 0.885, 1.126, 1.415, 1.777, 2.260, 3.0, 4.585];
+/// What that must gain over one slowdown for all slow requests, in nats.
+const QUEUED_NATS: f64 = 6.0;
 /// Mass on either side of an interval.
 const TAIL: f64 = 0.025;
 
@@ -75,12 +80,38 @@ impl Line {
 type Surface = [[f64; POINTS]; POINTS];
 
 /// Nats of each slowdown (rows) and share (columns).
-fn surface(scale: Scale<'_>, groups: &[(&Shape, Counts)], slowdowns: Line, shares: Line) -> Surface {
+fn surface(
+    scale: Scale<'_>,
+    groups: &[(&Shape, Counts)],
+    (slowdowns, points): (Line, &[f64]),
+    shares: Line,
+) -> Surface {
     let mut nats = [[0.0; POINTS]; POINTS];
     for (shape, counts) in groups {
-        add_nats(scale, shape, counts, (&slowdowns.values(), &shares.values()), &mut nats);
+        add_nats(scale, shape, counts, ((&slowdowns.values(), points), &shares.values()), &mut nats);
     }
     nats
+}
+
+/// The nats of one slowdown for all slow requests, or of what a queue does where that is likelier by far. Only where some
+/// requests never get slower is a queue looked for, as that is what they don't wait in: elsewhere its shape would stand
+/// in for slow requests that are not like the others.
+fn likeliest<'a>(
+    scale: Scale<'_>,
+    groups: &[(&Shape, Counts)],
+    (slowdowns, shares): (Line, Line),
+    dispersion: f64,
+) -> (&'a [f64], Surface) {
+    let single = surface(scale, groups, (slowdowns, &[1.0]), shares);
+    if scale.record.axis.still().is_none() {
+        return (&[1.0], single);
+    }
+    let queued = surface(scale, groups, (slowdowns, &QUEUED), shares);
+    if highest(&queued) > highest(&single) + QUEUED_NATS * dispersion {
+        (&QUEUED, queued)
+    } else {
+        (&[1.0], single)
+    }
 }
 
 /// The posterior from the latencies in some slots, `first..=last`, each against the baseline of its time. Means are
@@ -93,7 +124,7 @@ pub(super) fn posterior(
     let groups = groups(scale, first, last);
     let mut shares = Line { low: SHARE_RANGE.0, high: SHARE_RANGE.1 };
     let mut slowdowns = Line { low: SLOWDOWN_RANGE.0.ln(), high: SLOWDOWN_RANGE.1.ln() };
-    let nats = surface(scale, &groups, slowdowns, shares);
+    let (points, nats) = likeliest(scale, &groups, (slowdowns, shares), dispersion.far);
     let best = highest(&nats);
     let near = |nats: &f64| (nats - best) / dispersion.far > -NEGLIGIBLE_NATS;
     let extent = |holds: &dyn Fn(usize) -> bool| {
@@ -104,15 +135,17 @@ pub(super) fn posterior(
     let columns = extent(&|column| nats.iter().any(|row| near(&row[column])));
     slowdowns = slowdowns.around(rows.0, rows.1);
     shares = shares.around(columns.0, columns.1);
-    let nats = surface(scale, &groups, slowdowns, shares);
+    let nats = surface(scale, &groups, (slowdowns, points), shares);
+    let movable = movable(scale.record.axis, &groups);
     let middle = groups
         .first()
         .map_or(0, |(shape, _)| scale.record.axis.bin_of(shape.quantile(scale.record.axis, 0.5)));
     let coarse = SYSTEMATIC_OF_BIN * (scale.record.axis.high(middle) - scale.record.axis.low(middle));
     let means = Marginals::of(&nats, slowdowns, shares, dispersion.near);
     let wide = Marginals::of(&nats, slowdowns, shares, dispersion.far);
-    let share = means.share();
+    let share = movable * means.share();
     let (share_low, share_high) = wide.share_range();
+    let (share_low, share_high) = (movable * share_low, movable * share_high);
     let ln_slowdown = means.ln_slowdown();
     let (slow_low, slow_high) = wide.ln_slowdown_range();
     let wider = |at: f64| (at - ln_slowdown).hypot(SYSTEMATIC).hypot(coarse);
@@ -127,7 +160,7 @@ pub(super) fn posterior(
             (ln_slowdown - wider(slow_low.min(ln_slowdown))).exp(),
             (ln_slowdown + wider(slow_high.max(ln_slowdown))).exp(),
         ),
-        effect: means.effect,
+        effect: movable * means.effect,
     }
 }
 
@@ -213,22 +246,35 @@ fn add_nats(
     scale: Scale<'_>,
     shape: &Shape,
     counts: &Counts,
-    (slowdowns, shares): (&[f64; POINTS], &[f64; POINTS]),
+    ((slowdowns, points), shares): ((&[f64; POINTS], &[f64]), &[f64; POINTS]),
     nats: &mut Surface,
 ) {
     let axis = scale.record.axis;
     let stray = |mass: f64| (1.0 - STRAY) * mass + STRAY / BINS as f64;
-    for (row, shift) in nats.iter_mut().zip(slowdowns) {
+    for (row, middle) in nats.iter_mut().zip(slowdowns) {
+        let shifts: Vec<f64> = points.iter().map(|point| middle * point).collect();
+        let below = |latency: f64| {
+            let sum: f64 = shifts.iter().map(|shift| shape.below_shifted(axis, latency, *shift)).sum();
+            sum / shifts.len() as f64
+        };
         // What would take longer than the longest request there is was cut off by a timeout.
-        let seen = shape.below(axis, axis.longest() - shift).max(LEAST_SEEN);
+        let seen = below(axis.longest()).max(LEAST_SEEN);
         for (bin, &count) in counts.iter().enumerate().filter(|&(_, &count)| count > 0.0) {
-            let moved = shape.below(axis, axis.high(bin) - shift) - shape.below(axis, axis.low(bin) - shift);
+            let moved = below(axis.high(bin)) - below(axis.low(bin));
             let (usual, moved) = (stray(shape.mass(bin)), stray(moved / seen));
             for (sum, share) in row.iter_mut().zip(shares) {
                 *sum += count * (usual + share * (moved - usual)).ln();
             }
         }
     }
+}
+
+/// The part of the requests whose slowing can be seen, in the stretches' own shapes.
+fn movable(axis: &Axis, groups: &[(&Shape, Counts)]) -> f64 {
+    let requests = |counts: &Counts| counts.iter().sum::<f64>();
+    let all: f64 = groups.iter().map(|(_, counts)| requests(counts)).sum();
+    let moved: f64 = groups.iter().map(|(shape, counts)| shape.movable(axis) * requests(counts)).sum();
+    if all > 0.0 { moved / all } else { 1.0 }
 }
 
 /// The positions on a grid, between its points, below which these masses lie.

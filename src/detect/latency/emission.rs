@@ -124,7 +124,7 @@ fn masses(axis: &Axis, shape: &Shape, bounds: &[f64; CATEGORIES - 1], shift: f64
     let mut masses = [0.0; CATEGORIES];
     let mut before = 0.0;
     for (mass, bound) in masses.iter_mut().zip(bounds) {
-        let below = shape.below(axis, bound - shift);
+        let below = shape.below_shifted(axis, *bound, shift);
         *mass = (below - before).max(LEAST_MASS);
         before = below;
     }

@@ -7,13 +7,11 @@ use super::dispersion::Dispersion;
 use super::effect::{Posterior, posterior};
 use super::emission::STATES;
 use super::gate::{Candidate, LEAST_OF_PENALTY};
-use super::validate::Scale;
+use super::validate::{Scale, least_effect, rate};
 use crate::detect::boundary::Edge;
 use crate::detect::finding::Context;
 use crate::detect::{Audit, Baseline, Boundary, Effect, Finding, Gate, GateKind, Latencies, Level, Signal};
 
-/// f·ln s: less is drift.
-const LEAST_EFFECT: f64 = 0.16;
 /// The usual request takes at least so many µs longer when it is one of the slow: what differs by a tick of a
 /// millisecond clock is nobody's incident.
 const LEAST_DELAY_US: f64 = 1000.0;
@@ -41,15 +39,17 @@ pub(super) fn describe(frame: &Frame<'_>, candidate: &Candidate, start: Edge, en
     let Posterior { share, share_range, slowdown, slowdown_range, effect } =
         posterior(scale, inside, frame.dispersion);
     let (usual, during) = latencies(scale, inside);
-    if effect < LEAST_EFFECT || usual.median_us * (slowdown - 1.0) < LEAST_DELAY_US {
-        return None;
-    }
     let requests: f64 = (start.slot..=end.slot).map(|slot| stream.requests_at(slot)).sum();
     let lasted = stream.last_second(end.slot).saturating_sub(stream.second(start.slot));
+    let (window, requests_per_second) = frame.context.comparison(start.slot, end.slot);
+    let load = rate(stream, start.slot, end.slot) / requests_per_second;
+    let least_effect = least_effect(load);
+    if effect < least_effect || usual.median_us * (slowdown - 1.0) < LEAST_DELAY_US {
+        return None;
+    }
     if lasted < SHORT_SECONDS && share_range.0 * requests < LEAST_SLOW_SHORT {
         return None;
     }
-    let (window, requests_per_second) = frame.context.comparison(start.slot, end.slot);
     Some(Finding {
         signal: Signal::Latency,
         effect: Effect::Latency { share, share_range, slowdown, slowdown_range, usual, during },
@@ -79,7 +79,7 @@ pub(super) fn describe(frame: &Frame<'_>, candidate: &Candidate, start: Edge, en
                     value: candidate.strength,
                     needed: LEAST_OF_PENALTY * scale.penalty,
                 },
-                Gate { what: GateKind::Effect, value: effect, needed: LEAST_EFFECT },
+                Gate { what: GateKind::Effect, value: effect, needed: least_effect },
             ],
             start_runner_up: start.runner_up,
             end_runner_up: end.runner_up,

@@ -68,7 +68,7 @@ pub fn find_latency(series: &LatencySeries, streams: usize, sensitivity: Sensiti
         findings.caveats.push(Caveat::Overdispersed);
     }
     let scale = model.scale(record, penalty);
-    let candidates = gate(scale, model.chains(record, penalty));
+    let candidates = gate(scale, model.chains(record, penalty, false));
     let curve = Curve::constant(stream.len(), 0.0);
     let counts = super::validate::Scale {
         stream: &stream,
@@ -127,19 +127,19 @@ impl Model {
         Scale { record, normal: &self.normal, dispersion: self.dispersion.far, penalty }
     }
 
-    fn chains(&self, record: Record<'_>, penalty: f64) -> Vec<Chain> {
+    fn chains(&self, record: Record<'_>, penalty: f64, by_load: bool) -> Vec<Chain> {
         let mut emission = Slow::new(record, &self.normal, self.dispersion.far);
         let half = penalty / 2.0;
         let penalties = Penalties { enter: half, leave: half, change: LEVEL_CHANGE_NATS };
         let (runs, _) = segment(&mut emission, penalties);
-        validate(self.scale(record, penalty), &runs)
+        validate(self.scale(record, penalty), &runs, by_load)
     }
 
     /// Slots that the baseline should not be taken from: every valid chain, be it too small for an incident, and 30 s
     /// to either side, unless that leaves too little of a short recording.
     fn suspected(&self, record: Record<'_>, penalty: f64) -> Vec<bool> {
         let stream = record.stream;
-        let chains = self.chains(record, penalty);
+        let chains = self.chains(record, penalty, true);
         let mask = |margin: i64| {
             let mut mask = vec![false; stream.len()];
             for chain in &chains {

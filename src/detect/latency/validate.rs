@@ -6,6 +6,7 @@ use super::emission::{Reader, STATES, State, THRESHOLDS};
 use super::normal::Normal;
 use super::record::Record;
 use crate::detect::segment::Run;
+use crate::detect::stream::Stream;
 use crate::detect::validate::{Chain, LEVEL_CHANGE_NATS, chains_of};
 
 /// A run carries at least this part of the penalty β.
@@ -20,6 +21,13 @@ const WEAK_EFFECT: f64 = 0.3;
 const LEAST_STEP: f64 = 0.09;
 /// … and by this part of what the whole run differs from the baseline.
 const LEAST_STEP_OF_RUN: f64 = 0.4;
+/// f·ln s: less is drift, at the usual load.
+const LEAST_EFFECT: f64 = 0.16;
+/// A server under r times its usual load is slower by about r to this power (a third at four times): so much is no
+/// incident but what the load explains.
+const LOAD_EXPONENT: f64 = 0.25;
+/// The usual load is that of so long on either side.
+const LOAD_SECONDS: u64 = 1800;
 /// Lengths, to either side of an edge, over which latencies are compared.
 const WINDOWS_SECONDS: [u64; 6] = [30, 60, 180, 600, 1800, 7200];
 /// The last window, 2 h, is for streams with fewer requests than this in half an hour.
@@ -80,7 +88,9 @@ impl<'a> Scale<'a> {
 }
 
 /// Chains cut down to what the data carries: weak or drifting runs fall off either end; a chain of nothing else is gone.
-pub(super) fn validate(scale: Scale<'_>, runs: &[Run]) -> Vec<Chain> {
+///
+/// `by_load`: what the load explains is slow all the same. It is no baseline, though no incident either.
+pub(super) fn validate(scale: Scale<'_>, runs: &[Run], by_load: bool) -> Vec<Chain> {
     let stream = scale.record.stream;
     let mut chains = chains_of(stream, runs);
     for chain in &mut chains {
@@ -90,7 +100,12 @@ pub(super) fn validate(scale: Scale<'_>, runs: &[Run]) -> Vec<Chain> {
     for (index, chain) in chains.iter().enumerate() {
         let lower = if index == 0 { 0 } else { chains.get(index - 1).map_or(0, |chain| chain.last() + 1) };
         let upper = chains.get(index + 1).map_or(stream.len(), Chain::first);
-        let judged = chain.runs.iter().map(|&run| Judged::of(scale, run, lower, upper)).collect::<Vec<_>>();
+        let usual = match by_load {
+            true => f64::INFINITY,
+            false => usual_rate(stream, (chain.first(), chain.last()), (lower, upper)),
+        };
+        let judge = |&run| Judged::of(scale, run, (lower, upper), usual);
+        let judged = chain.runs.iter().map(judge).collect::<Vec<_>>();
         let open_start = touches_data_edge(scale, lower, chain.first());
         let open_end = touches_data_edge(scale, chain.last() + 1, upper);
         // A weak run holds nothing together: two incidents with hours of drift between them are two.
@@ -112,6 +127,28 @@ pub(super) fn validate(scale: Scale<'_>, runs: &[Run]) -> Vec<Chain> {
     valid
 }
 
+/// What is no drift at so many times the usual requests per second, as f·ln s.
+pub(super) fn least_effect(load: f64) -> f64 {
+    LEAST_EFFECT + LOAD_EXPONENT * if load.is_finite() { load.max(1.0).ln() } else { 0.0 }
+}
+
+/// Requests per second from one slot to another.
+pub(super) fn rate(stream: &Stream<'_>, first: usize, last: usize) -> f64 {
+    let requests: f64 = (first..=last).map(|slot| stream.requests_at(slot)).sum();
+    requests / stream.last_second(last).saturating_sub(stream.second(first)).saturating_add(1).max(1) as f64
+}
+
+/// Requests per second on either side of a chain; 0 if nothing lies there.
+fn usual_rate(stream: &Stream<'_>, (first, last): (usize, usize), (lower, upper): (usize, usize)) -> f64 {
+    let near = |&slot: &usize, from: usize| stream.second(slot).abs_diff(stream.second(from)) <= LOAD_SECONDS;
+    let before = (lower..first).rev().take_while(|slot| near(slot, first)).last();
+    let after = (last + 1..upper).take_while(|slot| near(slot, last)).last();
+    let rates =
+        [before.map(|from| rate(stream, from, first - 1)), after.map(|to| rate(stream, last + 1, to))];
+    let known: Vec<f64> = rates.into_iter().flatten().collect();
+    known.iter().sum::<f64>() / known.len().max(1) as f64
+}
+
 /// A run and what speaks for it.
 struct Judged {
     run: Run,
@@ -122,10 +159,13 @@ struct Judged {
 }
 
 impl Judged {
-    fn of(scale: Scale<'_>, run: Run, lower: usize, upper: usize) -> Self {
+    fn of(scale: Scale<'_>, run: Run, (lower, upper): (usize, usize), usual: f64) -> Self {
         let (state, nats) = scale.evidence(run.first..=run.last).best();
-        let weak = state.effect() < WEAK_EFFECT;
-        if nats < LEAST_OF_PENALTY * scale.penalty {
+        let stream = scale.record.stream;
+        let load = rate(stream, run.first, run.last) / usual;
+        let by_load = state.effect() < least_effect(load);
+        let weak = by_load || state.effect() < WEAK_EFFECT;
+        if by_load || nats < LEAST_OF_PENALTY * scale.penalty {
             return Self { run, contrast: None, weak };
         }
         let best = contrast(scale, run, lower, upper);
