@@ -88,7 +88,6 @@ pub(super) fn document(report: &Report, style: &Style, limits: Limits) -> Docume
     let apart = report.timeline.iter().filter(|row| row.incident.is_none() && all != 1 && !told_of(row));
     let besides: Vec<_> =
         apart.take(if all == 0 { limits.rows } else { limits.rows.min(MAX_BESIDES) }).collect();
-    let reference = report.incidents.first().map(|i| i.start.at).or(report.window.map(|(start, _)| start));
     let (inputs, inputs_more) = inputs(report, &places, limits.rows);
     let (warnings, warnings_more) = warnings(report, &places, limits.rows);
     Document {
@@ -103,7 +102,7 @@ pub(super) fn document(report: &Report, style: &Style, limits: Limits) -> Docume
         requests: report.totals.requests,
         failed_requests: report.totals.failed_requests,
         calm: calm(report),
-        besides: rows::rows(&places, &besides, reference),
+        besides: rows::rows(&places, &besides, None),
         coverage: coverage::sentence(report, None),
         zones: wording::zones(report),
         inputs,
@@ -130,14 +129,13 @@ fn calm(report: &Report) -> String {
     let when = report.window.map_or_else(String::new, |(start, end)| {
         format!(", {}", time::span(&report.zone, start, end, time::Open::default()))
     });
-    let failed = if report.totals.requests > 0 {
-        let share = report.totals.failed_requests as f64 / report.totals.requests as f64 * 100.0;
-        let failed = time::count(report.totals.failed_requests);
-        format!(" Of all requests, {} failed ({failed}).", time::percent(share))
-    } else {
-        String::new()
-    };
-    format!("{requests} looked at{when}.{failed}")
+    if report.totals.requests == 0 {
+        let lines = wording::plural(report.totals.lines, "line", "lines");
+        return format!("No requests in {lines}{when}: whether any failed is unknown.");
+    }
+    let share = report.totals.failed_requests as f64 / report.totals.requests as f64 * 100.0;
+    let failed = time::count(report.totals.failed_requests);
+    format!("{requests} looked at{when}. Of all requests, {} failed ({failed}).", time::percent(share))
 }
 
 /// Inputs that became records or were lost in part, a rotated set in one row; and how many rows were left out.

@@ -290,8 +290,8 @@ fn suspect(places: &Places<'_>, report: &Report, i: &Incident, s: &Suspect) -> T
 fn remedies(places: &Places<'_>, report: &Report, i: &Incident) -> Vec<Remedy> {
     let told = |location: Location| i.remedy.iter().any(|remedy| remedy.location == location);
     let within = |row: &&TimelineEntry| i.start.at < row.time && row.time <= i.end.at && !i.end.open;
-    let changes = report.timeline.iter().filter(within).filter(|row| row.kind == EntryKind::Change);
-    let last = changes.last().filter(|row| row.location.is_some_and(|location| !told(location)));
+    let mut changes = report.timeline.iter().filter(within).filter(|row| row.kind == EntryKind::Change);
+    let last = changes.next_back().filter(|row| row.location.is_some_and(|location| !told(location)));
     let text = |sentence| words(sentence, MAX_TEXT);
     let mut all: Vec<_> = i
         .remedy

@@ -86,7 +86,7 @@ pub(super) fn clock(report: &Report, reference: Timestamp, at: Timestamp) -> Str
     format!("{} {}", time::clock_near(&report.zone, reference, at), time::offset(&report.zone, at))
 }
 
-/// Rows for a template.
+/// Rows for a template, their times with the date where it is another than that of `reference`.
 pub(super) fn rows(
     places: &Places<'_>,
     entries: &[&TimelineEntry],
@@ -96,7 +96,14 @@ pub(super) fn rows(
     let row = |entry: &&TimelineEntry| {
         let incident = entry.incident.and_then(|at| report.incidents.get(at));
         Row {
-            time: clock(report, reference.unwrap_or(entry.time), entry.time),
+            time: match reference {
+                Some(reference) => clock(report, reference, entry.time),
+                None => format!(
+                    "{} {}",
+                    time::date(&report.zone, entry.time),
+                    clock(report, entry.time, entry.time)
+                ),
+            },
             kind: wording::kind_name(entry.kind),
             what: words(wording::fact_of(incident, &entry.fact), MAX_TEXT),
             source: entry.location.and_then(|location| places.value(location)),
