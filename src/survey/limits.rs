@@ -40,10 +40,10 @@ impl Limits {
         let share = |one: usize, all: usize, least: usize| (all / sources.max(1)).clamp(least, one);
         Self {
             groups: share(16_384, 131_072, 64),
-            failing: share(65_536, 262_144, 128),
+            failing: share(32_768, 131_072, 128),
             rare: share(2_048, 2_048, 64),
-            latency: share(98_304, 393_216, 128),
-            own: share(1_536, 6_144, 2),
+            latency: share(49_152, 196_608, 128),
+            own: share(768, 3_072, 2),
             messages: share(16_384, 131_072, 64),
             names: share(4_096, 65_536, 64),
         }

@@ -63,11 +63,13 @@ impl ValueSeries {
 
     fn with_own(&self, own: &Own, site: &Series) -> Series {
         let mut series = empty(own.counts.shift(), own.clients);
-        let failing = self.by_slot(series.slot_seconds);
+        let mut failing = self.by_slot(series.slot_seconds).into_iter().peekable();
         let mut of_site = Statuses::new(site, series.slot_seconds);
         for (second, count) in own.cells() {
-            let buckets = failing.get(&second).map(|values| spread(values, count.bad));
-            let statuses = of_site.at(second, count.bad);
+            while failing.next_if(|(at, _)| *at < second).is_some() {}
+            let buckets =
+                failing.peek().filter(|(at, _)| *at == second).map(|(_, values)| spread(values, count.bad));
+            let statuses = if count.bad > 0 { of_site.at(second, count.bad) } else { Vec::new() };
             push(&mut series, second, (count.all, count.bad), &statuses, buckets);
         }
         series
@@ -79,13 +81,16 @@ impl ValueSeries {
             active_client_buckets: site.active_client_buckets,
             ..Series::default()
         };
-        let failing = self.by_slot(site.slot_seconds);
+        let mut failing = self.by_slot(site.slot_seconds).into_iter().peekable();
         let mut of_site = Statuses::new(site, site.slot_seconds);
         for slot in &site.slots {
-            let values = failing.get(&slot.second);
-            let failures = values.map_or(0, |v| v.iter().map(|v| u32::from(v.count)).sum());
-            let failures = failures.min(slot.requests);
-            let buckets = values.map(|values| spread(values, failures));
+            while failing.next_if(|(at, _)| *at < slot.second).is_some() {}
+            let Some((_, values)) = failing.peek().filter(|(at, _)| *at == slot.second) else {
+                push(&mut series, slot.second, (slot.requests, 0), &[], None);
+                continue;
+            };
+            let failures = values.iter().map(|v| u32::from(v.count)).sum::<u32>().min(slot.requests);
+            let buckets = Some(spread(values, failures));
             let statuses = of_site.at(slot.second, failures);
             push(&mut series, slot.second, (slot.requests, failures), &statuses, buckets);
         }
