@@ -36,6 +36,8 @@ const BROKEN_RATE: f64 = 0.5;
 const FEWEST_REQUESTS: f64 = 30.0;
 /// β is that much larger where φ is at its cap.
 const OVERDISPERSED_FACTOR: f64 = 1.5;
+/// Incidents whose own runs lie further apart than this are two, wherever drift between them lets their edges wander.
+const LONGEST_JOIN_SECONDS: i64 = 600;
 /// Excess failures, and nats ÷ φ, beyond the edge of the dominant status that make it everybody's edge.
 const WIDER_EXCESS: f64 = 3.0;
 /// See [`WIDER_EXCESS`].
@@ -227,10 +229,19 @@ fn locate_all(context: &Context<'_>, candidates: Vec<Candidate>) -> Vec<Finding>
     while let Some(mut candidate) = candidates.next() {
         let upper = candidates.peek().map_or(stream.len(), Candidate::first);
         loop {
-            let lower = found.last().map_or(0, |before| before.candidate.last() + 1);
+            let far = |before: &Located| {
+                let pause = stream
+                    .second(candidate.first())
+                    .saturating_sub(stream.last_second(before.candidate.last()));
+                pause > LONGEST_JOIN_SECONDS
+            };
+            let lower = found.last().map_or(0, |before| {
+                let edge = if far(before) { before.end.slot } else { 0 };
+                edge.max(before.candidate.last()) + 1
+            });
             let Some((start, end)) = edges(context, &candidate, lower, upper) else { break };
             let close = |before: &mut Located| {
-                joins(stream, (before.start.slot, before.end.slot), (start.slot, end.slot))
+                !far(before) && joins(stream, (before.start.slot, before.end.slot), (start.slot, end.slot))
             };
             let Some(mut before) = found.pop_if(close) else {
                 found.push(Located { candidate, start, end });
