@@ -1,12 +1,14 @@
 //! Stretches of failing requests: the order of the steps, from counts to findings.
 
+use std::ops::Range;
+
 use super::baseline::{self, Curve};
 use super::boundary::{Affected, Edge, Side, locate};
 use super::compact::compact;
 use super::dispersion::{SUSPICIOUS, dispersion};
 use super::emission::{Errors, Grain};
 use super::finding::{Context, describe, whole_recording};
-use super::gate::{Candidate, Proxied, gate, joins};
+use super::gate::{Candidate, Proxied, buckets_in, gate, joins};
 use super::segment::{Penalties, segment};
 use super::storms::{Storm, storms, without};
 use super::stream::{Stream, Sums};
@@ -34,6 +36,14 @@ const BROKEN_RATE: f64 = 0.5;
 const FEWEST_REQUESTS: f64 = 30.0;
 /// β is that much larger where φ is at its cap.
 const OVERDISPERSED_FACTOR: f64 = 1.5;
+/// Incidents whose own runs lie further apart than this are two, wherever drift between them lets their edges wander.
+const LONGEST_JOIN_SECONDS: i64 = 600;
+/// Excess failures, and nats ÷ φ, beyond the edge of the dominant status that make it everybody's edge.
+const WIDER_EXCESS: f64 = 3.0;
+/// See [`WIDER_EXCESS`].
+const WIDER_NATS: f64 = 10.0;
+/// Part of them that one client may have.
+const WIDER_TOP: f64 = 0.7;
 /// What lasts less is a blip.
 const BLIP_SECONDS: i64 = 5;
 
@@ -219,10 +229,19 @@ fn locate_all(context: &Context<'_>, candidates: Vec<Candidate>) -> Vec<Finding>
     while let Some(mut candidate) = candidates.next() {
         let upper = candidates.peek().map_or(stream.len(), Candidate::first);
         loop {
-            let lower = found.last().map_or(0, |before| before.candidate.last() + 1);
+            let far = |before: &Located| {
+                let pause = stream
+                    .second(candidate.first())
+                    .saturating_sub(stream.last_second(before.candidate.last()));
+                pause > LONGEST_JOIN_SECONDS
+            };
+            let lower = found.last().map_or(0, |before| {
+                let edge = if far(before) { before.end.slot } else { 0 };
+                edge.max(before.candidate.last()) + 1
+            });
             let Some((start, end)) = edges(context, &candidate, lower, upper) else { break };
             let close = |before: &mut Located| {
-                joins(stream, (before.start.slot, before.end.slot), (start.slot, end.slot))
+                !far(before) && joins(stream, (before.start.slot, before.end.slot), (start.slot, end.slot))
             };
             let Some(mut before) = found.pop_if(close) else {
                 found.push(Located { candidate, start, end });
@@ -233,6 +252,18 @@ fn locate_all(context: &Context<'_>, candidates: Vec<Candidate>) -> Vec<Finding>
         }
     }
     found.into_iter().map(|found| describe(context, &found.candidate, found.start, found.end)).collect()
+}
+
+/// What failed with other statuses in these slots, between the edge of the dominant status and that of all failures,
+/// is more than chance and more than one client's.
+fn begins_before(scale: Scale<'_>, between: Range<usize>) -> bool {
+    let sums = scale.sums(between.clone());
+    let buckets = buckets_in(scale.stream, between);
+    let all: u64 = buckets.iter().sum();
+    let top = buckets.iter().copied().max().unwrap_or(0);
+    sums.excess() >= WIDER_EXCESS
+        && sums.llr() / scale.dispersion >= WIDER_NATS
+        && top as f64 <= WIDER_TOP * all as f64
 }
 
 /// Both edges of a candidate, between its neighbours; `None` if they exclude each other.
@@ -246,7 +277,14 @@ fn edges(context: &Context<'_>, candidate: &Candidate, lower: usize, upper: usiz
         let without = context.storm_at_edge(run, side, candidate);
         let status = if without.is_none() { context.status_at_edge(run, side) } else { None };
         let affected = Affected { status, without, ..all };
-        locate(affected, run, side, limit).or_else(|| locate(all, run, side, limit))
+        let Some(found) = locate(affected, run, side, limit) else { return locate(all, run, side, limit) };
+        // Who runs into a timeout shows that much later than those who fail at once.
+        let wider = status.and_then(|_| locate(all, run, side, limit));
+        let wider = wider.filter(|wider| match side {
+            Side::Start => begins_before(context.scale, wider.slot..found.slot),
+            Side::End => begins_before(context.scale, found.slot + 1..wider.slot + 1),
+        });
+        Some(wider.unwrap_or(found))
     };
     // Neither edge is looked for beyond a break in the data.
     let lower = (lower..=first.first()).rev().find(|&slot| stream.breaks_before(slot)).unwrap_or(lower);

@@ -1,0 +1,83 @@
+//! Edges and phases that something else would move: a second that is affected in part, timeouts, drift, storms.
+
+use super::sim::{EPOCH, Recorder, Rng, spread};
+use crate::detect::{ClientBuckets, Finding, Findings, Sensitivity, Series, find_errors};
+
+fn find(series: &Series) -> Findings {
+    find_errors(series, 1, Sensitivity::Normal)
+}
+
+#[track_caller]
+fn only(findings: &Findings) -> &Finding {
+    assert_eq!(findings.incidents.len(), 1, "{findings:#?}");
+    &findings.incidents[0]
+}
+
+/// Three hours at about ten requests a second; failures by status in each.
+fn record(seed: u64, failing: impl Fn(&mut Rng, i64, u32) -> Vec<(u16, u32)>) -> Series {
+    let mut rng = Rng::new(seed);
+    let mut recorder = Recorder::new();
+    for second in 0..3 * 3600 {
+        let requests = rng.poisson(10.0).max(2);
+        let failures = failing(&mut rng, second, requests);
+        let mut clients: ClientBuckets = [0; 16];
+        spread(&mut rng, failures.iter().map(|f| f.1).sum(), &mut clients);
+        recorder.push(EPOCH + second, requests, &failures, clients);
+    }
+    recorder.finish(true)
+}
+
+#[test]
+fn the_first_second_of_a_sudden_outage_may_be_affected_in_part() {
+    let series = record(3, |_, second, requests| match second {
+        5000 => vec![(502, requests / 2)],
+        5001..5300 => vec![(502, requests)],
+        5300 => vec![(502, requests / 3)],
+        _ => Vec::new(),
+    });
+    let findings = find(&series);
+    let finding = only(&findings);
+    assert_eq!((finding.start.second, finding.end.second), (EPOCH + 5000, EPOCH + 5300));
+}
+
+#[test]
+fn timeouts_that_show_later_do_not_move_the_beginning() {
+    let series = record(4, |rng, second, requests| match second {
+        5000..5030 => vec![(500, rng.binomial(requests, 0.12))],
+        5030..5600 => vec![(500, rng.binomial(requests, 0.12)), (504, rng.binomial(requests, 0.7))],
+        _ => Vec::new(),
+    });
+    let findings = find(&series);
+    let finding = only(&findings);
+    assert!((finding.start.second - EPOCH - 5000).abs() <= 4, "{}", finding.start.second - EPOCH);
+    assert_eq!(finding.dominant_status, Some(504));
+}
+
+#[test]
+fn a_background_that_rises_and_falls_by_half_is_no_incident() {
+    let series = record(5, |rng, second, requests| {
+        let drift = 1.0 + 0.5 * (std::f64::consts::TAU * second as f64 / 9000.0).sin();
+        let failed = rng.binomial(requests, 0.05 * drift);
+        vec![(500, failed)]
+    });
+    assert!(find(&series).incidents.is_empty());
+}
+
+#[test]
+fn one_clients_storm_in_the_middle_does_not_hide_an_incident() {
+    let mut rng = Rng::new(6);
+    let mut recorder = Recorder::new();
+    for second in 0..3 * 3600 {
+        let requests = rng.poisson(2.0) + 1;
+        let failed = if (4000..6000).contains(&second) { rng.binomial(requests, 0.02) } else { 0 };
+        let mut clients: ClientBuckets = [0; 16];
+        spread(&mut rng, failed, &mut clients);
+        let storm = u32::from((5000..5100).contains(&second));
+        clients[7] += storm as u16;
+        recorder.push(EPOCH + second, requests + storm, &[(500, failed + storm)], clients);
+    }
+    let findings = find(&recorder.finish(true));
+    let finding = only(&findings);
+    assert!((finding.start.second - EPOCH - 4000).abs() <= 120, "{}", finding.start.second - EPOCH);
+    assert!((finding.end.second - EPOCH - 5999).abs() <= 120, "{}", finding.end.second - EPOCH);
+}
