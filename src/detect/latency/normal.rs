@@ -10,9 +10,9 @@ const CELL_SECONDS: i64 = 300;
 /// More cells than this (70 days' worth) become longer ones: each holds a distribution of a kilobyte.
 const MOST_CELLS: f64 = 20_000.0;
 /// Where requests are so rare that a neighbourhood is taken for its number of them anyway, a cell holds about so many …
-const SPARSE_CELL_REQUESTS: f64 = 4.0;
+const SPARSE_CELL_REQUESTS: f64 = 10.0;
 /// … and is no longer than this.
-const LONGEST_CELL_SECONDS: f64 = 6.0 * 3600.0;
+const LONGEST_CELL_SECONDS: f64 = 12.0 * 3600.0;
 /// The healthy neighbourhood that a cell is compared with, to either side.
 pub(super) const NEIGHBOURHOOD_SECONDS: i64 = 90 * 60;
 /// The same as long as incidents are not masked yet: one of an hour must not be a third of its own baseline.

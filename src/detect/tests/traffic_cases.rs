@@ -241,6 +241,15 @@ fn silent_peers_say_nothing_of_a_member() {
     nothing(&find_missing_member(&Series::default(), &at(0..5000), 1, Sensitivity::High));
 }
 
+#[test]
+fn a_member_is_missed_from_when_its_group_is_asked_again() {
+    // Nobody asks for two hours; then the peers are asked and the member, which came a second before, is not.
+    let member = at((0..10_000).step_by(2).chain((30_000..40_000).step_by(2)));
+    let peers = at((0..10_000).chain(17_200..40_000));
+    let findings = find_missing_member(&member, &peers, 1, Sensitivity::Normal);
+    assert_eq!((only(&findings).start.second, only(&findings).end.second), (17_200, 29_999));
+}
+
 fn any_series() -> impl Strategy<Value = Series> {
     let second = prop_oneof![8 => 0_i64..20_000, 1 => any::<i64>()];
     let count = prop_oneof![6 => 0_u32..30, 1 => any::<u32>()];

@@ -197,3 +197,24 @@ fn joined(axis: &Axis, drafts: Vec<Drafted>) -> Vec<Drafted> {
     }
     joined
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn among_many_drops_only_what_is_far_stronger_stands_out() {
+        let drop = |from: usize, strength: f64| Drop {
+            from,
+            until: from + 1,
+            strength,
+            start_range: (0, 0),
+            end_range: (0, 0),
+            open: false,
+        };
+        let few = vec![drop(0, 20.0), drop(2, 30.0)];
+        assert_eq!(standing_out(few.clone(), 6.0), few);
+        let many: Vec<Drop> = (0..10).map(|i| drop(2 * i, if i == 4 { 200.0 } else { 20.0 })).collect();
+        assert_eq!(standing_out(many, 6.0), [drop(8, 200.0)]);
+    }
+}
