@@ -33,8 +33,9 @@ const fn state(share: f64, slowdown: f64) -> State {
     State { share, slowdown }
 }
 
-/// f ∈ {0.3, 0.6, 1} × s ∈ {1.5, 2, 3, 5, 10} of an effect of at least 0.18: less is drift.
-pub(super) const STATES: [State; 14] = [
+/// f ∈ {0.3, 0.6, 1} × s ∈ {1.5, 2, 3, 5, 10} of an effect of at least 0.18, less is drift; and a few requests, those of
+/// one host or upstream, that are many times slower.
+pub(super) const STATES: [State; 17] = [
     state(0.3, 2.0),
     state(0.3, 3.0),
     state(0.3, 5.0),
@@ -49,6 +50,9 @@ pub(super) const STATES: [State; 14] = [
     state(1.0, 3.0),
     state(1.0, 5.0),
     state(1.0, 10.0),
+    state(0.15, 4.0),
+    state(0.12, 6.0),
+    state(0.1, 10.0),
 ];
 /// The state whose nats measure the dispersion, (0.6, 1.5): nearest to what drift and noise amount to.
 pub(super) const PROBE: usize = 4;

@@ -12,6 +12,10 @@ use crate::detect::boundary::Edge;
 use crate::detect::finding::Context;
 use crate::detect::{Audit, Baseline, Boundary, Effect, Finding, Gate, GateKind, Latencies, Level, Signal};
 
+/// Neither drift nor load makes requests so many times slower: of such a slowdown fewer requests do, …
+const FAR_SLOWER: f64 = 2.5;
+/// … with this part of the effect.
+const LEAST_EFFECT_OF_FAR: f64 = 0.6;
 /// The usual request takes at least so many µs longer when it is one of the slow: what differs by a tick of a
 /// millisecond clock is nobody's incident.
 const LEAST_DELAY_US: f64 = 1000.0;
@@ -43,7 +47,7 @@ pub(super) fn describe(frame: &Frame<'_>, candidate: &Candidate, start: Edge, en
     let lasted = stream.last_second(end.slot).saturating_sub(stream.second(start.slot));
     let (window, requests_per_second) = frame.context.comparison(start.slot, end.slot);
     let load = rate(stream, start.slot, end.slot) / requests_per_second;
-    let least_effect = least_effect(load);
+    let least_effect = if slowdown >= FAR_SLOWER { LEAST_EFFECT_OF_FAR } else { 1.0 } * least_effect(load);
     if effect < least_effect || usual.median_us * (slowdown - 1.0) < LEAST_DELAY_US {
         return None;
     }

@@ -9,6 +9,10 @@ use super::record::Record;
 const CELL_SECONDS: i64 = 300;
 /// More cells than this (70 days' worth) become longer ones: each holds a distribution of a kilobyte.
 const MOST_CELLS: f64 = 20_000.0;
+/// Where requests are so rare that a neighbourhood is taken for its number of them anyway, a cell holds about so many …
+const SPARSE_CELL_REQUESTS: f64 = 10.0;
+/// … and is no longer than this.
+const LONGEST_CELL_SECONDS: f64 = 12.0 * 3600.0;
 /// The healthy neighbourhood that a cell is compared with, to either side.
 pub(super) const NEIGHBOURHOOD_SECONDS: i64 = 90 * 60;
 /// The same as long as incidents are not masked yet: one of an hour must not be a third of its own baseline.
@@ -156,10 +160,13 @@ pub(super) fn local(record: Record<'_>, mask: &[bool], neighbourhood: i64) -> No
     let active = record.stream.active_seconds;
     #[allow(clippy::cast_possible_truncation, reason = "a float cast saturates")]
     let longer = (active / MOST_CELLS).ceil() as i64;
-    let width = CELL_SECONDS.max(record.stream.width).max(longer);
+    let rate = record.stream.requests / active.max(1.0);
+    let sparse = rate * (2 * NEIGHBOURHOOD_SECONDS) as f64 <= FEWEST_REQUESTS;
+    #[allow(clippy::cast_possible_truncation, reason = "at most the longest cell")]
+    let rare = if sparse { (SPARSE_CELL_REQUESTS / rate).min(LONGEST_CELL_SECONDS) as i64 } else { 0 };
+    let width = CELL_SECONDS.max(record.stream.width).max(longer).max(rare);
     let (cells, table) = cells(record, mask, width);
-    let busy = record.stream.requests / active.max(1.0) * SHORTEST_NEIGHBOURHOOD_SECONDS as f64
-        >= SHORTEST_NEIGHBOURHOOD_REQUESTS;
+    let busy = rate * SHORTEST_NEIGHBOURHOOD_SECONDS as f64 >= SHORTEST_NEIGHBOURHOOD_REQUESTS;
     let most = neighbourhood / width;
     let least = if busy { (SHORTEST_NEIGHBOURHOOD_SECONDS / width).min(most) } else { most };
     let sums = neighbourhoods(&table, (least, most));

@@ -261,3 +261,87 @@ fn a_drop_to_normal_in_between_makes_two() {
     );
     assert_eq!(play(site, 18).incidents.len(), 2);
 }
+
+/// Two thirds of the requests go to an application, the rest are files that take no time by the clock.
+fn front_and_application(slowed: impl Fn(&mut Rng, i64) -> f64) -> LatencySeries {
+    let mut rng = Rng::new(19);
+    let mut recorder = Recorder::new();
+    for second in 0..3 * HOUR {
+        let mut histogram = Histogram::default();
+        for _ in 0..2 {
+            let factor = slowed(&mut rng, second);
+            let latency = 6e5 * (0.5 * rng.normal()).exp() * factor;
+            histogram.record(if rng.unit() < 0.33 { 0 } else { latency as u64 });
+        }
+        recorder.push(EPOCH + second, &histogram);
+    }
+    recorder.series
+}
+
+#[test]
+fn what_takes_no_time_cannot_be_slower() {
+    let inside = |second: i64| (HOUR..2 * HOUR).contains(&second);
+    let findings = find(&front_and_application(|_, second| if inside(second) { 1.8 } else { 1.0 }));
+    let (share, slowdown) = share_and_slowdown(only(&findings));
+    assert!((share - 0.67).abs() < 0.08 && (slowdown / 1.8).ln().abs() < 0.15, "{share} {slowdown}");
+}
+
+#[test]
+fn in_a_queue_most_wait_a_little_and_some_for_long() {
+    let inside = |second: i64| (HOUR..2 * HOUR).contains(&second);
+    let queue = |rng: &mut Rng, second| if inside(second) { rng.unit().max(1e-9).powf(-0.9) } else { 1.0 };
+    let findings = find(&front_and_application(queue));
+    let (share, slowdown) = share_and_slowdown(only(&findings));
+    assert!((share - 0.67).abs() < 0.1 && (slowdown / 1.87).ln().abs() < 0.2, "{share} {slowdown}");
+}
+
+#[test]
+fn a_site_that_took_no_time_at_all_can_be_slow() {
+    let mut rng = Rng::new(20);
+    let mut recorder = Recorder::new();
+    for second in 0..3 * HOUR {
+        let mut histogram = Histogram::default();
+        for _ in 0..2 {
+            let latency = if (HOUR..HOUR + 1200).contains(&second) { 2e5 * rng.normal().exp() } else { 0.0 };
+            histogram.record(latency as u64);
+        }
+        recorder.push(EPOCH + second, &histogram);
+    }
+    let findings = find(&recorder.series);
+    assert_near(only(&findings).start.second, EPOCH + HOUR, 5);
+}
+
+#[test]
+fn what_the_load_explains_is_no_incident() {
+    let mut rng = Rng::new(21);
+    let mut recorder = Recorder::new();
+    for second in 0..3 * HOUR {
+        let surge = (HOUR..HOUR + 900).contains(&second);
+        let mut histogram = Histogram::default();
+        for _ in 0..if surge { 16 } else { 4 } {
+            let usual = if surge { 1.3e5 } else { 1e5 };
+            histogram.record((usual * (0.5 * rng.normal()).exp()) as u64);
+        }
+        recorder.push(EPOCH + second, &histogram);
+    }
+    none(&find(&recorder.series));
+}
+
+#[test]
+fn what_was_on_its_way_when_it_ended_is_inside() {
+    let mut rng = Rng::new(22);
+    let mut recorder = Recorder::new();
+    let until = HOUR + 600;
+    for second in 0..3 * HOUR {
+        let mut histogram = Histogram::default();
+        for _ in 0..10 {
+            let slow = (HOUR..until).contains(&second);
+            histogram.record((2e5 * (0.3 * rng.normal()).exp() * if slow { 10.0 } else { 1.0 }) as u64);
+        }
+        if second == until + 4 {
+            histogram.record(9_000_000);
+        }
+        recorder.push(EPOCH + second, &histogram);
+    }
+    assert_eq!(only(&find(&recorder.series)).end.second, EPOCH + until + 4);
+}

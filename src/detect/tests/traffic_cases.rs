@@ -241,6 +241,17 @@ fn silent_peers_say_nothing_of_a_member() {
     nothing(&find_missing_member(&Series::default(), &at(0..5000), 1, Sensitivity::High));
 }
 
+#[test]
+fn a_member_is_missed_from_when_its_group_is_asked_again() {
+    // Nobody asks for an hour; then the peers are asked and the member is not.
+    let mut group = group(vec![Loss::new(2 * HOUR, 4 * HOUR - 1, 1.0)], 4.0, 6 * HOUR);
+    group.site = group.site.with(2 * HOUR, 3 * HOUR - 1, 1.0);
+    let findings = play_group(group, 20);
+    let finding = only(&findings);
+    assert!((finding.start.second - EPOCH - 3 * HOUR).abs() <= 3, "{finding:?}");
+    assert!(finding.start.range.0 <= EPOCH + 2 * HOUR && finding.end.second >= EPOCH + 4 * HOUR - 1);
+}
+
 fn any_series() -> impl Strategy<Value = Series> {
     let second = prop_oneof![8 => 0_i64..20_000, 1 => any::<i64>()];
     let count = prop_oneof![6 => 0_u32..30, 1 => any::<u32>()];

@@ -17,6 +17,9 @@ const WINDOWS_SECONDS: [i64; 3] = [3600, 4 * 3600, 24 * 3600];
 const WINDOW_REQUESTS: f64 = 60.0;
 /// A member's usual rate is taken from so much on either side, at least and at most.
 const NEAR_SECONDS: (i64, i64) = (600, 3600);
+/// While nobody gets a request nothing is missed: where the whole group was quiet for longer than this beside a member's
+/// silence, that begins (ends) with the requests of the others.
+const QUIET_SECONDS: i64 = 600;
 /// Seconds of an incident's surroundings that may be its own.
 const MARGIN_SECONDS: i64 = 30;
 
@@ -218,8 +221,11 @@ fn start_of(axis: &Axis, model: &Model, draft: &Drafted) -> Boundary {
     match draft.start {
         EdgeKind::Silent(scale) => {
             let wait = wait(axis, model, draft, draft.parts.first(), scale);
-            let latest = last.saturating_add(wait.max(1));
-            Boundary { second: last, range: (last.saturating_sub(axis.width), latest), open: false }
+            let first = axis.start(draft.from);
+            let quiet = axis.against == Against::Group && first.saturating_sub(last) > QUIET_SECONDS;
+            let second = if quiet { first } else { last };
+            let latest = second.saturating_add(wait.max(1));
+            Boundary { second, range: (last.saturating_sub(axis.width), latest), open: false }
         }
         EdgeKind::Range(low, high) => {
             let second = axis.start(draft.from);
@@ -237,10 +243,12 @@ fn end_of(axis: &Axis, model: &Model, draft: &Drafted) -> Boundary {
     match draft.end {
         EdgeKind::Silent(scale) => {
             let back = axis.start(draft.until);
-            let second = back.saturating_sub(1);
+            let quiet =
+                axis.against == Against::Group && back.saturating_sub(last).saturating_sub(1) > QUIET_SECONDS;
+            let second = if quiet { last } else { back.saturating_sub(1) };
             let wait = wait(axis, model, draft, draft.parts.last(), scale);
             let earliest = second.saturating_sub(wait.max(1));
-            let latest = second.saturating_add(axis.width);
+            let latest = back.saturating_sub(1).saturating_add(axis.width);
             Boundary { second, range: (earliest, latest), open: false }
         }
         EdgeKind::Range(low, high) => {

@@ -15,6 +15,7 @@ use super::{Caveat, Findings, Sensitivity, Series};
 use axis::{Against, Axis};
 use describe::{Drafted, describe};
 use expected::{Expected, Mask};
+use partial::Drop;
 use spread::Spread;
 
 /// Look, mask and estimate again so often.
@@ -33,6 +34,9 @@ const BLIP_SECONDS: i64 = 5;
 const EVIDENT_BLIP_REQUESTS: f64 = 50.0;
 /// So many partial drops may there be, and as many more each day.
 const MOST_DROPS: f64 = 3.0;
+/// Where there are more, that is the way it is, and only what carries so many times the nats of the strongest of the
+/// rest stands out.
+const STANDING_OUT: f64 = 3.0;
 /// A drop of which silences hold this part of what was expected is no partial one.
 const SILENT_PART: f64 = 0.7;
 /// A partial drop and a silence with a shorter pause between them are one incident.
@@ -134,9 +138,7 @@ impl Model {
         let mut drafts: Vec<Drafted> = silences.iter().map(Drafted::silent).collect();
         if partly {
             let drops = partial::drops(axis, &self.expected, self.spread, penalty);
-            // More than that are no incidents but the way it is.
-            let most = MOST_DROPS * (1.0 + axis.days());
-            for drop in if drops.len() as f64 > most { Vec::new() } else { drops } {
+            for drop in standing_out(drops, MOST_DROPS * (1.0 + axis.days())) {
                 // A drop that is a silence for the most part is told by that; else what is silent in it is chance.
                 let inside =
                     drafts.iter().filter(|draft| draft.from < drop.until && draft.until > drop.from).map(
@@ -151,6 +153,17 @@ impl Model {
         drafts.sort_by_key(|draft| (draft.from, draft.until));
         drafts
     }
+}
+
+/// All drops if there are at most so many; else those that are far stronger than all the rest.
+fn standing_out(mut drops: Vec<Drop>, most: f64) -> Vec<Drop> {
+    let mut strengths: Vec<f64> = drops.iter().map(|drop| drop.strength).collect();
+    strengths.sort_by(|a, b| b.total_cmp(a));
+    let usual = strengths.iter().enumerate().find(|&(rank, _)| rank as f64 >= most.floor());
+    if let Some((_, usual)) = usual {
+        drops.retain(|drop| drop.strength >= STANDING_OUT * usual);
+    }
+    drops
 }
 
 fn mask_of(axis: &Axis, drafts: &[Drafted]) -> Mask {
@@ -183,4 +196,25 @@ fn joined(axis: &Axis, drafts: Vec<Drafted>) -> Vec<Drafted> {
         }
     }
     joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn among_many_drops_only_what_is_far_stronger_stands_out() {
+        let drop = |from: usize, strength: f64| Drop {
+            from,
+            until: from + 1,
+            strength,
+            start_range: (0, 0),
+            end_range: (0, 0),
+            open: false,
+        };
+        let few = vec![drop(0, 20.0), drop(2, 30.0)];
+        assert_eq!(standing_out(few.clone(), 6.0), few);
+        let many: Vec<Drop> = (0..10).map(|i| drop(2 * i, if i == 4 { 200.0 } else { 20.0 })).collect();
+        assert_eq!(standing_out(many, 6.0), [drop(8, 200.0)]);
+    }
 }
