@@ -39,13 +39,12 @@ pub fn merge(findings: Vec<(usize, Finding)>) -> Vec<Merged> {
     });
     let mut incidents: Vec<Merged> = Vec::new();
     for (stream, finding) in left {
-        match incidents.iter_mut().find(|incident| overlap(&incident.finding, &finding) > 0) {
-            Some(incident) => incident.others.push((stream, finding)),
-            None => {
-                let signals = vec![finding.signal];
-                let gave_up = finding.dominant_status == Some(GAVE_UP);
-                incidents.push(Merged { stream, signals, finding, others: Vec::new(), gave_up });
-            }
+        if let Some(incident) = incidents.iter_mut().find(|i| overlap(&i.finding, &finding) > 0) {
+            incident.others.push((stream, finding));
+        } else {
+            let signals = vec![finding.signal];
+            let gave_up = finding.dominant_status == Some(GAVE_UP);
+            incidents.push(Merged { stream, signals, finding, others: Vec::new(), gave_up });
         }
     }
     for incident in &mut incidents {
