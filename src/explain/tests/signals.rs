@@ -229,7 +229,7 @@ fn the_affected_requests_that_a_window_was_drawn_around_say_nothing_of_the_share
     assert!(between.0 < all.0 && between.0 > all.0 - 5.0, "{between:?} beside {all:?}");
     assert!(between.0 <= 23.0 && between.1 >= 24.0);
     // a total outage stays one, and next to nothing says next to nothing
-    assert_eq!(crate::explain::interval::share_between_affected(part(500, 500), 1.0).unwrap().1, 100.0);
+    near(crate::explain::interval::share_between_affected(part(500, 500), 1.0).map(|i| i.1), 100.0);
     assert!(crate::explain::interval::share_between_affected(part(2, 2), 1.0).is_some());
     assert!(crate::explain::interval::share_between_affected(part(0, 0), 1.0).is_none());
 }
