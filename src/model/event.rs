@@ -150,3 +150,18 @@ pub struct Message<'a> {
     /// The text.
     pub text: &'a [u8],
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_served_or_waited_for_tells_how_fast_a_site_is() {
+        let pace = |code| {
+            let request = Request { status: Status::new(code), latency_us: Some(7), ..Request::default() };
+            request.pace_us()
+        };
+        assert_eq!([200, 302, 499].map(pace), [Some(7); 3]);
+        assert_eq!([400, 404, 429, 500, 504].map(pace), [None; 5]);
+    }
+}

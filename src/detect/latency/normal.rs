@@ -163,8 +163,8 @@ pub(super) fn local(record: Record<'_>, mask: &[bool], neighbourhood: i64) -> No
     let rate = record.stream.requests / active.max(1.0);
     let sparse = rate * (2 * NEIGHBOURHOOD_SECONDS) as f64 <= FEWEST_REQUESTS;
     #[allow(clippy::cast_possible_truncation, reason = "at most the longest cell")]
-    let rare = if sparse { (SPARSE_CELL_REQUESTS / rate).min(LONGEST_CELL_SECONDS) as i64 } else { 0 };
-    let width = CELL_SECONDS.max(record.stream.width).max(longer).max(rare);
+    let stretched = if sparse { (SPARSE_CELL_REQUESTS / rate).min(LONGEST_CELL_SECONDS) as i64 } else { 0 };
+    let width = CELL_SECONDS.max(record.stream.width).max(longer).max(stretched);
     let (cells, table) = cells(record, mask, width);
     let busy = rate * SHORTEST_NEIGHBOURHOOD_SECONDS as f64 >= SHORTEST_NEIGHBOURHOOD_REQUESTS;
     let most = neighbourhood / width;

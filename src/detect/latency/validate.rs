@@ -100,9 +100,10 @@ pub(super) fn validate(scale: Scale<'_>, runs: &[Run], by_load: bool) -> Vec<Cha
     for (index, chain) in chains.iter().enumerate() {
         let lower = if index == 0 { 0 } else { chains.get(index - 1).map_or(0, |chain| chain.last() + 1) };
         let upper = chains.get(index + 1).map_or(stream.len(), Chain::first);
-        let usual = match by_load {
-            true => f64::INFINITY,
-            false => usual_rate(stream, (chain.first(), chain.last()), (lower, upper)),
+        let usual = if by_load {
+            f64::INFINITY
+        } else {
+            usual_rate(stream, (chain.first(), chain.last()), (lower, upper))
         };
         let judge = |&run| Judged::of(scale, run, (lower, upper), usual);
         let judged = chain.runs.iter().map(judge).collect::<Vec<_>>();

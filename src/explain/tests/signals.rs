@@ -111,6 +111,10 @@ fn slow_requests_are_the_share_that_detection_tells_and_no_count_over_a_threshol
     // Of requests without a latency nothing is known.
     let half = told(merged(0, slow(0.7), vec![]), closeup(1200, 600), &site(1200), None, false);
     near(half.impact.percent, 35.0);
+    // One of several servers shows it best; how many are slow in all the site tells.
+    let by_server = merged(1, slow(0.8), vec![(0, slow(0.7))]);
+    let incident = told(by_server, closeup(1200, 1200), &site(1200), Some("web-02"), false);
+    near(incident.impact.percent, 70.0);
 }
 
 #[test]
