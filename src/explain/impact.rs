@@ -16,13 +16,11 @@ const PEAK_REQUESTS: u64 = 5;
 /// The status with which nginx logs that the client gave up waiting.
 const GAVE_UP: u16 = 499;
 
-/// Status → affected requests: 5xx, and 499 beyond its own baseline; `confined` to what the window is about, or all.
-pub(super) fn statuses(closeup: &Closeup, confined: bool) -> BTreeMap<u16, u64> {
-    let of = if confined { &closeup.within } else { &closeup.statuses };
-    let mut out: BTreeMap<u16, u64> =
-        of.iter().filter(|(s, _)| (500..600).contains(*s)).map(|(s, n)| (*s, *n)).collect();
-    let most = if confined { of.get(&GAVE_UP).copied().unwrap_or(0) } else { u64::MAX };
-    if let Some(beyond) = gave_up(closeup).map(|n| n.min(most)).filter(|n| *n > 0) {
+/// Status → affected requests: 5xx, and 499 beyond its own baseline.
+pub(super) fn statuses(closeup: &Closeup) -> BTreeMap<u16, u64> {
+    let failed = closeup.statuses.iter().filter(|(s, _)| (500..600).contains(*s));
+    let mut out: BTreeMap<u16, u64> = failed.map(|(s, n)| (*s, *n)).collect();
+    if let Some(beyond) = gave_up(closeup) {
         out.insert(GAVE_UP, beyond);
     }
     out
@@ -40,9 +38,9 @@ fn gave_up(closeup: &Closeup) -> Option<u64> {
 }
 
 /// Users' requests in the window without those of scanners.
-pub(super) fn users(closeup: &Closeup, confined: bool) -> Part {
-    let affected = statuses(closeup, confined).values().sum::<u64>();
-    let scanned = scanners(closeup, confined);
+pub(super) fn users(closeup: &Closeup) -> Part {
+    let affected = statuses(closeup).values().sum::<u64>();
+    let scanned = scanners(closeup);
     Part {
         requests: closeup.statuses.values().sum::<u64>().saturating_sub(scanned.requests),
         affected: affected.saturating_sub(scanned.affected),
@@ -51,11 +49,11 @@ pub(super) fn users(closeup: &Closeup, confined: bool) -> Part {
 }
 
 /// Requests of scanners in the window.
-fn scanners(closeup: &Closeup, confined: bool) -> Part {
+fn scanners(closeup: &Closeup) -> Part {
     let (mut requests, mut affected) = (0u64, 0u64);
     for (_, client) in closeup.clients.iter().filter(|(_, c)| c.is_scanner()) {
         requests += client.inside.requests;
-        affected += if confined { client.inside.within } else { client.inside.affected };
+        affected += client.inside.affected;
     }
     let scaled = |n: u64| round(n as f64 * closeup.clients.weight());
     Part { requests: scaled(requests), affected: scaled(affected), ..Part::default() }
@@ -86,8 +84,6 @@ pub(super) struct Subject<'a> {
     pub(super) site: bool,
     /// Messages instead of requests.
     pub(super) messages: bool,
-    /// The close-up confirms that it is about one place: only what is affected there counts.
-    pub(super) confined: bool,
 }
 
 impl Subject<'_> {
@@ -116,9 +112,11 @@ pub(super) fn impact(of: Subject<'_>, slowness: Option<&Slowness>, silence: Opti
     if of.messages {
         return Impact::default();
     }
-    let users = users(of.closeup, of.confined);
+    // Whatever failed from start to end counts, so that anybody can count it again: how much of it is the place's own is
+    // what `scope` tells.
+    let users = users(of.closeup);
     let expected = of.site_rate().map(|rate| rate * of.seconds()).filter(|n| n.is_finite() && *n > 0.0);
-    let clients = clients(of.closeup, of.confined);
+    let clients = clients(of.closeup);
     let common = Impact {
         total_requests: Some(users.requests),
         expected_requests: expected,
@@ -141,12 +139,10 @@ fn failing(of: Subject<'_>, users: Part, clients: Option<(u64, u64)>, common: Im
     let probes = of.closeup.probes;
     let all = Part {
         requests: of.closeup.statuses.values().sum::<u64>() + probes.requests,
-        affected: users.affected
-            + scanners(of.closeup, of.confined).affected
-            + if of.confined { probes.within } else { probes.affected },
+        affected: users.affected + scanners(of.closeup).affected + probes.affected,
         ..Part::default()
     };
-    let peak = peak(of.closeup, of.confined);
+    let peak = peak(of.closeup);
     Impact {
         percent: percent(users),
         percent_all_requests: percent(all),
@@ -209,7 +205,7 @@ pub(super) fn vitals(of: Subject<'_>) -> (Vitals, Vitals) {
         return (Vitals::default(), Vitals::default());
     }
     let closeup = of.closeup;
-    let users = users(closeup, of.confined);
+    let users = users(closeup);
     let seconds = |us: Option<f64>| us.map(|v| v / MICROS as f64);
     let known = |v: f64| v.is_finite().then_some(v);
     let failed = |map: &BTreeMap<u16, u64>| {
@@ -232,7 +228,7 @@ pub(super) fn vitals(of: Subject<'_>) -> (Vitals, Vitals) {
         latency_p95_seconds: seconds(closeup.latency_outside.quantile(0.95)),
     };
     let during = Vitals {
-        error_percent: if failing && !of.confined { percent(users) } else { failed(&closeup.statuses) },
+        error_percent: if failing { percent(users) } else { failed(&closeup.statuses) },
         requests_per_minute: known(users.requests as f64 / (of.seconds() / 60.0)),
         latency_p50_seconds: seconds(closeup.latency.quantile(0.5)),
         latency_p95_seconds: seconds(closeup.latency.quantile(0.95)),
@@ -241,28 +237,25 @@ pub(super) fn vitals(of: Subject<'_>) -> (Vitals, Vitals) {
 }
 
 /// (affected, all) distinct clients; `None` where the log names none.
-fn clients(closeup: &Closeup, confined: bool) -> Option<(u64, u64)> {
+fn clients(closeup: &Closeup) -> Option<(u64, u64)> {
     let count = |wanted: &dyn Fn(&Client) -> bool| {
         let n = closeup.clients.iter().filter(|(_, c)| !c.is_scanner() && wanted(c)).count();
         round(n as f64 * closeup.clients.weight())
     };
     let all = count(&|c| c.inside.requests > 0);
-    let hit = |c: &Client| if confined { c.inside.within } else { c.inside.affected };
-    (all > 0).then(|| (count(&|c| hit(c) > 0), all))
+    (all > 0).then(|| (count(&|c| c.inside.affected > 0), all))
 }
 
 /// The worst minute: its start and the share of its requests that were affected, 0–100.
-fn peak(closeup: &Closeup, confined: bool) -> Option<(Timestamp, f64)> {
-    let hit = |p: &Part| if confined { p.within } else { p.affected };
+fn peak(closeup: &Closeup) -> Option<(Timestamp, f64)> {
     let enough = |least: u64| {
-        let share = |p: &Part| hit(p) as f64 / p.requests.max(1) as f64;
+        let share = |p: &Part| p.affected as f64 / p.requests.max(1) as f64;
         let minutes = closeup.minutes.iter().filter(move |(_, p)| p.requests >= least);
         // the earliest of equal ones
         minutes.max_by(|a, b| share(a.1).total_cmp(&share(b.1)).then(b.0.cmp(a.0)))
     };
     let (minute, part) = enough(PEAK_REQUESTS).or_else(|| enough(1))?;
-    let part = Part { affected: hit(part), ..*part };
-    Some((Timestamp::from_seconds(minute.saturating_mul(60)), percent(part)?))
+    Some((Timestamp::from_seconds(minute.saturating_mul(60)), percent(*part)?))
 }
 
 pub(super) fn percent(part: Part) -> Option<f64> {

@@ -34,16 +34,8 @@ pub(super) fn incident(
         end.location = closeup.around.after.as_ref().map(place_of);
         scope.clear();
     }
-    let of = Subject {
-        case,
-        finding,
-        closeup,
-        start: start.at,
-        end: end.at,
-        site: merged.stream == 0,
-        messages,
-        confined: is_confined(finding, place, &scope),
-    };
+    let of =
+        Subject { case, finding, closeup, start: start.at, end: end.at, site: merged.stream == 0, messages };
     let (slowness, silence) = (signals::slowness(case, merged, closeup), signals::silence(of, merged));
     let burst = signals::burst(case, merged);
     if let (Signal::Traffic, Some(silence)) = (finding.signal, &silence) {
@@ -72,7 +64,7 @@ pub(super) fn incident(
             .map(|s| end.at.micros().saturating_sub(s.time.micros()) as f64 / crate::model::MICROS as f64),
         phases: phases(of, impact.percent),
         statuses: if finding.signal == Signal::Errors && !messages {
-            impact::statuses(closeup, of.confined)
+            impact::statuses(closeup)
         } else {
             BTreeMap::new()
         },
@@ -96,14 +88,6 @@ pub(super) fn incident(
         start,
         end,
     }
-}
-
-/// The close-up confirms that it is about the stream's place: failures elsewhere are not this incident's.
-fn is_confined(finding: &Finding, place: Option<&(Dimension, Untrusted)>, scope: &[ScopeItem]) -> bool {
-    let confirmed = place.zip(scope.first()).is_some_and(|((dimension, value), first)| {
-        first.dimension == *dimension && first.value == *value && first.affected_share.is_finite()
-    });
-    finding.signal == Signal::Errors && confirmed
 }
 
 /// The silent one of a group.
@@ -175,15 +159,9 @@ fn id(start: Timestamp, signal: Signal, scope: Option<&[u8]>) -> String {
 fn phases(of: Subject<'_>, percent: Option<f64>) -> Vec<Phase> {
     let mut out: Vec<Phase> = match of.finding.signal {
         _ if of.messages => Vec::new(),
-        // Of one place only detection knows the levels.
-        Signal::Errors if !of.confined => {
-            of.finding.levels.iter().map(|level| counted(of.case, *level)).collect()
-        }
-        Signal::Errors | Signal::Latency | Signal::Traffic => levels(of.finding, percent),
+        Signal::Errors => of.finding.levels.iter().map(|level| counted(of.case, *level)).collect(),
+        Signal::Latency | Signal::Traffic => levels(of.finding, percent),
     };
-    if let ([only], true) = (out.as_mut_slice(), of.confined) {
-        only.statuses = impact::statuses(of.closeup, true);
-    }
     // the outer edges are known to the line
     if let Some(first) = out.first_mut() {
         first.start = of.start;

@@ -109,7 +109,7 @@ fn is_carried(of: Subject<'_>, merged: &Merged, missing: f64) -> bool {
     if site {
         return false;
     }
-    let came = super::impact::users(of.closeup, false).requests as f64;
+    let came = super::impact::users(of.closeup).requests as f64;
     of.site_rate().is_none_or(|rate| rate * of.seconds() - came < NOT_CARRIED * missing)
 }
 

@@ -43,6 +43,6 @@ fn clients_that_gave_up_count_beyond_their_usual_share_only() {
         statuses_outside: [(200, 9_900), (499, outside)].into(),
         ..Default::default()
     };
-    assert_eq!(super::impact::statuses(&closeup(60, 100), false), [(499, 53), (504, 100)].into());
-    assert_eq!(super::impact::statuses(&closeup(7, 100), false), [(504, 100)].into());
+    assert_eq!(super::impact::statuses(&closeup(60, 100)), [(499, 53), (504, 100)].into());
+    assert_eq!(super::impact::statuses(&closeup(7, 100)), [(504, 100)].into());
 }
