@@ -17,8 +17,8 @@ const BOUNDARIES: f64 = 0.8;
 const IMPACT: f64 = 0.8;
 const FALSE_PER_DAY: f64 = 0.5;
 /// Slow and missing requests.
-const LATENCY_F1: f64 = 0.0;
-const TRAFFIC_F1: f64 = 0.0;
+const LATENCY_F1: f64 = 0.7;
+const TRAFFIC_F1: f64 = 0.85;
 
 fn outcomes(kind: Kind, seeds: std::ops::RangeInclusive<u64>) -> Vec<Outcome> {
     let outcomes = run(&Plan { seeds, kind: Some(kind), size: SMALL, threads: 2 });
