@@ -14,7 +14,7 @@ const MAX_VALUE: usize = 128;
 /// Requests of one value that failed in one slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailingValue {
-    /// The value's [`value_hash`].
+    /// The value's `value_hash`.
     pub hash: u32,
     /// How many failed, at most 65,535.
     pub count: u16,

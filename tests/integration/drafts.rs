@@ -121,3 +121,16 @@ fn a_template_of_ones_own() {
         assert!(ended.stderr.contains(why), "{}", ended.stderr);
     }
 }
+
+/// The drafts of the five reference incidents as they stand, to be read as the engineer on call would.
+#[test]
+fn the_five_drafts() {
+    for sample in ["bad-gateway", "upgrade-500", "one-of-two", "web-01", "full-outage"] {
+        let ended = run(["--format", "markdown", "-q", &format!("sample-logs/{sample}")]);
+        let draft = text(&ended);
+        // all but the line that says when it was made
+        let (made, lines): (Vec<&str>, Vec<&str>) = draft.lines().partition(|line| line.starts_with("Made "));
+        assert_eq!(made.len(), 1);
+        insta::assert_snapshot!(sample, lines.join("\n"));
+    }
+}

@@ -212,3 +212,44 @@ fn quoted_lines_stand_where_the_report_says() {
         }
     }
 }
+
+/// The impact of a sample, counted from its raw lines by the contract's words alone.
+#[test]
+fn the_impact_can_be_counted_again_from_the_raw_lines() {
+    let sample = Path::new("sample-logs/bad-gateway");
+    let report = sample_report(sample);
+    let incident = the_incident(&report);
+    let (start, end) =
+        (crate::support::instant(&incident["start"]), crate::support::instant(&incident["end"]));
+    let (mut total, mut failed) = (0_u64, 0_u64);
+    for file in std::fs::read_dir(root().join(sample).join("var/log/nginx")).unwrap() {
+        let path = file.unwrap().path();
+        if !path.file_name().unwrap().to_string_lossy().starts_with("access.log") {
+            continue;
+        }
+        let mut text = String::new();
+        let bytes = std::fs::read(&path).unwrap();
+        if bytes.starts_with(&[0x1f, 0x8b]) {
+            let mut decoder = flate2::read::MultiGzDecoder::new(bytes.as_slice());
+            std::io::Read::read_to_string(&mut decoder, &mut text).unwrap();
+        } else {
+            text = String::from_utf8_lossy(&bytes).into_owned();
+        }
+        for line in text.lines() {
+            let quoted: Vec<&str> = line.split('"').collect();
+            let [head, request, sizes, _, _, agent, ..] = quoted.as_slice() else { continue };
+            let time = head.split(['[', ']']).nth(1).unwrap();
+            let at = chrono::DateTime::parse_from_str(time, "%d/%b/%Y:%H:%M:%S %z").unwrap().timestamp();
+            let machine =
+                ["Health", "kube-probe", "UptimeRobot", "http-watch"].iter().any(|name| agent.contains(name));
+            let asked = request.split(' ').count() == 3 && !request.contains("/healthz");
+            if (start..end).contains(&at) && asked && !machine {
+                total += 1;
+                failed += u64::from(sizes.trim_start().starts_with('5'));
+            }
+        }
+    }
+    let impact = &incident["impact"];
+    assert!(number(&impact["affected_requests"]).abs_diff(failed) <= 2, "{failed} of {total}: {impact}");
+    assert!(number(&impact["total_requests"]).abs_diff(total) <= 4, "{failed} of {total}: {impact}");
+}

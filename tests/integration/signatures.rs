@@ -106,3 +106,22 @@ fn the_upgrade_is_suspected_before_the_reload_that_put_it_into_effect() {
     let span = float(&the_incident(&report)["change_to_recovery_seconds"]);
     assert!((span - 2_208.0).abs() < 1.0, "{span}");
 }
+
+#[test]
+fn the_reload_of_the_silent_server_is_suspected_first() {
+    let found = suspects("one-of-two");
+    assert!(found[0].contains("/usr/sbin/nginx -s reload"), "{found:#?}");
+    let report = sample_report(&root().join("sample-logs/one-of-two"));
+    let place = &the_incident(&report)["suspects"][0]["source"]["path"];
+    assert!(place.as_str().unwrap().contains("web-02"), "{place}");
+}
+
+#[test]
+fn an_upgrade_of_several_hosts_is_suspected_where_it_began() {
+    for (sample, first) in [("full-outage", "www-01"), ("upgrade-500", "app-01")] {
+        let report = sample_report(&root().join("sample-logs").join(sample));
+        let suspect = &the_incident(&report)["suspects"][0];
+        assert!(suspect["summary"].as_str().unwrap().contains(": upgrade python3-"), "{suspect}");
+        assert!(suspect["source"]["path"].as_str().unwrap().contains(first), "{suspect}");
+    }
+}

@@ -1,7 +1,7 @@
 //! Report → a draft of a post-mortem, arranged by a template: one of ours or the user's.
 //!
-//! A template gets facts that are worded already ([`document`]) and arranges them; it can't take back how the words of logs
-//! are escaped ([`words`]). `docs/templates.md` lists every field.
+//! A template gets facts that are worded already (`document`) and arranges them; it can't take back how the words of logs
+//! are escaped (`words`). `docs/templates.md` lists every field.
 
 mod chart;
 mod document;
