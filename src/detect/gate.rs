@@ -86,19 +86,37 @@ impl Candidate {
 
 /// Joins chains over pauses of up to two minutes and keeps what is large enough.
 pub(super) fn gate(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Vec<Candidate> {
-    let mut groups: Vec<Vec<Chain>> = Vec::new();
-    for mut chain in chains {
-        trim_one_client(scale, &mut chain, proxied);
-        if chain.runs.is_empty() {
-            continue;
+    let mut trimmed = chains.clone();
+    for chain in &mut trimmed {
+        trim_one_client(scale, chain, proxied);
+    }
+    trimmed.retain(|chain| !chain.runs.is_empty());
+    let admitted = |chains| grouped(scale, chains).into_iter().filter_map(|c| admit(scale, c, proxied));
+    let mut candidates: Vec<Candidate> = admitted(trimmed).collect();
+    // On a quiet site one client after the other fails: what looks like a storm of each is an outage of all.
+    let apart = |whole: &Candidate, found: &[Candidate]| {
+        found.iter().all(|c| c.last() < whole.first() || whole.last() < c.first())
+    };
+    for whole in admitted(chains) {
+        if apart(&whole, &candidates) && !others_go_on(scale, &whole.chains) {
+            candidates.push(whole);
         }
+    }
+    candidates.sort_by_key(Candidate::first);
+    candidates
+}
+
+/// Chains with only short pauses between them.
+fn grouped(scale: Scale<'_>, chains: Vec<Chain>) -> Vec<Vec<Chain>> {
+    let mut groups: Vec<Vec<Chain>> = Vec::new();
+    for chain in chains {
         let span = (chain.first(), chain.last());
         match groups.last_mut() {
             Some(group) if joins(scale.stream, span_of(group), span) => group.push(chain),
             _ => groups.push(vec![chain]),
         }
     }
-    groups.into_iter().filter_map(|chains| admit(scale, chains, proxied)).collect()
+    groups
 }
 
 fn span_of(chains: &[Chain]) -> (usize, usize) {
@@ -267,8 +285,22 @@ fn is_one_client(
     let Some((excess, strength)) = without_top_client(scale, chains, &buckets) else { return false };
     let little = excess < least_excess
         || strength < least_of_penalty * scale.penalty
-        || (least_excess >= LEAST_EXCESS_WITHOUT_CLIENT && are_two_clients(scale.stream, &buckets));
+        || (least_excess >= LEAST_EXCESS_WITHOUT_CLIENT
+            && others_go_on(scale, chains)
+            && are_two_clients(scale.stream, &buckets));
     little && !(proxied == Proxied::Unknown && looks_proxied(scale, chains))
+}
+
+/// Good answers from the first to the last failure are at least this part of the failures, where others go on unharmed
+/// beside two clients. On a quiet site two clients may be all that ask while it is down.
+const OTHERS_PART: f64 = 0.5;
+
+fn others_go_on(scale: Scale<'_>, chains: &[Chain]) -> bool {
+    let (Some(first), Some(last)) = (chains.first().map(Chain::first), chains.last().map(Chain::last)) else {
+        return false;
+    };
+    let sums = scale.sums(first..=last);
+    sums.requests - sums.failures >= OTHERS_PART * sums.failures
 }
 
 /// All failures but a few are those of two clients, who are few of those that are there.

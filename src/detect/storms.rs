@@ -14,6 +14,9 @@ const STORM_FAILURES: u64 = 8;
 const STORM_PART: f64 = 0.5;
 /// … and so many nats more than the bucket's part of the requests accounts for.
 const STORM_NATS: f64 = 12.0;
+/// Good answers among them are at least this part of the failures: on a quiet site one client is all that asks while the
+/// site is down.
+const OTHERS_PART: f64 = 0.5;
 /// A bucket without requests is taken to have this part of them.
 const LEAST_PART: f64 = 0.001;
 
@@ -40,10 +43,14 @@ pub(super) fn storms<'a>(
         let (bucket, &top) =
             buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))?;
         let all = buckets.iter().fold(0_u64, |sum, &count| sum.saturating_add(count)) as f64;
+        let slots = run.first..=run.last;
+        let good: f64 = slots.map(|slot| stream.requests_at(slot) - stream.failures_at(slot)).sum();
         let part = top as f64 / all.max(1.0);
         let usual = (active.get(bucket).copied().unwrap_or(0) as f64 / requests).max(LEAST_PART);
-        let is_storm =
-            top >= STORM_FAILURES && part >= STORM_PART && all * divergence(part, usual) >= STORM_NATS;
+        let is_storm = top >= STORM_FAILURES
+            && part >= STORM_PART
+            && good >= OTHERS_PART * all
+            && all * divergence(part, usual) >= STORM_NATS;
         (is_storm && part > usual).then_some(Storm { first: run.first, last: run.last, bucket })
     };
     runs.filter_map(storm).collect()

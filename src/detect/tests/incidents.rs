@@ -579,3 +579,23 @@ fn a_finding_tells_what_it_passed_and_what_came_second() {
         assert!(next.nats >= 0.0);
     }
 }
+
+#[test]
+fn one_client_after_the_other_that_finds_a_quiet_site_down_is_an_outage() {
+    let mut recorder = Recorder::new();
+    for second in 0..20_000_i64 {
+        // visits of one client each, eight requests in a row, one visit a minute
+        let (visit, step) = (second / 60, second % 60);
+        if step >= 8 {
+            continue;
+        }
+        let down = (9_000..9_300).contains(&second);
+        let mut clients = [0; 16];
+        clients[(visit * 7 % 16) as usize] = u16::from(down);
+        recorder.push(EPOCH + second, 1, &[(502, u32::from(down))], clients);
+    }
+    let findings = find(&recorder.finish(true));
+    let finding = only(&findings);
+    assert_eq!((finding.start.second, finding.end.second), (EPOCH + 9_000, EPOCH + 9_247));
+    assert_eq!((finding.requests, finding.failures), (40, 40));
+}
