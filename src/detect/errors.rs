@@ -13,7 +13,7 @@ use super::segment::{Penalties, segment};
 use super::storms::{Storm, storms, without};
 use super::stream::{Stream, Sums};
 use super::validate::{Chain, LEVEL_CHANGE_NATS, Scale, validate};
-use super::{Caveat, Finding, Findings, Sensitivity, Series};
+use super::{BLIP_SECONDS, Caveat, Finding, Findings, Sensitivity, Series};
 
 /// Segment, mask and estimate again so often; the baseline no longer moves after that.
 const ROUNDS: usize = 3;
@@ -44,8 +44,6 @@ const WIDER_EXCESS: f64 = 3.0;
 const WIDER_NATS: f64 = 10.0;
 /// Part of them that one client may have.
 const WIDER_TOP: f64 = 0.7;
-/// What lasts less is a blip.
-const BLIP_SECONDS: i64 = 5;
 
 /// Finds stretches of failing requests in one stream. Pure, deterministic, no clock, no threads.
 ///
@@ -105,7 +103,7 @@ fn find_in(
     let candidates = gate(scale, chains, proxied);
     let context = Context::new(scale, &model.mask);
     for finding in locate_all(&context, candidates) {
-        if lasted_seconds(&finding) < BLIP_SECONDS {
+        if finding.lasted_seconds() < BLIP_SECONDS {
             findings.blips.push(finding);
         } else {
             findings.incidents.push(finding);
@@ -113,10 +111,6 @@ fn find_in(
     }
     findings.caveats.sort_unstable();
     (findings, storms)
-}
-
-fn lasted_seconds(finding: &Finding) -> i64 {
-    finding.end.second.saturating_sub(finding.start.second).saturating_add(1)
 }
 
 /// β: nats per incident, more of them where there is more to look through.

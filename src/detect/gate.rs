@@ -5,7 +5,7 @@ use super::segment::Run;
 use super::storms::divergence;
 use super::stream::{Stream, Sums};
 use super::validate::{Chain, LEAST_CONTRAST, Scale};
-use super::{Gate, GateKind, Series};
+use super::{FEW_CLIENTS, Gate, GateKind, Series};
 
 /// Two chains with a shorter pause between them are one flapping incident.
 const JOIN_SECONDS: i64 = 120;
@@ -26,9 +26,6 @@ const LEAST_OF_PENALTY_WITHOUT_CLIENT: f64 = 0.6;
 const LEAST_EXCESS_WITHOUT_CLIENT: f64 = 3.0;
 /// One bucket of addresses with this share of all requests is a proxy, or all that the log knows.
 const PROXY_SHARE: f64 = 0.8;
-/// With so few clients in effect (1/Σp², p their parts of the good requests) each of them is a good part of the users: a
-/// site of two people fails for one of them at a time.
-const FEW_CLIENTS: f64 = 4.0;
 /// So many good requests tell how they spread over the clients.
 const GOOD_REQUESTS: u64 = 100;
 /// Failures outside of what is suspected, in so many different stretches of this length, are a background.
@@ -293,7 +290,7 @@ fn is_one_client(
 
 /// Good answers from the first to the last failure are at least this part of the failures, where others go on unharmed
 /// beside two clients. On a quiet site two clients may be all that ask while it is down.
-const OTHERS_PART: f64 = 0.5;
+pub(super) const OTHERS_PART: f64 = 0.5;
 
 fn others_go_on(scale: Scale<'_>, chains: &[Chain]) -> bool {
     let (Some(first), Some(last)) = (chains.first().map(Chain::first), chains.last().map(Chain::last)) else {

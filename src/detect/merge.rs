@@ -1,14 +1,13 @@
 //! Findings of many streams → incidents: what overlaps is one.
 
 use super::{Effect, Finding, Signal};
+use crate::model::Status;
 
 /// A further signal belongs to an incident if its finding covers this part of it.
 const COVERS: f64 = 0.5;
 /// So much of the expected requests is missing where a stream is called silent.
 const SILENT: f64 = 0.9;
 
-/// The status with which servers log that the client gave up waiting.
-pub(super) const GAVE_UP: u16 = 499;
 /// Clients that give up so many seconds before (after) the first (last) failure belong to it.
 const GAVE_UP_SECONDS: u64 = 120;
 
@@ -44,7 +43,7 @@ pub fn merge(findings: Vec<(usize, Finding)>) -> Vec<Merged> {
             continue;
         }
         let signals = vec![finding.signal];
-        let gave_up = finding.dominant_status == Some(GAVE_UP);
+        let gave_up = is_gave_up(&finding);
         incidents.push(Merged { stream, signals, finding, others: Vec::new(), gave_up });
     }
     for incident in &mut incidents {
@@ -68,12 +67,8 @@ fn overlap(a: &Finding, b: &Finding) -> i64 {
     end.saturating_sub(a.start.second.max(b.start.second)).saturating_add(1).max(0)
 }
 
-fn lasted(finding: &Finding) -> i64 {
-    finding.end.second.saturating_sub(finding.start.second).saturating_add(1).max(1)
-}
-
 fn covers(finding: &Finding, of: &Finding) -> bool {
-    overlap(finding, of) as f64 >= COVERS * lasted(of) as f64
+    overlap(finding, of) as f64 >= COVERS * of.lasted_seconds().max(1) as f64
 }
 
 fn is_silence(finding: &Finding) -> bool {
@@ -97,14 +92,18 @@ fn lead_with_silence(incident: &mut Merged) {
     incident.others.insert(0, slow);
 }
 
+/// Clients gave up waiting more often than they do in health.
+fn is_gave_up(finding: &Finding) -> bool {
+    finding.dominant_status == Some(Status::GAVE_UP.code())
+}
+
 /// Requests that clients gave up on and requests that failed are affected by the same thing: the first (last) of either
 /// is the edge.
 fn join_those_who_gave_up(incident: &mut Merged) {
-    let gave_up = |finding: &Finding| finding.dominant_status == Some(GAVE_UP);
-    if incident.finding.signal != Signal::Errors || gave_up(&incident.finding) {
+    if incident.finding.signal != Signal::Errors || is_gave_up(&incident.finding) {
         return;
     }
-    let Some((_, other)) = incident.others.iter().find(|(_, other)| gave_up(other)) else { return };
+    let Some((_, other)) = incident.others.iter().find(|(_, other)| is_gave_up(other)) else { return };
     incident.gave_up = true;
     let finding = &mut incident.finding;
     let near = |a: i64, b: i64| a.abs_diff(b) <= GAVE_UP_SECONDS;

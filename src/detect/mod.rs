@@ -268,6 +268,19 @@ pub struct Finding {
     pub audit: Audit,
 }
 
+impl Finding {
+    /// Seconds from the first to the last affected one, both included.
+    pub fn lasted_seconds(&self) -> i64 {
+        self.end.second.saturating_sub(self.start.second).saturating_add(1)
+    }
+}
+
+/// What lasts less is a blip.
+pub const BLIP_SECONDS: i64 = 5;
+/// With so few clients in effect (1/Σp², p their parts of the good requests) each of them is a good part of the users: a
+/// site of two people fails for one of them at a time.
+pub const FEW_CLIENTS: f64 = 4.0;
+
 /// All that was found in one stream.
 #[derive(Debug, Clone, Default)]
 pub struct Findings {

@@ -3,7 +3,7 @@
 //! A client whose requests all fail is no incident, but in the middle of one it splits it, moves its edges, or is all
 //! that a gate sees of it.
 
-use super::gate::{Proxied, buckets_in};
+use super::gate::{OTHERS_PART, Proxied, buckets_in};
 use super::segment::Run;
 use super::stream::Stream;
 use super::{ClientBuckets, Series};
@@ -14,9 +14,6 @@ const STORM_FAILURES: u64 = 8;
 const STORM_PART: f64 = 0.5;
 /// … and so many nats more than the bucket's part of the requests accounts for.
 const STORM_NATS: f64 = 12.0;
-/// Good answers among them are at least this part of the failures: on a quiet site one client is all that asks while the
-/// site is down.
-const OTHERS_PART: f64 = 0.5;
 /// A bucket without requests is taken to have this part of them.
 const LEAST_PART: f64 = 0.001;
 

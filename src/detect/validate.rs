@@ -81,13 +81,23 @@ pub(super) fn validate(scale: Scale<'_>, runs: &[Run]) -> Vec<Chain> {
     for chain in &mut chains {
         merge_like_runs(scale, &mut chain.runs);
     }
+    cut(scale.stream, &chains, |run, (lower, upper), _| Judged::of(scale, run, lower, upper))
+}
+
+/// Cuts chains where the runs that `judge` finds weak end them; it gets a run, the slots between the neighbours of
+/// its chain (the upper one excluded), and the chain.
+pub(super) fn cut(
+    stream: &Stream<'_>,
+    chains: &[Chain],
+    judge: impl Fn(Run, (usize, usize), &Chain) -> Judged,
+) -> Vec<Chain> {
     let mut valid = Vec::new();
     for (index, chain) in chains.iter().enumerate() {
         let lower = if index == 0 { 0 } else { chains.get(index - 1).map_or(0, |chain| chain.last() + 1) };
-        let upper = chains.get(index + 1).map_or(scale.stream.len(), Chain::first);
-        let judged = chain.runs.iter().map(|&run| Judged::of(scale, run, lower, upper)).collect::<Vec<_>>();
-        let open_start = touches_data_edge(scale, lower, chain.first());
-        let open_end = touches_data_edge(scale, chain.last() + 1, upper);
+        let upper = chains.get(index + 1).map_or(stream.len(), Chain::first);
+        let judged = chain.runs.iter().map(|&run| judge(run, (lower, upper), chain)).collect::<Vec<_>>();
+        let open_start = touches_data_edge(stream, lower, chain.first());
+        let open_end = touches_data_edge(stream, chain.last() + 1, upper);
         // A weak run holds nothing together: two incidents with hours of drift between them are two.
         for piece in judged.split(|run| run.contrast.is_none() && run.weak) {
             let Some(first) = piece.iter().position(|run| run.contrast.is_some()) else { continue };
@@ -108,12 +118,12 @@ pub(super) fn validate(scale: Scale<'_>, runs: &[Run]) -> Vec<Chain> {
 }
 
 /// A run and what speaks for it.
-struct Judged {
-    run: Run,
+pub(super) struct Judged {
+    pub(super) run: Run,
     /// Nats at its better edge, if it is valid by itself.
-    contrast: Option<f64>,
-    /// So few more failures than expected that drift may be all there is.
-    weak: bool,
+    pub(super) contrast: Option<f64>,
+    /// So little more than expected that drift may be all there is.
+    pub(super) weak: bool,
 }
 
 impl Judged {
@@ -124,9 +134,9 @@ impl Judged {
 }
 
 /// Hardly any request lies between a chain and the limit of its session of data.
-fn touches_data_edge(scale: Scale<'_>, from: usize, until: usize) -> bool {
-    let at_limit = until <= from || from == 0 || until == scale.stream.len();
-    at_limit && (from..until).map(|slot| scale.stream.requests_at(slot)).sum::<f64>() < EDGE_REQUESTS
+fn touches_data_edge(stream: &Stream<'_>, from: usize, until: usize) -> bool {
+    let at_limit = until <= from || from == 0 || until == stream.len();
+    at_limit && (from..until).map(|slot| stream.requests_at(slot)).sum::<f64>() < EDGE_REQUESTS
 }
 
 pub(super) fn chains_of(stream: &Stream<'_>, runs: &[Run]) -> Vec<Chain> {
@@ -145,21 +155,35 @@ pub(super) fn chains_of(stream: &Stream<'_>, runs: &[Run]) -> Vec<Chain> {
 /// Neighbouring runs whose own rates differ by less than a change of level costs become one: the grid may lie to either
 /// side of a constant rate, and the path hops between its two nearest levels.
 fn merge_like_runs(scale: Scale<'_>, runs: &mut Vec<Run>) {
-    let mut summed: Vec<(Run, Sums)> =
-        runs.iter().map(|&run| (run, scale.sums(run.first..=run.last))).collect();
+    merge_alike(
+        runs,
+        |run| scale.sums(run.first..=run.last),
+        |one, other| one.plus(*other),
+        |sums| sums.llr() / scale.dispersion,
+    );
+}
+
+/// Joins neighbouring runs that are worth less than a change of level more apart than together.
+pub(super) fn merge_alike<E>(
+    runs: &mut Vec<Run>,
+    evidence: impl Fn(Run) -> E,
+    plus: impl Fn(&E, &E) -> E,
+    nats: impl Fn(&E) -> f64,
+) {
+    let mut summed: Vec<(Run, E)> = runs.iter().map(|&run| (run, evidence(run))).collect();
     loop {
         let before = summed.len();
-        let mut merged: Vec<(Run, Sums)> = Vec::with_capacity(before);
-        for (run, sums) in summed {
+        let mut merged: Vec<(Run, E)> = Vec::with_capacity(before);
+        for (run, own) in summed {
             if let Some((last, of_last)) = merged.last_mut() {
-                let both = of_last.plus(sums);
-                if (of_last.llr() + sums.llr() - both.llr()) / scale.dispersion < LEVEL_CHANGE_NATS {
+                let both = plus(of_last, &own);
+                if nats(of_last) + nats(&own) - nats(&both) < LEVEL_CHANGE_NATS {
                     *last = Run { last: run.last, ..*last };
                     *of_last = both;
                     continue;
                 }
             }
-            merged.push((run, sums));
+            merged.push((run, own));
         }
         summed = merged;
         if summed.len() == before {

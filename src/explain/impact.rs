@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::detect::{Finding, Signal};
+use crate::detect::{FEW_CLIENTS, Finding, Signal};
 use crate::inspect::{Client, Closeup, Part};
-use crate::model::{MICROS, Timestamp};
+use crate::model::{MICROS, Status, Timestamp};
 
 use super::Case;
 use super::facts::{Impact, Silence, Slowness, Vitals};
@@ -13,15 +13,12 @@ use super::interval;
 /// A minute with fewer requests than this says little about its worst.
 const PEAK_REQUESTS: u64 = 5;
 
-/// The status with which nginx logs that the client gave up waiting.
-const GAVE_UP: u16 = 499;
-
 /// Status → affected requests: 5xx, and 499 beyond its own baseline.
 pub(super) fn statuses(closeup: &Closeup) -> BTreeMap<u16, u64> {
     let failed = closeup.statuses.iter().filter(|(s, _)| (500..600).contains(*s));
     let mut out: BTreeMap<u16, u64> = failed.map(|(s, n)| (*s, *n)).collect();
     if let Some(beyond) = gave_up(closeup) {
-        out.insert(GAVE_UP, beyond);
+        out.insert(Status::GAVE_UP.code(), beyond);
     }
     out
 }
@@ -29,7 +26,7 @@ pub(super) fn statuses(closeup: &Closeup) -> BTreeMap<u16, u64> {
 /// Clients that gave up beyond the share that always does; `None` unless that is more than chance (three standard
 /// deviations of the expected count, and at least four).
 fn gave_up(closeup: &Closeup) -> Option<u64> {
-    let of = |map: &BTreeMap<u16, u64>| map.get(&GAVE_UP).copied().unwrap_or(0) as f64;
+    let of = |map: &BTreeMap<u16, u64>| map.get(&Status::GAVE_UP.code()).copied().unwrap_or(0) as f64;
     let all = |map: &BTreeMap<u16, u64>| map.values().sum::<u64>() as f64;
     let usual = (of(&closeup.statuses_outside) + 0.5) / (all(&closeup.statuses_outside) + 1.0);
     let expected = usual * all(&closeup.statuses);
@@ -58,9 +55,6 @@ fn scanners(closeup: &Closeup) -> Part {
     let scaled = |n: u64| round(n as f64 * closeup.clients.weight());
     Part { requests: scaled(requests), affected: scaled(affected), ..Part::default() }
 }
-
-/// With so few clients in effect (1/Σp², p their parts of the good requests) one of them is a good part of the users.
-const FEW_CLIENTS: f64 = 4.0;
 
 /// Whether all failures are one client's while others go on unharmed.
 pub(super) fn one_client_alone(closeup: &Closeup) -> bool {

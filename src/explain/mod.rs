@@ -99,17 +99,25 @@ impl Case<'_> {
     }
 }
 
+/// What was seen of an incident, and where it was looked for.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    closeup: &'a Closeup,
+    window: Option<&'a Window>,
+}
+
 /// The incidents, ordered by start, and the timeline around them.
 pub fn explain(case: &Case<'_>) -> (Vec<Incident>, Vec<TimelineEntry>) {
-    let mut found: Vec<(Incident, &Closeup)> = Vec::new();
+    let mut found: Vec<(Incident, Look<'_>)> = Vec::new();
     let mut alone = Vec::new();
     let actions = changes::actions(case);
-    for (merged, closeup) in case.incidents.iter().zip(case.closeups) {
+    for (index, (merged, closeup)) in case.incidents.iter().zip(case.closeups).enumerate() {
         // one client failing alone is no incident, however much it fails
         if impact::one_client_alone(closeup) {
             alone.push(merged.finding.clone());
         } else {
-            found.push((incident::incident(case, &actions, merged, closeup), closeup));
+            let look = Look { closeup, window: case.windows.get(index) };
+            found.push((incident::incident(case, &actions, merged, closeup), look));
         }
     }
     found.sort_by(|(a, _), (b, _)| a.start.at.cmp(&b.start.at).then_with(|| a.id.cmp(&b.id)));

@@ -117,7 +117,7 @@ fn is_carried(of: Subject<'_>, merged: &Merged, missing: f64) -> bool {
 pub(super) fn burst(case: &Case<'_>, merged: &Merged) -> Option<Burst> {
     let stream = case.streams.get(merged.stream).filter(|stream| stream.messages)?;
     let finding = &merged.finding;
-    let seconds = finding.end.second.saturating_sub(finding.start.second).saturating_add(1).max(1) as f64;
+    let seconds = finding.lasted_seconds().max(1) as f64;
     let usual = finding.baseline.error_share * finding.baseline.requests_per_second * seconds;
     let factor = finding.failures as f64 / usual;
     Some(Burst {

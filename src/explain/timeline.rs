@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::facts::{EntryKind, Fact, Incident, TimelineEntry};
 use super::templates::{NotableTemplate, Novelty, TemplateCount, notable};
-use super::{Case, Sighting};
+use super::{Case, Look, Sighting};
 use crate::detect::Finding;
 use crate::inspect::{Closeup, Window};
 use crate::model::{Location, Timestamp, Untrusted};
@@ -19,17 +19,17 @@ const FOLD_SECONDS: i64 = 600;
 /// Rows about incidents, blips, changes and first errors, by time.
 pub(super) fn timeline(
     case: &Case<'_>,
-    incidents: &[(Incident, &Closeup)],
+    incidents: &[(Incident, Look<'_>)],
     alone: &[Finding],
 ) -> Vec<TimelineEntry> {
     let mut rows: Vec<TimelineEntry> = Vec::new();
-    for (index, (incident, closeup)) in incidents.iter().enumerate() {
+    for (index, (incident, look)) in incidents.iter().enumerate() {
         rows.extend(boundaries(index, incident));
-        let told = new_messages(case, index, closeup);
+        let told = new_messages(index, *look);
         let again = |row: &TimelineEntry| {
             matches!(row.fact, Fact::FirstError { .. }) && told.iter().any(|new| new.location == row.location)
         };
-        rows.extend(first_errors(case, index, closeup).into_iter().filter(|row| !again(row)));
+        rows.extend(first_errors(case, index, look.closeup).into_iter().filter(|row| !again(row)));
         rows.extend(told);
     }
     rows.extend(case.blips.iter().map(|f| blip(f, EntryKind::Blip)));
@@ -102,14 +102,12 @@ fn first_errors(case: &Case<'_>, index: usize, closeup: &Closeup) -> Vec<Timelin
 }
 
 /// Messages of an incident that no rule knows and that were not there before, or not as often.
-fn new_messages(case: &Case<'_>, index: usize, closeup: &Closeup) -> Vec<TimelineEntry> {
-    // the window's own index is not the incident's: one client alone is none
-    let window =
-        case.closeups.iter().position(|c| std::ptr::eq(c, closeup)).and_then(|i| case.windows.get(i));
-    let Some((inside_seconds, outside_seconds)) = window.map(Window::message_seconds) else {
+fn new_messages(index: usize, look: Look<'_>) -> Vec<TimelineEntry> {
+    let Some((inside_seconds, outside_seconds)) = look.window.map(Window::message_seconds) else {
         return Vec::new();
     };
-    let counts: Vec<TemplateCount> = closeup
+    let counts: Vec<TemplateCount> = look
+        .closeup
         .templates
         .iter()
         .map(|(_, tone)| TemplateCount {
@@ -143,14 +141,13 @@ fn new_messages(case: &Case<'_>, index: usize, closeup: &Closeup) -> Vec<Timelin
 }
 
 fn burst(case: &Case<'_>, stream: usize, finding: &Finding) -> TimelineEntry {
-    let seconds = finding.end.second.saturating_sub(finding.start.second).saturating_add(1);
     TimelineEntry {
         time: Timestamp::from_seconds(finding.start.second),
         kind: EntryKind::Note,
         fact: Fact::Burst {
             place: case.streams.get(stream).and_then(|stream| stream.place.clone()),
             messages: finding.failures,
-            duration_seconds: seconds as f64,
+            duration_seconds: finding.lasted_seconds() as f64,
         },
         location: None,
         incident: None,
@@ -177,7 +174,7 @@ fn blip(finding: &Finding, kind: EntryKind) -> TimelineEntry {
         kind,
         fact: Fact::Blip {
             failures: finding.failures,
-            duration_seconds: finding.end.second.saturating_sub(finding.start.second).saturating_add(1),
+            duration_seconds: finding.lasted_seconds(),
             status: finding.dominant_status,
             signal: finding.signal,
         },

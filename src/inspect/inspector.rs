@@ -2,13 +2,12 @@
 
 use super::closeup::{FirstMessage, Line, Tone};
 use super::distinct::hash;
-use super::plan::GAVE_UP;
 use super::{Closeup, Visit, Watch, Window};
 use crate::format::Class;
 use crate::model::{Dimension, Event, Kind, Level, Message, Request, SourceId, Status, Timestamp};
 use crate::parse::{Scratch, last_of_list, normalise, unescape_into};
 use crate::signature::{AgentCache, Probes, Rules, template};
-use crate::sniff::{Formats, Order, trim};
+use crate::sniff::{FormatId, Formats, Order, trim};
 use crate::survey::{Clock, Merge, RareKind};
 
 /// Bytes of a line that are quoted.
@@ -139,14 +138,7 @@ impl<'a> Inspector<'a> {
             Kind::Request(_) => {}
             Kind::Message(message) => {
                 if self.windows.iter().any(|w| w.wants_message(time) || w.compares_message(time)) {
-                    let program = message.component.or_else(|| self.formats.program(format));
-                    let class = self.formats.definition(format).map(|d| d.class);
-                    // the system's logs tell of all that goes on; what of it matters is for the rules to know
-                    let matters = message.level.map_or(class != Some(Class::System), |l| l <= Level::Warning);
-                    if matters && self.rules.find(message.text, program).is_none() {
-                        self.template(time, offset, line, message);
-                    }
-                    self.message(time, offset, line, message, program);
+                    self.message(time, offset, line, message, format);
                 }
             }
         }
@@ -262,13 +254,18 @@ impl<'a> Inspector<'a> {
         offset: u64,
         line: &[u8],
         message: &Message<'_>,
-        program: Option<&[u8]>,
+        format: FormatId,
     ) {
         let severe = message.level.is_some_and(|l| l <= Level::Error);
         if severe {
             self.severe(time, offset, line);
         }
-        let kind = match self.rules.find(message.text, program) {
+        let program = message.component.or_else(|| self.formats.program(format));
+        let rule = self.rules.find(message.text, program);
+        if rule.is_none() && self.matters(message, format) {
+            self.template(time, offset, line, message);
+        }
+        let kind = match rule {
             Some(rule) => RareKind::Rule(rule),
             None if severe => RareKind::Severe,
             None => return,
@@ -288,6 +285,12 @@ impl<'a> Inspector<'a> {
 }
 
 impl Inspector<'_> {
+    /// The system's logs tell of all that goes on; what of it matters is for the rules to know, unless it says so itself.
+    fn matters(&self, message: &Message<'_>, format: FormatId) -> bool {
+        let class = self.formats.definition(format).map(|d| d.class);
+        message.level.map_or(class != Some(Class::System), |level| level <= Level::Warning)
+    }
+
     /// Counts a message that no rule knows.
     fn template(&mut self, time: Timestamp, offset: u64, line: &[u8], message: &Message<'_>) {
         self.value.clear();
@@ -349,9 +352,7 @@ impl Seen {
         let failed = is_failed(request);
         let slow = window.slow_us.zip(request.pace_us()).map(|(slow, latency)| latency > slow);
         let affected = match window.watch {
-            Watch::Failures { gave_up } => {
-                failed || (gave_up && request.status.is_some_and(|s| s.code() == GAVE_UP))
-            }
+            Watch::Failures { gave_up } => failed || (gave_up && request.status == Some(Status::GAVE_UP)),
             Watch::Slow => slow == Some(true),
             Watch::Missing | Watch::Messages => false,
         };

@@ -120,9 +120,6 @@ impl Window {
     }
 }
 
-/// The status with which nginx logs that the client gave up waiting.
-pub(super) const GAVE_UP: u16 = 499;
-
 /// A latency that a slowed request of a finding exceeds and few healthy ones do: the larger of the 95th percentile and
 /// of the median × √slowdown, the middle between the healthy and the slowed median.
 fn slow_us(finding: &Finding) -> Option<u64> {

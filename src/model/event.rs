@@ -7,6 +7,9 @@ use super::{Escape, Stamp};
 pub struct Status(u16);
 
 impl Status {
+    /// 499: the client closed the connection before there was an answer, as nginx logs it.
+    pub const GAVE_UP: Self = Self(499);
+
     /// A status from its number, `None` outside 100–999.
     pub const fn new(code: u16) -> Option<Self> {
         if code >= 100 && code <= 999 { Some(Self(code)) } else { None }

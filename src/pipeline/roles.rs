@@ -42,9 +42,7 @@ pub(super) fn roles(members: &[Member<'_>]) -> Vec<Option<Role>> {
     let mut sets: BTreeMap<&Untrusted, Set> = BTreeMap::new();
     for member in members.iter().filter(|m| m.class == Some(Class::Access)) {
         let (windows, (requests, clients)) = sets.entry(member.group).or_default();
-        windows.absorb(member.tally.zoned.windows.clone());
-        let shift = |wall| member.clock.offset_at(wall).saturating_neg();
-        windows.absorb(member.tally.naive.windows.shifted(shift));
+        windows.absorb(member.tally.windows(&member.clock));
         *requests = requests.saturating_add(member.tally.statuses.values().sum());
         *clients = (*clients).max(member.tally.clients.iter().filter(|&&n| n > 0).count());
     }

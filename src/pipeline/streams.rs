@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use super::assemble::Known;
 use super::replicas::{Set, replicas};
 use crate::detect::{
-    Caveat, Finding, Findings, Merged, Sensitivity, Series, find_errors, find_errors_of_part, find_latency,
-    find_missing_member, find_traffic, merge, stands_out,
+    BLIP_SECONDS, Caveat, Finding, Findings, Merged, Sensitivity, Series, find_errors, find_errors_of_part,
+    find_latency, find_missing_member, find_traffic, merge, stands_out,
 };
 use crate::explain::Stream;
 use crate::explain::facts::Role;
@@ -26,8 +26,8 @@ const ALL_OF_IT: f64 = 0.98;
 const MAX_SOURCES: usize = 64;
 /// Application logs searched, at most: those with the most lines.
 const MAX_APPLICATIONS: usize = 64;
-/// What lasts less is a blip.
-const BLIP_SECONDS: i64 = 5;
+/// A blip of the site explains a finding of one of its parts if it covers this part of it.
+const BLIP_COVERS: f64 = 0.5;
 /// The site shows a finding of one of its parts if it has findings for this part of it.
 const SHOWN: f64 = 0.5;
 /// Two servers share a service if their logs cover the same time for this part of the longer one.
@@ -107,7 +107,9 @@ impl Searcher<'_> {
                     sensitivity,
                 )
             }
-            Question::ValueErrors(value) if value.own_requests => errors(&value.series(&self.site.series)),
+            Question::ValueErrors(value) if value.own_requests().is_some() => {
+                errors(&value.series(&self.site.series))
+            }
             Question::ValueErrors(value) => {
                 find_errors_of_part(&value.series(&self.site.series), streams, sensitivity)
             }
@@ -186,7 +188,7 @@ pub(super) fn search(
     for value in &values {
         let stream = new_stream(&mut streams, value.dimension, Untrusted::new(&value.value));
         questions.push((stream, Question::ValueErrors(value)));
-        if value.own_requests && value.dimension == Dimension::Vhost {
+        if value.own_requests().is_some() && value.dimension == Dimension::Vhost {
             questions.push((stream, Question::ValueTraffic(value)));
         }
     }
@@ -210,6 +212,7 @@ fn weigh(site: SiteSeries, streams: Vec<Stream>, answers: Vec<(usize, Findings)>
     let of_messages = |stream: usize| streams.get(stream).is_some_and(|s| s.messages);
     let mut found = Vec::new();
     let mut bursts = Vec::new();
+    let mut blips: Vec<Finding> = Vec::new();
     let mut caveats = Vec::new();
     for (stream, findings) in answers {
         for finding in findings.incidents {
@@ -218,15 +221,15 @@ fn weigh(site: SiteSeries, streams: Vec<Stream>, answers: Vec<(usize, Findings)>
             if beside { bursts.push((stream, finding)) } else { found.push((stream, finding)) }
         }
         if stream == 0 {
-            // a blip of the site is no incident of one of its paths, where one failure more makes it a second longer
-            found.extend(findings.blips.into_iter().map(|blip| (stream, blip)));
+            blips.extend(findings.blips);
             caveats.extend(findings.caveats);
         }
     }
-    let (incidents, short): (Vec<Merged>, Vec<Merged>) =
-        merge(found).into_iter().partition(|merged| lasted(&merged.finding) >= BLIP_SECONDS);
-    let mut blips: Vec<Finding> =
-        short.into_iter().filter(|blip| blip.stream == 0).map(|blip| blip.finding).collect();
+    // a blip of the site is no incident of one of its paths, where one failure more makes it a second longer
+    found.retain(|(stream, finding)| *stream == 0 || !blips.iter().any(|blip| explains(blip, finding)));
+    let mut incidents = merge(found);
+    // edges may have moved towards each other
+    incidents.retain(|merged| merged.finding.lasted_seconds() >= BLIP_SECONDS);
     let apart = |finding: &Finding| {
         incidents.iter().all(|i| {
             i.finding.end.second < finding.start.second || finding.end.second < i.finding.start.second
@@ -240,9 +243,14 @@ fn weigh(site: SiteSeries, streams: Vec<Stream>, answers: Vec<(usize, Findings)>
     Search { site, streams, incidents, blips, bursts, caveats }
 }
 
-/// Seconds from the first to the last affected one.
-fn lasted(finding: &Finding) -> i64 {
-    finding.end.second.saturating_sub(finding.start.second).saturating_add(1)
+/// A blip is of the same signal as a finding, shows it better, and there is not much more to it.
+fn explains(blip: &Finding, finding: &Finding) -> bool {
+    let (from, until) =
+        (blip.start.second.max(finding.start.second), blip.end.second.min(finding.end.second));
+    let common = until.saturating_sub(from).saturating_add(1).max(0);
+    blip.signal == finding.signal
+        && blip.strength >= finding.strength
+        && common as f64 >= BLIP_COVERS * finding.lasted_seconds() as f64
 }
 
 fn new_stream(streams: &mut Vec<Stream>, dimension: Dimension, value: Untrusted) -> usize {
@@ -303,8 +311,7 @@ fn groups(servers: &[Server<'_>], range: &Range<i64>) -> Vec<Vec<usize>> {
         .map(|server| {
             let mut windows = Windows::default();
             for (tally, clock) in &server.part {
-                windows.absorb(tally.zoned.windows.clone());
-                windows.absorb(tally.naive.windows.shifted(|wall| clock.offset_at(wall).saturating_neg()));
+                windows.absorb(tally.windows(clock));
             }
             Set { name: server.name, role: server.role, windows }
         })
@@ -342,11 +349,8 @@ fn span(server: &Server<'_>, range: &Range<i64>) -> Range<i64> {
 }
 
 fn is_all_of_it(value: &ValueSeries, site: &Series) -> bool {
-    if !value.own_requests {
-        return false;
-    }
-    let sum = |series: &Series| series.slots.iter().map(|slot| u64::from(slot.requests)).sum::<u64>() as f64;
-    sum(&value.series(site)) >= ALL_OF_IT * sum(site)
+    let all = site.slots.iter().map(|slot| u64::from(slot.requests)).sum::<u64>() as f64;
+    value.own_requests().is_some_and(|requests| requests as f64 >= ALL_OF_IT * all)
 }
 
 /// Logs of applications (of servers' errors as well, where there are no requests), those with the most lines.

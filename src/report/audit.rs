@@ -81,7 +81,7 @@ fn finding(view: &View<'_>, incident: &Incident, at: usize, c: &Computation, pag
             .add(Tone::Strong, stream)
             .add(Tone::Faint, format!(", {role}")),
     );
-    let seconds = f.end.second.saturating_sub(f.start.second).saturating_add(1).max(0);
+    let seconds = f.lasted_seconds().max(0);
     row(
         page,
         "window",

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::failing::{cut_value, value_hash};
+use super::requests::ends;
 use super::{Coarse, Count, Group, Name};
 use crate::model::Dimension;
 
@@ -176,17 +177,6 @@ impl OwnSecond {
 /// A cheap hash over length, head and tail: a collision costs time, nothing else.
 #[inline]
 fn slot_of(dimension: Dimension, value: &[u8]) -> u8 {
-    let word = |at: usize| {
-        let chunk = value.get(at..).and_then(|rest| rest.first_chunk::<8>());
-        chunk.map_or_else(
-            || value.iter().take(8).fold(0, |word, &b| word << 8 | u64::from(b)),
-            |chunk| u64::from_le_bytes(*chunk),
-        )
-    };
-    let length = value.len();
-    let mixed = word(0).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        ^ word(length.saturating_sub(8)).rotate_left(29)
-        ^ (length as u64) << 8
-        ^ dimension as u64;
+    let mixed = ends(value) ^ (value.len() as u64) << 8 ^ dimension as u64;
     u8::try_from(mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 56).unwrap_or(0)
 }

@@ -6,9 +6,6 @@ use crate::model::{Dimension, Escape, Request, Stamp, Status};
 use crate::parse::{last_of_list, normalise, unescape};
 use crate::sniff::FormatId;
 
-/// The status that nginx writes when the client closed the connection before there was an answer.
-const GAVE_UP: u16 = 499;
-
 impl Surveyor<'_> {
     #[allow(
         clippy::inline_always,
@@ -49,7 +46,7 @@ impl Surveyor<'_> {
         }
         if failed {
             self.failure(format, code, client, request);
-        } else if code == GAVE_UP {
+        } else if request.status == Some(Status::GAVE_UP) {
             self.gave_up(client);
         }
         if let (Some(window), Some(path)) = (self.second.window, request.path) {
@@ -127,15 +124,17 @@ impl Surveyor<'_> {
 /// One of sixteen, by the client's address.
 #[inline]
 fn client_bucket(client: &[u8]) -> usize {
+    usize::try_from(ends(client).wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 60).unwrap_or(0)
+}
+
+/// A cheap mix of the first and the last eight bytes: enough to spread values over a few slots.
+#[inline]
+pub(super) fn ends(value: &[u8]) -> u64 {
     let word = |at: usize| {
-        client
-            .get(at..)
-            .and_then(|rest| rest.first_chunk::<8>())
-            .map_or_else(|| tail(client), |chunk| u64::from_le_bytes(*chunk))
+        let chunk = value.get(at..).and_then(|rest| rest.first_chunk::<8>());
+        chunk.map_or_else(|| tail(value), |chunk| u64::from_le_bytes(*chunk))
     };
-    let length = client.len();
-    let mixed = word(0).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ word(length.saturating_sub(8)).rotate_left(29);
-    usize::try_from(mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 60).unwrap_or(0)
+    word(0).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ word(value.len().saturating_sub(8)).rotate_left(29)
 }
 
 /// Under eight bytes as a number.

@@ -58,7 +58,7 @@ fn a_vhost_has_its_own_requests_and_a_path_those_of_the_site() {
     let seen = |dimension, value: &str| {
         let found =
             values.iter().find(|v| v.dimension == dimension && &*v.value == value.as_bytes()).unwrap();
-        (found.own_requests, found.failures(), slots(&found.series(&site)))
+        (found.own_requests().is_some(), found.failures(), slots(&found.series(&site)))
     };
     assert_eq!(seen(Dimension::Vhost, "a"), (true, 1, vec![(0, 2, 1)]));
     assert_eq!(seen(Dimension::Vhost, "b"), (true, 2, vec![(0, 1, 1), (1, 1, 0), (70, 1, 0), (71, 1, 1)]));

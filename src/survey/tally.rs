@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::merge::{greatest, least};
-use super::{Bucket, Cell, Coarse, Count, Failing, GaveUp, Group, Limits, Merge, Names, Own, Windows};
+use super::{Bucket, Cell, Clock, Coarse, Count, Failing, GaveUp, Group, Limits, Merge, Names, Own, Windows};
 use crate::model::{Histogram, Level, Offset, Timestamp};
 use crate::signature::RuleId;
 use crate::sniff::FormatId;
@@ -376,6 +376,13 @@ impl Tally {
             }
             open = seam.open.unwrap_or(open);
         }
+    }
+
+    /// Samples of all requests, those without a zone as `clock` reads them.
+    pub fn windows(&self, clock: &Clock) -> Windows {
+        let mut windows = self.zoned.windows.clone();
+        windows.absorb(self.naive.windows.shifted(|wall| clock.offset_at(wall).saturating_neg()));
+        windows
     }
 
     /// Lines that became a record.

@@ -24,8 +24,6 @@ pub struct ValueSeries {
     pub dimension: Dimension,
     /// The value, cut to 128 bytes.
     pub value: Box<[u8]>,
-    /// Whether the series has the value's own requests; else it has all of the site's.
-    pub own_requests: bool,
     /// (first second of the slot, failures), ascending.
     failing: Vec<(i64, FailingValue)>,
     /// Where the value's own requests were counted.
@@ -41,6 +39,12 @@ struct Own {
 }
 
 impl ValueSeries {
+    /// The value's own requests, where they are known; else its series has all of the site's.
+    pub fn own_requests(&self) -> Option<u64> {
+        let own = self.own.as_ref()?;
+        Some(own.cells().map(|(_, count)| u64::from(count.all)).sum())
+    }
+
     /// How many requests failed.
     pub fn failures(&self) -> u64 {
         match &self.own {
@@ -211,7 +215,6 @@ pub fn value_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i6
             Some(ValueSeries {
                 dimension: name.dimension,
                 value: name.value.clone(),
-                own_requests: own.is_some(),
                 failing: values.remove(&hash).unwrap_or_default(),
                 own,
             })

@@ -443,3 +443,18 @@ fn a_quiet_night_is_none() {
     let errors = incidents(&json).iter().filter(|i| i["signal"] == "errors").count();
     assert_eq!(errors, 0);
 }
+
+#[test]
+fn slow_minutes_with_a_blip_in_them_are_an_incident() {
+    // the blip is shown better than the slowness, but is not much of it
+    let mut requests = traffic(60, 3 * HOUR, 10, 0.0);
+    for request in requests.iter_mut().filter(|r| (START + 5400..START + 5700).contains(&r.at)) {
+        request.latency_ms = request.latency_ms * 17 / 10;
+    }
+    fail(&mut requests, 61, 5500, 5504, 1.0, 502);
+    let json = Logs::with("access.json.log", site::json(&requests)).report();
+    let incident = the_incident(&json);
+    assert_eq!(incident["signal"], "latency");
+    assert!((instant(&incident["start"]) - (START + 5400)).abs() <= 5, "{}", incident["start"]);
+    assert!((instant(&incident["end"]) - (START + 5700)).abs() <= 5, "{}", incident["end"]);
+}

@@ -27,7 +27,7 @@ use super::gate::joins;
 use super::segment::{Penalties, segment};
 use super::stream::Stream;
 use super::validate::{Chain, LEVEL_CHANGE_NATS};
-use super::{Caveat, Finding, Findings, LatencySeries, Sensitivity};
+use super::{BLIP_SECONDS, Caveat, Finding, Findings, LatencySeries, Sensitivity};
 
 /// Segment, mask and estimate again so often; the baseline no longer moves after that.
 const ROUNDS: usize = 3;
@@ -43,8 +43,6 @@ const MAJORITY_EFFECT: f64 = 0.3;
 const MAJORITY_REST: (f64, f64) = (30.0, 0.02);
 /// With fewer requests than this not even a tenfold slowdown can be told from chance.
 const FEWEST_REQUESTS: f64 = 30.0;
-/// What lasts less is a blip.
-const BLIP_SECONDS: i64 = 5;
 
 /// Finds stretches of slow requests in one stream. Pure, deterministic, no clock, no threads.
 ///
@@ -80,17 +78,13 @@ pub fn find_latency(series: &LatencySeries, streams: usize, sensitivity: Sensiti
     let context = Context::new(counts, &model.mask);
     let frame = Frame { scale, dispersion: model.dispersion, context };
     for finding in locate_all(&frame, candidates) {
-        if lasted_seconds(&finding) < BLIP_SECONDS {
+        if finding.lasted_seconds() < BLIP_SECONDS {
             findings.blips.push(finding);
         } else {
             findings.incidents.push(finding);
         }
     }
     findings
-}
-
-fn lasted_seconds(finding: &Finding) -> i64 {
-    finding.end.second.saturating_sub(finding.start.second).saturating_add(1)
 }
 
 /// Baseline and dispersion, and which slots they were not taken from.

@@ -7,7 +7,7 @@ use super::normal::Normal;
 use super::record::Record;
 use crate::detect::segment::Run;
 use crate::detect::stream::Stream;
-use crate::detect::validate::{Chain, LEVEL_CHANGE_NATS, chains_of};
+use crate::detect::validate::{Chain, Judged, chains_of, cut, merge_alike};
 
 /// A run carries at least this part of the penalty β.
 const LEAST_OF_PENALTY: f64 = 0.35;
@@ -32,8 +32,6 @@ const LOAD_SECONDS: u64 = 1800;
 const WINDOWS_SECONDS: [u64; 6] = [30, 60, 180, 600, 1800, 7200];
 /// The last window, 2 h, is for streams with fewer requests than this in half an hour.
 const SPARSE_REQUESTS: f64 = 60.0;
-/// With fewer requests than this between a chain and the end of the data, the chain touches it.
-const EDGE_REQUESTS: f64 = 5.0;
 
 /// What runs are measured against.
 #[derive(Debug, Clone, Copy)]
@@ -96,36 +94,14 @@ pub(super) fn validate(scale: Scale<'_>, runs: &[Run], by_load: bool) -> Vec<Cha
     for chain in &mut chains {
         merge_like_runs(scale, &mut chain.runs);
     }
-    let mut valid = Vec::new();
-    for (index, chain) in chains.iter().enumerate() {
-        let lower = if index == 0 { 0 } else { chains.get(index - 1).map_or(0, |chain| chain.last() + 1) };
-        let upper = chains.get(index + 1).map_or(stream.len(), Chain::first);
+    cut(stream, &chains, |run, (lower, upper), chain| {
         let usual = if by_load {
             f64::INFINITY
         } else {
             usual_rate(stream, (chain.first(), chain.last()), (lower, upper))
         };
-        let judge = |&run| Judged::of(scale, run, (lower, upper), usual);
-        let judged = chain.runs.iter().map(judge).collect::<Vec<_>>();
-        let open_start = touches_data_edge(scale, lower, chain.first());
-        let open_end = touches_data_edge(scale, chain.last() + 1, upper);
-        // A weak run holds nothing together: two incidents with hours of drift between them are two.
-        for piece in judged.split(|run| run.contrast.is_none() && run.weak) {
-            let Some(first) = piece.iter().position(|run| run.contrast.is_some()) else { continue };
-            let last = piece.iter().rposition(|run| run.contrast.is_some()).unwrap_or(first);
-            // Where the data begins or ends inside a chain there is no outside to differ from: nothing speaks for
-            // drift.
-            let at_start = open_start && piece.first().is_some_and(|run| run.run.first == chain.first());
-            let at_end = open_end && piece.last().is_some_and(|run| run.run.last == chain.last());
-            let kept = if at_start { 0 } else { first }..if at_end { piece.len() } else { last + 1 };
-            let kept = piece.get(kept).unwrap_or_default();
-            valid.push(Chain {
-                runs: kept.iter().map(|run| run.run).collect(),
-                contrast: kept.iter().filter_map(|run| run.contrast).fold(0.0, f64::max),
-            });
-        }
-    }
-    valid
+        judged(scale, run, (lower, upper), usual)
+    })
 }
 
 /// What is no drift at so many times the usual requests per second, as f·ln s.
@@ -150,63 +126,30 @@ fn usual_rate(stream: &Stream<'_>, (first, last): (usize, usize), (lower, upper)
     known.iter().sum::<f64>() / known.len().max(1) as f64
 }
 
-/// A run and what speaks for it.
-struct Judged {
-    run: Run,
-    /// Nats at its better edge, if it is valid by itself.
-    contrast: Option<f64>,
-    /// So little slower that drift may be all there is.
-    weak: bool,
-}
-
-impl Judged {
-    fn of(scale: Scale<'_>, run: Run, (lower, upper): (usize, usize), usual: f64) -> Self {
-        let (state, nats) = scale.evidence(run.first..=run.last).best();
-        let stream = scale.record.stream;
-        let load = rate(stream, run.first, run.last) / usual;
-        let by_load = state.effect() < least_effect(load);
-        let weak = by_load || state.effect() < WEAK_EFFECT;
-        if by_load || nats < LEAST_OF_PENALTY * scale.penalty {
-            return Self { run, contrast: None, weak };
-        }
-        let best = contrast(scale, run, lower, upper);
-        let least = if weak { LEAST_WEAK_CONTRAST } else { LEAST_CONTRAST };
-        Self { run, contrast: (best >= least).then_some(best), weak }
-    }
-}
-
-/// Hardly any request lies between a chain and the limit of its session of data.
-fn touches_data_edge(scale: Scale<'_>, from: usize, until: usize) -> bool {
+/// What speaks for a run; it is weak if it is so little slower that drift may be all there is.
+fn judged(scale: Scale<'_>, run: Run, (lower, upper): (usize, usize), usual: f64) -> Judged {
+    let (state, nats) = scale.evidence(run.first..=run.last).best();
     let stream = scale.record.stream;
-    let at_limit = until <= from || from == 0 || until == stream.len();
-    at_limit && (from..until).map(|slot| stream.requests_at(slot)).sum::<f64>() < EDGE_REQUESTS
+    let load = rate(stream, run.first, run.last) / usual;
+    let by_load = state.effect() < least_effect(load);
+    let weak = by_load || state.effect() < WEAK_EFFECT;
+    if by_load || nats < LEAST_OF_PENALTY * scale.penalty {
+        return Judged { run, contrast: None, weak };
+    }
+    let best = contrast(scale, run, lower, upper);
+    let least = if weak { LEAST_WEAK_CONTRAST } else { LEAST_CONTRAST };
+    Judged { run, contrast: (best >= least).then_some(best), weak }
 }
 
 /// Neighbouring runs that one state explains nearly as well become one: the grid may lie to either side of a constant
 /// slowness, and the path hops between its two nearest states.
 fn merge_like_runs(scale: Scale<'_>, runs: &mut Vec<Run>) {
-    let mut summed: Vec<(Run, Evidence)> =
-        runs.iter().map(|&run| (run, scale.evidence(run.first..=run.last))).collect();
-    loop {
-        let before = summed.len();
-        let mut merged: Vec<(Run, Evidence)> = Vec::with_capacity(before);
-        for (run, evidence) in summed {
-            if let Some((last, of_last)) = merged.last_mut() {
-                let both = of_last.plus(&evidence);
-                if of_last.best().1 + evidence.best().1 - both.best().1 < LEVEL_CHANGE_NATS {
-                    *last = Run { last: run.last, ..*last };
-                    *of_last = both;
-                    continue;
-                }
-            }
-            merged.push((run, evidence));
-        }
-        summed = merged;
-        if summed.len() == before {
-            break;
-        }
-    }
-    *runs = summed.into_iter().map(|(run, _)| run).collect();
+    merge_alike(
+        runs,
+        |run| scale.evidence(run.first..=run.last),
+        Evidence::plus,
+        |evidence| evidence.best().1,
+    );
 }
 
 /// Requests above each threshold of their own baseline, and the sum of their residuals.

@@ -11,7 +11,7 @@ mod partial;
 mod silence;
 mod spread;
 
-use super::{Caveat, Findings, Sensitivity, Series};
+use super::{BLIP_SECONDS, Caveat, Findings, Sensitivity, Series};
 use axis::{Against, Axis};
 use describe::{Drafted, describe};
 use expected::{Expected, Mask};
@@ -28,9 +28,7 @@ const PENALTY: f64 = 18.0;
 const FEWEST_REQUESTS: f64 = 30.0;
 /// From this φ on requests clump too much for the model.
 const SUSPICIOUS: f64 = 8.0;
-/// What lasts less is a blip …
-const BLIP_SECONDS: i64 = 5;
-/// … if so many requests are missing that nothing else explains it; else it is nothing.
+/// What lasts less than a blip may is one if so many requests are missing that nothing else explains it; else it is nothing.
 const EVIDENT_BLIP_REQUESTS: f64 = 50.0;
 /// So many partial drops may there be, and as many more each day.
 const MOST_DROPS: f64 = 3.0;
@@ -93,8 +91,7 @@ fn find(axis: &Axis, streams: usize, sensitivity: Sensitivity) -> Findings {
         let before = index.checked_sub(1).and_then(|index| drafts.get(index));
         let after = drafts.get(index + 1);
         let finding = describe(axis, &model, draft, (before, after), penalty);
-        let seconds = finding.end.second.saturating_sub(finding.start.second).saturating_add(1);
-        if seconds >= BLIP_SECONDS {
+        if finding.lasted_seconds() >= BLIP_SECONDS {
             findings.incidents.push(finding);
         } else if draft.strength >= EVIDENT_BLIP_REQUESTS {
             findings.blips.push(finding);
