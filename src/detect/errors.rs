@@ -99,7 +99,7 @@ fn find_in(
     let penalty = penalty * factor;
     let scale = model.scale(&stream, penalty);
     let chains = model.chains(&stream, penalty);
-    let storms = storms(&stream, chains.iter().flat_map(|chain| &chain.runs), proxied);
+    let storms = storms(&stream, chains.iter().flat_map(|chain| &chain.runs));
     let candidates = gate(scale, chains, proxied);
     let context = Context::new(scale, &model.mask);
     for finding in locate_all(&context, candidates) {

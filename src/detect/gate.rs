@@ -2,7 +2,7 @@
 
 use super::emission::Grain;
 use super::segment::Run;
-use super::storms::divergence;
+use super::storms::{Busiest, divergence};
 use super::stream::{Stream, Sums};
 use super::validate::{Chain, LEAST_CONTRAST, Scale};
 use super::{FEW_CLIENTS, Gate, GateKind, Series};
@@ -276,7 +276,9 @@ fn is_one_client(
     least_excess: f64,
 ) -> bool {
     if proxied == Proxied::Yes {
-        return false;
+        // who is but one of those behind it, or beside the busiest, can still fail alone
+        return Busiest::of(scale.stream, buckets_of(scale, chains))
+            .is_some_and(|busiest| busiest.fails_alone(least_excess));
     }
     let buckets = buckets_of(scale, chains);
     let Some((excess, strength)) = without_top_client(scale, chains, &buckets) else { return false };
@@ -290,7 +292,7 @@ fn is_one_client(
 
 /// Good answers from the first to the last failure are at least this part of the failures, where others go on unharmed
 /// beside two clients. On a quiet site two clients may be all that ask while it is down.
-pub(super) const OTHERS_PART: f64 = 0.5;
+const OTHERS_PART: f64 = 0.5;
 
 fn others_go_on(scale: Scale<'_>, chains: &[Chain]) -> bool {
     let (Some(first), Some(last)) = (chains.first().map(Chain::first), chains.last().map(Chain::last)) else {

@@ -3,7 +3,7 @@
 //! A client whose requests all fail is no incident, but in the middle of one it splits it, moves its edges, or is all
 //! that a gate sees of it.
 
-use super::gate::{OTHERS_PART, Proxied, buckets_in};
+use super::gate::buckets_in;
 use super::segment::Run;
 use super::stream::Stream;
 use super::{ClientBuckets, Series};
@@ -14,6 +14,12 @@ const STORM_FAILURES: u64 = 8;
 const STORM_PART: f64 = 0.5;
 /// … and so many nats more than the bucket's part of the requests accounts for.
 const STORM_NATS: f64 = 12.0;
+/// Nats that condemn what fails alone where the filter by clients has little to go by.
+const ALONE_NATS: f64 = 18.0;
+/// Others go on beside it if so many requests are answered …
+const OTHERS_LEAST: f64 = 8.0;
+/// … and so many times as many as fail for others.
+const OTHERS_TIMES: f64 = 2.0;
 /// A bucket without requests is taken to have this part of them.
 const LEAST_PART: f64 = 0.001;
 
@@ -25,32 +31,63 @@ pub(super) struct Storm {
     bucket: usize,
 }
 
-/// The storms among some runs; none where clients can't be told apart.
-pub(super) fn storms<'a>(
-    stream: &Stream<'_>,
-    runs: impl Iterator<Item = &'a Run>,
-    proxied: Proxied,
-) -> Vec<Storm> {
-    let Some(active) = stream.series().active_client_buckets.filter(|_| proxied == Proxied::No) else {
-        return Vec::new();
-    };
-    let requests = active.iter().fold(0_u64, |sum, &count| sum.saturating_add(count)).max(1) as f64;
+/// The storms among some runs, beside which others go on; none where clients can't be told apart.
+pub(super) fn storms<'a>(stream: &Stream<'_>, runs: impl Iterator<Item = &'a Run>) -> Vec<Storm> {
     let storm = |run: &Run| {
-        let buckets = buckets_in(stream, run.first..=run.last);
-        let (bucket, &top) =
-            buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))?;
-        let all = buckets.iter().fold(0_u64, |sum, &count| sum.saturating_add(count)) as f64;
         let slots = run.first..=run.last;
+        let busiest = Busiest::of(stream, buckets_in(stream, slots.clone()))?;
         let good: f64 = slots.map(|slot| stream.requests_at(slot) - stream.failures_at(slot)).sum();
-        let part = top as f64 / all.max(1.0);
-        let usual = (active.get(bucket).copied().unwrap_or(0) as f64 / requests).max(LEAST_PART);
-        let is_storm = top >= STORM_FAILURES
-            && part >= STORM_PART
-            && good >= OTHERS_PART * all
-            && all * divergence(part, usual) >= STORM_NATS;
-        (is_storm && part > usual).then_some(Storm { first: run.first, last: run.last, bucket })
+        let storms = busiest.failures >= STORM_FAILURES
+            && busiest.part() >= STORM_PART
+            && good >= OTHERS_LEAST.max(OTHERS_TIMES * busiest.others as f64)
+            && busiest.nats() >= STORM_NATS;
+        storms.then_some(Storm { first: run.first, last: run.last, bucket: busiest.bucket })
     };
     runs.filter_map(storm).collect()
+}
+
+/// The bucket of clients with the most failures. A proxy, or a client who sends most of the requests, has its part of
+/// the failures and no more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Busiest {
+    bucket: usize,
+    /// Its failures.
+    failures: u64,
+    /// Those of all others.
+    pub(super) others: u64,
+    /// Its part of all requests, 0–1.
+    usual: f64,
+}
+
+impl Busiest {
+    /// Of these failures by bucket; `None` where it is not known how requests spread over clients.
+    pub(super) fn of(stream: &Stream<'_>, buckets: [u64; 16]) -> Option<Self> {
+        let active = stream.series().active_client_buckets?;
+        let sum = |counts: &[u64; 16]| counts.iter().fold(0_u64, |sum, &count| sum.saturating_add(count));
+        let (bucket, &failures) =
+            buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))?;
+        let usual = active.get(bucket).copied().unwrap_or(0) as f64 / sum(&active).max(1) as f64;
+        let others = sum(&buckets).saturating_sub(failures);
+        Some(Self { bucket, failures, others, usual: usual.max(LEAST_PART) })
+    }
+
+    /// Its part of the failures, 0–1.
+    fn part(&self) -> f64 {
+        self.failures as f64 / self.failures.saturating_add(self.others).max(1) as f64
+    }
+
+    /// How much likelier its failures are if it fails more often than others; 0 if it does not.
+    fn nats(&self) -> f64 {
+        if self.part() <= self.usual {
+            return 0.0;
+        }
+        self.failures.saturating_add(self.others) as f64 * divergence(self.part(), self.usual)
+    }
+
+    /// It fails alone, or nearly, though it sends few of the requests.
+    pub(super) fn fails_alone(&self, others: f64) -> bool {
+        self.failures >= STORM_FAILURES && (self.others as f64) < others && self.nats() >= ALONE_NATS
+    }
 }
 
 /// Kullback–Leibler divergence of two coins, in nats.
@@ -118,7 +155,7 @@ mod tests {
         let series = series();
         let stream = Stream::new(&series);
         let run = Run { first: 0, last: 0, level: 0 };
-        let found = storms(&stream, [run].iter(), Proxied::No);
+        let found = storms(&stream, [run].iter());
         assert_eq!(found, [Storm { first: 0, last: 0, bucket: 3 }]);
         let calm = without(&series, &found);
         assert_eq!((calm.slots[0].requests, calm.slots[0].failures), (10, 1));
@@ -136,7 +173,6 @@ mod tests {
         });
         let stream = Stream::new(&series);
         let run = Run { first: 0, last: 0, level: 0 };
-        assert_eq!(storms(&stream, [run].iter(), Proxied::No), []);
-        assert_eq!(storms(&stream, [run].iter(), Proxied::Yes), []);
+        assert_eq!(storms(&stream, [run].iter()), []);
     }
 }

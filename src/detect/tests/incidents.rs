@@ -599,3 +599,33 @@ fn one_client_after_the_other_that_finds_a_quiet_site_down_is_an_outage() {
     assert_eq!((finding.start.second, finding.end.second), (EPOCH + 9_000, EPOCH + 9_247));
     assert_eq!((finding.requests, finding.failures), (40, 40));
 }
+
+/// One client sends half of the requests; a share of them fails between two seconds, all of them another client's, or
+/// everybody's.
+fn beside_a_busy_client(everybody: bool) -> Series {
+    let mut recorder = Recorder::new();
+    let mut active = [0; 16];
+    for second in 0..7200_i64 {
+        let other = (second * 5 % 16) as usize;
+        active[3] += 2;
+        active[other] += 2;
+        let down = (3000..3120).contains(&second);
+        let mut clients = [0; 16];
+        if down && everybody {
+            (clients[3], clients[other]) = (1, clients[other] + 1);
+        } else if down {
+            clients[9] = 12;
+        }
+        let failures = clients.iter().map(|&n| u32::from(n)).sum();
+        recorder.push(EPOCH + second, 4 + u32::from(down && !everybody) * 12, &[(500, failures)], clients);
+    }
+    Series { active_client_buckets: Some(active), ..recorder.finish(true) }
+}
+
+#[test]
+fn a_storm_is_one_beside_a_client_who_sends_half_of_the_requests() {
+    assert!(find(&beside_a_busy_client(false)).incidents.is_empty());
+    let findings = find(&beside_a_busy_client(true));
+    assert_near(only(&findings).start.second, EPOCH + 3000, 0);
+    assert_near(only(&findings).end.second, EPOCH + 3119, 0);
+}
