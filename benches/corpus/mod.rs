@@ -15,16 +15,19 @@ pub(crate) enum Kind {
     Error,
     /// An application's log with stack traces.
     Application,
+    /// Thirty days of [`Kind::Timed`] with 20 vhosts, 12 upstreams and 40 routes that fail now and then.
+    Month,
 }
 
 impl Kind {
     /// All of them with their names.
-    pub(crate) const ALL: [(&'static str, Self); 5] = [
+    pub(crate) const ALL: [(&'static str, Self); 6] = [
         ("combined", Self::Combined),
         ("timed", Self::Timed),
         ("json", Self::Json),
         ("error", Self::Error),
         ("application", Self::Application),
+        ("month", Self::Month),
     ];
 
     /// Bytes per line, about.
@@ -35,7 +38,14 @@ impl Kind {
             Self::Json => 330,
             Self::Error => 260,
             Self::Application => 95,
+            Self::Month => 228,
         }
+    }
+
+    /// Days that a corpus of any size spans.
+    #[allow(dead_code, reason = "the benches choose their own pace")]
+    pub(crate) fn days(self) -> u64 {
+        if self == Self::Month { 30 } else { 1 }
     }
 }
 
@@ -71,6 +81,10 @@ const PATHS: &[&str] = &[
     "/api/v1/items/",
     "/search?q=",
 ];
+const ROUTES: &[&str] = &[
+    "orders", "items", "users", "carts", "prices", "stock", "search", "login", "mail", "reports", "images",
+    "tags", "teams", "alerts", "plans",
+];
 const REFERRERS: &[&str] = &["-", "https://shop.example.com/", "https://www.google.com/"];
 
 impl Corpus {
@@ -92,8 +106,57 @@ impl Corpus {
         list.get(at).copied().unwrap_or("-")
     }
 
+    /// Appends a line of [`Kind::Month`].
+    fn line_of_month(&mut self, out: &mut String) {
+        let hour = self.now_ms / 3_600_000 % 24;
+        // the nights have a third of the requests
+        let night = if (1..7).contains(&hour) { 3 } else { 1 };
+        self.now_ms += self.next(self.gap_ms * 2 * night * 4 / 5);
+        let second = self.now_ms / 1000;
+        let day = second / 86_400;
+        let (hour, minute, second) = (second / 3600 % 24, second / 60 % 60, second % 60);
+        let (vhost, upstream, route) = (self.next(20), self.next(12), self.next(60));
+        // ten minutes of everything, of a vhost, of an upstream and of a route in each week
+        let broken = minute < 10
+            && match (day % 7, hour) {
+                (1, 12) => true,
+                (3, 15) => vhost == day % 20,
+                (4, 9) => upstream == day % 12,
+                (5, 18) => route == day % 40,
+                _ => false,
+            };
+        let dice = self.next(1000);
+        let status = match dice {
+            0..970 if broken => 502,
+            0..5 if route < 40 => 500 + dice,
+            5..8 => 499,
+            8..30 => 404,
+            _ => 200,
+        };
+        let (agent, referrer) = (self.pick(AGENTS), self.pick(REFERRERS));
+        let latency = self.next(300) + self.next(300) + 100 * route / 20;
+        let _ = writeln!(
+            out,
+            "{}.{}.{}.{} - - [{:02}/Jun/2023:{hour:02}:{minute:02}:{second:02} +0100] \"GET /api/v{}/{}/{} HTTP/1.1\" {status} {} \"{referrer}\" \"{agent}\" 0.{latency:03} 0.{latency:03} 10.0.0.{}:8080 shop-{}.example.com",
+            1 + self.next(223),
+            self.next(256),
+            self.next(16),
+            self.next(254),
+            1 + day % 30,
+            1 + route % 4,
+            ROUTES.get(usize::try_from(route / 4).unwrap_or(0)).copied().unwrap_or("orders"),
+            self.next(100_000),
+            self.next(60_000),
+            1 + upstream,
+            char::from(b'a' + u8::try_from(vhost).unwrap_or(0)),
+        );
+    }
+
     /// Appends a line.
     pub(crate) fn line(&mut self, out: &mut String) {
+        if self.kind == Kind::Month {
+            return self.line_of_month(out);
+        }
         self.now_ms += self.next(self.gap_ms * 2);
         let second = self.now_ms / 1000;
         let (day, hour, minute, second) =
@@ -123,7 +186,7 @@ impl Corpus {
                 out,
                 "{a}.{b}.{c}.{d} - - [{day:02}/May/2023:{hour:02}:{minute:02}:{second:02} +0100] \"GET {path} HTTP/1.1\" {status} {bytes} \"{referrer}\" \"{agent}\"",
             ),
-            Kind::Timed => writeln!(
+            Kind::Timed | Kind::Month => writeln!(
                 out,
                 "{a}.{b}.{c}.{d} - - [{day:02}/May/2023:{hour:02}:{minute:02}:{second:02} +0100] \"GET {path} HTTP/1.1\" {status} {bytes} \"{referrer}\" \"{agent}\" 0.{latency:03} 0.{latency:03} 10.0.0.{}:8080 {}",
                 1 + bytes % 3,
