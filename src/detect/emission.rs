@@ -51,8 +51,16 @@ impl Grain {
 
 /// Nats that a failed and a passed request count for, at one level and baseline.
 pub(super) fn nats(level: f64, rate: f64, dispersion: f64) -> (f64, f64) {
+    (failed_nats(level, rate, dispersion), passed_nats(level, dispersion))
+}
+
+fn failed_nats(level: f64, rate: f64, dispersion: f64) -> f64 {
     let rate = rate.clamp(1e-12, 1.0 - 1e-9);
-    ((level * (1.0 - rate) / rate).ln_1p() / dispersion, (-level).ln_1p() / dispersion)
+    (level * (1.0 - rate) / rate).ln_1p() / dispersion
+}
+
+fn passed_nats(level: f64, dispersion: f64) -> f64 {
+    (-level).ln_1p() / dispersion
 }
 
 /// Gain per slot: [k·ln(1 + f(1−p₀)/p₀) + (n−k)·ln(1−f)]/φ.
@@ -61,24 +69,33 @@ pub(super) struct Errors<'a> {
     curve: &'a Curve,
     dispersion: f64,
     grain: Grain,
-    /// The tables below belong to this cell.
-    cell: Option<u32>,
-    failed: [f64; MAX_LEVELS],
+    /// What a passed request counts for at each level.
     passed: [f64; MAX_LEVELS],
+    /// The next two belong to this cell.
+    cell: Option<u32>,
+    /// Levels below this one may not be used.
+    lowest: usize,
+    /// What a failed request counts for, once one was seen.
+    failed: Option<[f64; MAX_LEVELS]>,
 }
 
 impl<'a> Errors<'a> {
     pub(super) fn new(stream: &'a Stream<'a>, curve: &'a Curve, dispersion: f64, grain: Grain) -> Self {
-        let unknown = [0.0; MAX_LEVELS];
-        Self { stream, curve, dispersion, grain, cell: None, failed: unknown, passed: unknown }
+        let mut passed = [0.0; MAX_LEVELS];
+        for (passed, &level) in passed.iter_mut().zip(grain.levels()) {
+            *passed = passed_nats(level, dispersion);
+        }
+        Self { stream, curve, dispersion, grain, passed, cell: None, lowest: 0, failed: None }
     }
 
-    fn tabulate(&mut self, rate: f64) {
-        let lowest = self.grain.lowest_level().max(rate * LOWEST_OF_BASELINE);
-        for (index, &level) in self.grain.levels().iter().enumerate() {
-            (self.failed[index], self.passed[index]) =
-                if level < lowest { (0.0, f64::NEG_INFINITY) } else { nats(level, rate, self.dispersion) };
-        }
+    fn of_failed(&mut self, rate: f64) -> &[f64; MAX_LEVELS] {
+        self.failed.get_or_insert_with(|| {
+            let mut failed = [0.0; MAX_LEVELS];
+            for (failed, &level) in failed.iter_mut().zip(self.grain.levels()).skip(self.lowest) {
+                *failed = failed_nats(level, rate, self.dispersion);
+            }
+            failed
+        })
     }
 }
 
@@ -92,17 +109,29 @@ impl Emission for Errors<'_> {
     }
 
     fn gains(&mut self, slot: usize, out: &mut [f64]) {
-        let cell = self.curve.cell_of(slot);
+        let (cell, rate) = (self.curve.cell_of(slot), self.curve.rate(slot));
         if self.cell != Some(cell) {
             self.cell = Some(cell);
-            self.tabulate(self.curve.rate(slot));
+            self.failed = None;
+            let least = self.grain.lowest_level().max(rate * LOWEST_OF_BASELINE);
+            self.lowest = self.grain.levels().partition_point(|&level| level < least);
         }
         let failures = self.stream.failures_at(slot);
         let passed = self.stream.requests_at(slot) - failures;
-        for ((gain, up), down) in out.iter_mut().zip(&self.failed).zip(&self.passed) {
-            // A level that may not be used stays at −∞ even when nothing passed (0 × ∞ is no number).
-            *gain = if down.is_finite() { failures * up + passed * down } else { f64::NEG_INFINITY };
+        for (gain, down) in out.iter_mut().zip(&self.passed) {
+            *gain = passed * down;
         }
+        if failures > 0.0 {
+            for (gain, up) in out.iter_mut().zip(self.of_failed(rate)) {
+                *gain += failures * up;
+            }
+        }
+        let unused = self.lowest.min(out.len());
+        out[..unused].fill(f64::NEG_INFINITY);
+    }
+
+    fn declines(&self, slot: usize) -> bool {
+        self.stream.failures_at(slot) <= 0.0 && self.stream.requests_at(slot) > 0.0
     }
 
     fn breaks_before(&self, slot: usize) -> bool {

@@ -85,7 +85,7 @@ fn find_in(
     }
     let penalty = penalty(&stream, streams, sensitivity);
     let proxied = Proxied::of(series);
-    let model = Model::fit(&stream, penalty, grain);
+    let mut model = Model::fit(&stream, penalty, grain);
     if baseline::unmasked_rate(&stream, &model.mask) >= BROKEN_RATE {
         findings.caveats.push(Caveat::NoHealthyPeriod);
         findings.incidents.extend(whole_recording(&stream, penalty));
@@ -97,8 +97,8 @@ fn find_in(
     // Failures that clump this much have heavier tails than φ tells.
     let factor = if model.dispersion >= SUSPICIOUS { OVERDISPERSED_FACTOR } else { 1.0 };
     let penalty = penalty * factor;
+    let chains = model.settled.take().unwrap_or_else(|| model.chains(&stream, penalty));
     let scale = model.scale(&stream, penalty);
-    let chains = model.chains(&stream, penalty);
     let storms = storms(&stream, chains.iter().flat_map(|chain| &chain.runs));
     let candidates = gate(scale, chains, proxied);
     let context = Context::new(scale, &model.mask);
@@ -130,25 +130,41 @@ struct Model {
     dispersion: f64,
     mask: Vec<bool>,
     grain: Grain,
+    /// The chains that one more look would find, if the last one changed nothing.
+    settled: Option<Vec<Chain>>,
 }
 
 impl Model {
     fn fit(stream: &Stream<'_>, penalty: f64, grain: Grain) -> Self {
         let slots = stream.len();
         let start = baseline::lowest_blocks_rate(stream);
-        let mut model =
-            Self { curve: Curve::constant(slots, start), dispersion: 1.0, mask: vec![false; slots], grain };
+        let mut model = Self {
+            curve: Curve::constant(slots, start),
+            dispersion: 1.0,
+            mask: vec![false; slots],
+            grain,
+            settled: None,
+        };
+        let mut found = 1.0;
         for round in 0..ROUNDS {
-            let mut mask = model.suspected(stream, penalty);
+            let mut chains = model.chains(stream, penalty);
+            let mut mask = suspected(stream, &chains);
             if round == 0 && !credible(stream, &mask) {
                 model.curve = Curve::constant(slots, baseline::overall_rate(stream));
-                mask = model.suspected(stream, penalty);
+                chains = model.chains(stream, penalty);
+                mask = suspected(stream, &chains);
+            }
+            if round > 0 && mask == model.mask {
+                // The same mask gives the same baseline, and so it stays.
+                model.settled = (found < SUSPICIOUS).then_some(chains);
+                break;
             }
             model.curve = baseline::local_rates(stream, &mask);
-            let found = dispersion(stream, &model.curve, &mask);
-            model.dispersion = if round + 1 < ROUNDS { found.min(SUSPICIOUS) } else { found };
+            found = dispersion(stream, &model.curve, &mask);
+            model.dispersion = found.min(SUSPICIOUS);
             model.mask = mask;
         }
+        model.dispersion = found;
         model
     }
 
@@ -163,26 +179,25 @@ impl Model {
         let (runs, _) = segment(&mut emission, penalties);
         validate(self.scale(stream, penalty), &runs)
     }
+}
 
-    /// Slots that the baseline should not be taken from: every valid chain, be it too small for an incident or one
-    /// client's, and 30 s to either side, unless that leaves too little of a short recording.
-    fn suspected(&self, stream: &Stream<'_>, penalty: f64) -> Vec<bool> {
-        let chains = self.chains(stream, penalty);
-        let mask = |margin: i64| {
-            let mut mask = vec![false; stream.len()];
-            for chain in &chains {
-                let from = stream.second(chain.first()).saturating_sub(margin);
-                let until = stream.last_second(chain.last()).saturating_add(margin + 1);
-                if let Some(masked) = mask.get_mut(stream.slots_between(from, until)) {
-                    masked.fill(true);
-                }
+/// Slots that the baseline should not be taken from: every valid chain, be it too small for an incident or one
+/// client's, and 30 s to either side, unless that leaves too little of a short recording.
+fn suspected(stream: &Stream<'_>, chains: &[Chain]) -> Vec<bool> {
+    let mask = |margin: i64| {
+        let mut mask = vec![false; stream.len()];
+        for chain in chains {
+            let from = stream.second(chain.first()).saturating_sub(margin);
+            let until = stream.last_second(chain.last()).saturating_add(margin + 1);
+            if let Some(masked) = mask.get_mut(stream.slots_between(from, until)) {
+                masked.fill(true);
             }
-            mask
-        };
-        let (wide, narrow) = (mask(MASK_MARGIN_SECONDS), mask(0));
-        let healthy = |mask: &[bool]| stream.requests - masked_sums(stream, mask).requests;
-        if healthy(&wide) < LEAST_LEFT * healthy(&narrow) { narrow } else { wide }
-    }
+        }
+        mask
+    };
+    let (wide, narrow) = (mask(MASK_MARGIN_SECONDS), mask(0));
+    let healthy = |mask: &[bool]| stream.requests - masked_sums(stream, mask).requests;
+    if healthy(&wide) < LEAST_LEFT * healthy(&narrow) { narrow } else { wide }
 }
 
 fn masked_sums(stream: &Stream<'_>, mask: &[bool]) -> Sums {

@@ -19,6 +19,11 @@ pub(super) trait Emission {
     fn levels(&self) -> usize;
     /// Log-likelihood ratio of each level against normal in this slot; −∞ for a level that may not be used, never NaN.
     fn gains(&mut self, slot: usize, out: &mut [f64]);
+    /// Every level's gain in this slot is clearly below 0. May say no of one of which it is: the answer is the same,
+    /// only later.
+    fn declines(&self, _slot: usize) -> bool {
+        false
+    }
     /// No run may cross from the previous slot into this one.
     fn breaks_before(&self, slot: usize) -> bool;
 }
@@ -79,8 +84,14 @@ pub(super) fn segment(emission: &mut impl Emission, penalties: Penalties) -> (Ve
     let gains = &mut gains[..levels];
     let mut normal = 0.0_f64;
     for slot in 0..slots {
-        emission.gains(slot, gains);
         let (best, best_score) = best_level(scores);
+        if best_score <= normal - penalties.enter && emission.declines(slot) {
+            // Whatever is at a level here had better enter behind it.
+            scores.fill(f64::NEG_INFINITY);
+            steps.push(Step(0));
+            continue;
+        }
+        emission.gains(slot, gains);
         let left = best_score - penalties.leave;
         let mut packed = (best as u64) << BEST_SHIFT;
         let broken = emission.breaks_before(slot);

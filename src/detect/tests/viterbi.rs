@@ -18,6 +18,9 @@ impl Emission for Table {
     fn gains(&mut self, slot: usize, out: &mut [f64]) {
         out.copy_from_slice(&self.gains[slot]);
     }
+    fn declines(&self, slot: usize) -> bool {
+        self.gains[slot].iter().all(|&gain| gain < 0.0)
+    }
     fn breaks_before(&self, slot: usize) -> bool {
         self.breaks[slot]
     }

@@ -78,11 +78,23 @@ fn find(axis: &Axis, streams: usize, sensitivity: Sensitivity) -> Findings {
     }
     let penalty = penalty(axis, streams, sensitivity);
     let mut mask = Mask::new();
+    let mut settled = None;
     for round in 1..ROUNDS {
-        mask = mask_of(axis, &Model::fit(axis, &mask, round == 1).sought().search(axis, penalty));
+        let model = Model::fit(axis, &mask, round == 1);
+        let drafts = model.search(axis, model.spread.while_sought(), penalty);
+        let next = mask_of(axis, &drafts);
+        // the same mask gives the same model once more
+        settled = (round > 1 && next == mask).then_some((model, drafts));
+        mask = next;
     }
-    let model = Model::fit(axis, &mask, false);
-    let drafts = model.search(axis, penalty);
+    let (model, drafts) = match settled {
+        Some((model, drafts)) if model.spread.while_sought() == model.spread => (model, drafts),
+        settled => {
+            let model = settled.map_or_else(|| Model::fit(axis, &mask, false), |(model, _)| model);
+            let drafts = model.search(axis, model.spread, penalty);
+            (model, drafts)
+        }
+    };
     if model.spread.dispersion >= SUSPICIOUS {
         findings.caveats.push(Caveat::Overdispersed);
     }
@@ -124,17 +136,12 @@ impl Model {
         Self { expected, spread }
     }
 
-    /// The same while the mask is still sought.
-    fn sought(self) -> Self {
-        Self { spread: self.spread.while_sought(), ..self }
-    }
-
-    fn search(&self, axis: &Axis, penalty: f64) -> Vec<Drafted> {
-        let silences = silence::silences(axis, &self.expected, self.spread.dispersion, penalty);
+    fn search(&self, axis: &Axis, spread: Spread, penalty: f64) -> Vec<Drafted> {
+        let silences = silence::silences(axis, &self.expected, spread.dispersion, penalty);
         let partly = axis.against == Against::Group || self.expected.history;
         let mut drafts: Vec<Drafted> = silences.iter().map(Drafted::silent).collect();
         if partly {
-            let drops = partial::drops(axis, &self.expected, self.spread, penalty);
+            let drops = partial::drops(axis, &self.expected, spread, penalty);
             for drop in standing_out(drops, MOST_DROPS * (1.0 + axis.days())) {
                 // A drop that is a silence for the most part is told by that; else what is silent in it is chance.
                 let inside =

@@ -60,7 +60,7 @@ pub(super) struct Drop {
 
 /// Partial drops, ascending; a silence may be among them.
 pub(super) fn drops(axis: &Axis, expected: &Expected, spread: Spread, penalty: f64) -> Vec<Drop> {
-    let mut emission = Partial { axis, expected, spread };
+    let mut emission = Partial { axis, expected, spread, logs: LEVELS.map(f64::ln) };
     let half = penalty / 2.0;
     let (runs, _) = segment(&mut emission, Penalties { enter: half, leave: half, change: CHANGE_NATS });
     let scale = Scale { axis, expected, spread, penalty };
@@ -284,15 +284,21 @@ fn fall(inside: (f64, f64), outside: (f64, f64), spread: &Spread, window: i64) -
 /// [k·ln ρ + μ(1 − ρ)]/(φ + 60τ²μ), μ per second.
 fn gain(axis: &Axis, expected: &Expected, spread: Spread, piece: usize, left: f64) -> f64 {
     let mean = expected.of(piece);
+    (axis.count(piece) * left.ln() + mean * (1.0 - left)) / variance(axis, spread, piece, mean)
+}
+
+/// φ + 60τ²μ, μ per second.
+fn variance(axis: &Axis, spread: Spread, piece: usize, mean: f64) -> f64 {
     let seconds = axis.end(piece).saturating_sub(axis.start(piece)).max(1) as f64;
-    let variance = spread.dispersion + 60.0 * spread.minute.max(spread.long) * mean / seconds;
-    (axis.count(piece) * left.ln() + mean * (1.0 - left)) / variance
+    spread.dispersion + 60.0 * spread.minute.max(spread.long) * mean / seconds
 }
 
 struct Partial<'a> {
     axis: &'a Axis,
     expected: &'a Expected,
     spread: Spread,
+    /// Logarithms of [`LEVELS`].
+    logs: [f64; LEVELS.len()],
 }
 
 impl Emission for Partial<'_> {
@@ -303,9 +309,15 @@ impl Emission for Partial<'_> {
         LEVELS.len()
     }
     fn gains(&mut self, slot: usize, out: &mut [f64]) {
-        for (out, left) in out.iter_mut().zip(LEVELS) {
-            *out = gain(self.axis, self.expected, self.spread, slot, left);
+        let (count, mean) = (self.axis.count(slot), self.expected.of(slot));
+        let variance = variance(self.axis, self.spread, slot, mean);
+        for ((out, left), log) in out.iter_mut().zip(LEVELS).zip(self.logs) {
+            *out = (count * log + mean * (1.0 - left)) / variance;
         }
+    }
+    fn declines(&self, slot: usize) -> bool {
+        let count = self.axis.count(slot);
+        count >= 1.0 && count >= self.expected.of(slot)
     }
     fn breaks_before(&self, slot: usize) -> bool {
         self.axis.breaks_before(slot)

@@ -354,6 +354,10 @@ impl Emission for Silent<'_> {
             *out = gain / self.scale;
         }
     }
+    fn declines(&self, slot: usize) -> bool {
+        let count = self.axis.count(slot);
+        count >= 1.0 && count >= self.expected.of(slot)
+    }
     fn breaks_before(&self, slot: usize) -> bool {
         self.axis.breaks_before(slot)
     }

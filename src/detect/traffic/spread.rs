@@ -22,7 +22,7 @@ pub(super) const HIGHEST: f64 = 256.0;
 const WIDEST_SOUGHT: f64 = 0.01;
 
 /// Variance of a count with mean Λ: φΛ + τ²Λ².
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spread {
     /// φ, 1–[`HIGHEST`].
     pub(super) dispersion: f64,
