@@ -52,54 +52,78 @@ impl Slot for Count {
     }
 }
 
-/// 64 slots in a row.
+/// 64 slots in a row, those that have counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group<C = Cell>(pub Box<[C; 64]>);
+pub struct Group<C = Cell> {
+    /// A bit for each slot that has counts.
+    used: u64,
+    /// Their counts, ascending.
+    cells: Vec<C>,
+}
 
-impl<C: Slot> Default for Group<C> {
+impl<C> Default for Group<C> {
     fn default() -> Self {
-        Self(Box::new([C::default(); 64]))
+        Self { used: 0, cells: Vec::new() }
+    }
+}
+
+impl<C: Slot> Group<C> {
+    /// Adds to the slot with a number, of which the last six bits count.
+    fn add(&mut self, slot: i64, count: &C) {
+        if *count == C::default() {
+            return;
+        }
+        let bit = 1_u64 << (slot & 63);
+        let at = usize::try_from((self.used & bit.wrapping_sub(1)).count_ones()).unwrap_or(0);
+        if self.used & bit == 0 {
+            self.used |= bit;
+            self.cells.insert(at, *count);
+        } else if let Some(mine) = self.cells.get_mut(at) {
+            mine.add(count);
+        }
+    }
+
+    /// (number of the slot, its counts), ascending, only slots with any.
+    fn cells(&self) -> impl Iterator<Item = (i64, &C)> {
+        let mut left = self.used;
+        self.cells.iter().map(move |cell| {
+            let slot = i64::from(left.trailing_zeros());
+            left &= left.wrapping_sub(1);
+            (slot, cell)
+        })
     }
 }
 
 impl<C: Slot> Merge for Group<C> {
     fn absorb(&mut self, other: Self) {
-        for (mine, theirs) in self.0.iter_mut().zip(other.0.iter()) {
-            mine.add(theirs);
+        if self.used == 0 {
+            *self = other;
+        } else {
+            other.cells().for_each(|(slot, cell)| self.add(slot, cell));
         }
     }
 }
 
 impl<C: Slot> Bucket for Group<C> {
-    fn widen(self, upper: bool) -> Self {
-        let mut wide = Self::default();
-        let half = wide.0.iter_mut().skip(if upper { 32 } else { 0 });
-        for (into, pair) in half.zip(self.0.chunks(2)) {
-            for cell in pair {
-                into.add(cell);
-            }
+    fn join(self, wide: &mut Self, key: i64, times: u8) {
+        for (slot, cell) in self.cells() {
+            wide.add((key << 6 | slot) >> times, cell);
         }
-        wide
     }
 }
 
 impl<C: Slot> Coarse<Group<C>> {
     /// Adds the counts of a second.
     pub fn add(&mut self, second: i64, count: &C) {
-        // which slot of the group it is depends on how wide the groups have become, which making a group may change
-        self.bucket(second >> 6);
-        let slot = usize::try_from((second >> self.shift()) & 63).unwrap_or(0);
-        if let Some(mine) = self.bucket(second >> 6).0.get_mut(slot) {
-            mine.add(count);
-        }
+        let (group, shift) = self.bucket_and_shift(second >> 6);
+        group.add(second >> shift, count);
     }
 
     /// (first second of the slot, its counts), ascending, only slots with any.
     pub fn cells(&self) -> impl Iterator<Item = (i64, &C)> {
         let shift = self.shift();
         self.iter().flat_map(move |(unit, group)| {
-            let slots = (0i64..).zip(group.0.iter()).filter(|(_, c)| **c != C::default());
-            slots.map(move |(slot, cell)| ((unit << 6).saturating_add(slot << shift), cell))
+            group.cells().map(move |(slot, cell)| ((unit << 6).saturating_add(slot << shift), cell))
         })
     }
 }

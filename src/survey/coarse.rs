@@ -6,10 +6,14 @@ use super::Merge;
 
 /// What a bucket of time holds.
 pub trait Bucket: Merge {
-    /// This bucket as a part of one twice as wide: its first half, or its second (`upper`).
-    #[must_use]
-    fn widen(self, upper: bool) -> Self;
+    /// Adds this bucket to one that is 2^`times` times as wide and contains it; `key` is this one's.
+    fn join(self, wide: &mut Self, _key: i64, _times: u8) {
+        wide.absorb(self);
+    }
 }
+
+/// The width is never doubled more often.
+const WIDEST: u8 = 62;
 
 /// Time → bucket, at most `cap` of them.
 ///
@@ -40,13 +44,18 @@ impl<T: Bucket> Coarse<T> {
 
     /// The bucket that `unit` falls into, made if it is new.
     pub fn bucket(&mut self, unit: i64) -> &mut T {
-        let mut key = unit >> self.shift;
+        self.bucket_and_shift(unit).0
+    }
+
+    /// The same, and the shift, which making it may change.
+    pub(super) fn bucket_and_shift(&mut self, unit: i64) -> (&mut T, u8) {
+        let key = unit >> self.shift;
         if self.map.len() >= self.cap && !self.map.contains_key(&key) {
             self.map.insert(key, T::default());
             self.fit();
-            key = unit >> self.shift;
         }
-        self.map.entry(key).or_default()
+        let shift = self.shift;
+        (self.map.entry(unit >> shift).or_default(), shift)
     }
 
     /// (first unit of the bucket, bucket), ascending.
@@ -66,28 +75,43 @@ impl<T: Bucket> Coarse<T> {
 
     /// Doubles the width `times` times.
     pub fn widen(&mut self, times: u8) {
-        for _ in 0..times {
-            let mut wider: BTreeMap<i64, T> = BTreeMap::new();
-            for (key, bucket) in std::mem::take(&mut self.map) {
-                wider.entry(key >> 1).or_default().absorb(bucket.widen(key & 1 == 1));
-            }
-            self.map = wider;
-            self.shift = self.shift.saturating_add(1);
+        let times = times.min(WIDEST.saturating_sub(self.shift));
+        if times == 0 {
+            return;
         }
+        let mut wider: Vec<(i64, T)> = Vec::new();
+        for (key, bucket) in std::mem::take(&mut self.map) {
+            match wider.last_mut() {
+                Some((last, wide)) if *last == key >> times => bucket.join(wide, key, times),
+                _ => {
+                    let mut wide = T::default();
+                    bucket.join(&mut wide, key, times);
+                    wider.push((key >> times, wide));
+                }
+            }
+        }
+        self.map = wider.into_iter().collect();
+        self.shift = self.shift.saturating_add(times);
     }
 
     fn fit(&mut self) {
-        while self.map.len() > self.cap && self.shift < 62 {
+        while self.map.len() > self.cap && self.shift < WIDEST {
             self.widen(1);
         }
     }
 
     /// Adds what `other` counted.
-    pub fn absorb(&mut self, mut other: Self) {
+    pub fn absorb(&mut self, other: Self) {
         self.cap = self.cap.max(other.cap);
         self.widen(other.shift.saturating_sub(self.shift));
-        other.widen(self.shift.saturating_sub(other.shift));
-        self.map.absorb(other.map);
+        let times = self.shift.saturating_sub(other.shift);
+        if times == 0 {
+            self.map.absorb(other.map);
+        } else {
+            for (key, bucket) in other.map {
+                bucket.join(self.map.entry(key >> times).or_default(), key, times);
+            }
+        }
         self.fit();
     }
 }
@@ -97,11 +121,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    impl Bucket for u64 {
-        fn widen(self, _: bool) -> Self {
-            self
-        }
-    }
+    impl Bucket for u64 {}
 
     fn count(units: &[i64], cap: usize) -> Coarse<u64> {
         let mut c = Coarse::new(cap);

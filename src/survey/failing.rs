@@ -85,11 +85,7 @@ impl Merge for Failing {
     }
 }
 
-impl Bucket for Failing {
-    fn widen(self, _: bool) -> Self {
-        self
-    }
-}
+impl Bucket for Failing {}
 
 /// Requests of one slot that the client did not wait for (499), by a 4-bit hash of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -101,11 +97,7 @@ impl Merge for GaveUp {
     }
 }
 
-impl Bucket for GaveUp {
-    fn widen(self, _: bool) -> Self {
-        self
-    }
-}
+impl Bucket for GaveUp {}
 
 fn add_clients(mine: &mut [u16; 16], theirs: &[u16; 16]) {
     for (mine, theirs) in mine.iter_mut().zip(theirs) {

@@ -86,11 +86,7 @@ impl Merge for Rare {
     }
 }
 
-impl Bucket for Rare {
-    fn widen(self, _: bool) -> Self {
-        self
-    }
-}
+impl Bucket for Rare {}
 
 impl Merge for Histogram {
     fn absorb(&mut self, other: Self) {
@@ -102,11 +98,7 @@ impl Merge for Histogram {
     }
 }
 
-impl Bucket for Histogram {
-    fn widen(self, _: bool) -> Self {
-        self
-    }
-}
+impl Bucket for Histogram {}
 
 /// First and last time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -149,11 +141,7 @@ impl Merge for Day {
     }
 }
 
-impl Bucket for Day {
-    fn widen(self, _: bool) -> Self {
-        self
-    }
-}
+impl Bucket for Day {}
 
 /// Offsets told apart in one day: a clock that changes shows two of them. From more on, several clocks wrote.
 const MAX_OFFSETS: usize = 4;
@@ -189,11 +177,7 @@ impl Merge for Written {
     }
 }
 
-impl Bucket for Written {
-    fn widen(self, _: bool) -> Self {
-        self
-    }
-}
+impl Bucket for Written {}
 
 /// Everything that is counted by time. A source whose lines state their zone and some that do not has two of them:
 /// the times of the second are wall-clock readings until its zone is known.
