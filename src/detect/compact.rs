@@ -6,7 +6,8 @@
 
 #![allow(clippy::indexing_slicing, reason = "indices come from enumerating the same vectors")]
 
-use super::Series;
+use super::part::{MINUTE, Part};
+use super::{Series, Slot};
 
 /// Within so many seconds of a failure every slot stays.
 const NEAR_SECONDS: u64 = 10;
@@ -14,30 +15,26 @@ const NEAR_SECONDS: u64 = 10;
 /// windows.
 const FAR_SECONDS: u64 = 60;
 const SHORT_PIECE: i64 = 10;
-const LONG_PIECE: i64 = 60;
+const LONG_PIECE: i64 = MINUTE;
 
-/// The series with fewer slots; `None` if that would save less than half of them, or the slots are not in order.
-pub(super) fn compact(series: &Series) -> Option<Series> {
-    let slots = &series.slots;
-    if i64::from(series.slot_seconds.max(1)) > SHORT_PIECE || !slots.is_sorted_by_key(|slot| slot.second) {
+/// The series of a part with fewer slots; `None` if that would save less than half of them, or the slots are not in
+/// order. O(minutes + slots near failures).
+pub(super) fn compact(part: &Part<'_>) -> Option<Series> {
+    let whole = part.whole;
+    let slots = &whole.series.slots;
+    let wide = i64::from(whole.series.slot_seconds.max(1)) > SHORT_PIECE;
+    if wide || whole.minutes.is_empty() || part.failing.len().saturating_mul(4) > slots.len() {
         return None;
     }
-    let failing = slots.iter().filter(|slot| slot.failures > 0).count();
-    if failing.saturating_mul(4) > slots.len() {
-        return None;
-    }
-    let mut out = Series {
-        slots: Vec::with_capacity(failing.saturating_mul(2)),
-        slot_seconds: series.slot_seconds,
-        failing_clients: series.failing_clients.clone(),
-        statuses: Vec::with_capacity(series.statuses.len()),
-        active_client_buckets: series.active_client_buckets,
-    };
-    let mut statuses = series.statuses.iter().peekable();
-    let mut ahead = slots.iter().filter(|slot| slot.failures > 0).map(|slot| slot.second).peekable();
+    let mut out: Vec<Slot> = Vec::with_capacity(whole.minutes.len());
+    let mut places: Vec<(usize, u32)> = Vec::with_capacity(part.failing.len());
+    let mut failing = part.failing.iter().peekable();
+    let mut ahead = part.failing.iter().map(|(_, slot)| slot.second).peekable();
     let mut behind: Option<i64> = None;
+    let mut minutes = whole.minutes.iter().peekable();
     let mut piece: Option<(i64, i64)> = None;
-    for (index, slot) in slots.iter().enumerate() {
+    let mut index = 0;
+    while let Some(slot) = slots.get(index) {
         while let Some(second) = ahead.next_if(|&second| second <= slot.second) {
             behind = Some(second);
         }
@@ -49,29 +46,48 @@ pub(super) fn compact(series: &Series) -> Option<Series> {
             _ => LONG_PIECE,
         };
         let number = slot.second.div_euclid(length);
-        match out.slots.last_mut() {
-            Some(last) if length > 1 && slot.failures == 0 && piece == Some((length, number)) => {
-                last.requests = last.requests.saturating_add(slot.requests);
-            }
-            _ => out.slots.push(*slot),
-        }
+        let same = length > 1 && piece == Some((length, number));
         piece = Some((length, number));
-        let at = u32::try_from(out.slots.len().saturating_sub(1)).unwrap_or(u32::MAX);
-        let of = |entry: &&(u32, u16, u32)| (entry.0 as usize) <= index;
-        while let Some(&(old, status, count)) = statuses.next_if(of) {
-            if old as usize == index {
-                out.statuses.push((at, status, count));
+        while minutes.next_if(|minute| minute.first < index).is_some() {}
+        let begins = minutes.next_if(|minute| minute.first == index);
+        if let Some(minute) = begins.filter(|_| length == LONG_PIECE) {
+            let end = minutes.peek().map_or(slots.len(), |next| next.first);
+            let last = slots[end - 1].second;
+            if ahead.peek().is_none_or(|&second| second.abs_diff(last) > FAR_SECONDS) {
+                out.push(Slot { requests: minute.requests, failures: 0, clients: None, ..*slot });
+                index = end;
+                continue;
             }
         }
+        match (failing.next_if(|(at, _)| *at == index), out.last_mut()) {
+            (Some((_, slot)), _) => {
+                places.push((index, u32::try_from(out.len()).unwrap_or(u32::MAX)));
+                out.push(*slot);
+            }
+            (None, Some(last)) if same => last.requests = last.requests.saturating_add(slot.requests),
+            (None, _) => out.push(Slot { failures: 0, clients: None, ..*slot }),
+        }
+        index += 1;
     }
-    (out.slots.len().saturating_mul(2) <= slots.len()).then_some(out)
+    let mut places = places.into_iter().peekable();
+    let moved = |&(old, status, count): &(u32, u16, u32)| {
+        while places.next_if(|&(at, _)| at < old as usize).is_some() {}
+        let place = places.peek().filter(|&&(at, _)| at == old as usize)?.1;
+        Some((place, status, count))
+    };
+    let statuses = part.statuses.iter().filter_map(moved).collect();
+    (out.len().saturating_mul(2) <= slots.len()).then(|| part.with(out, statuses))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::Slot;
+    use crate::detect::Whole;
     use proptest::prelude::*;
+
+    fn compacted(series: &Series) -> Option<Series> {
+        compact(&Part::all(&Whole::of(series)))
+    }
 
     fn series(slots: &[(i64, u32, u32)]) -> Series {
         let mut series = Series { slot_seconds: 1, ..Series::default() };
@@ -87,7 +103,7 @@ mod tests {
     #[test]
     fn a_healthy_hour_becomes_its_minutes() {
         let healthy: Vec<_> = (0..3600).map(|second| (second, 7, 0)).collect();
-        let few = compact(&series(&healthy)).unwrap();
+        let few = compacted(&series(&healthy)).unwrap();
         assert_eq!(few.slots.len(), 60);
         assert!(few.slots.iter().all(|slot| slot.requests == 420));
     }
@@ -95,7 +111,7 @@ mod tests {
     #[test]
     fn seconds_near_a_failure_stay_apart() {
         let one: Vec<_> = (0..3600).map(|second| (second, 7, u32::from(second == 1800))).collect();
-        let few = compact(&series(&one)).unwrap();
+        let few = compacted(&series(&one)).unwrap();
         let near = few.slots.iter().filter(|slot| slot.second.abs_diff(1800) <= NEAR_SECONDS);
         assert!(near.clone().all(|slot| slot.requests == 7));
         assert_eq!(near.count(), 21);
@@ -113,7 +129,7 @@ mod tests {
                 })
                 .collect();
             let all = series(&slots);
-            if let Some(few) = compact(&all) {
+            if let Some(few) = compacted(&all) {
                 let sums = |s: &Series| {
                     s.slots.iter().fold((0u64, 0u64), |sum, slot| {
                         (sum.0 + u64::from(slot.requests), sum.1 + u64::from(slot.failures))

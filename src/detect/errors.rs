@@ -9,6 +9,7 @@ use super::dispersion::{SUSPICIOUS, dispersion};
 use super::emission::{Errors, Grain};
 use super::finding::{Context, describe, whole_recording};
 use super::gate::{Candidate, Proxied, buckets_in, gate, joins};
+use super::part::{Part, Whole};
 use super::segment::{Penalties, segment};
 use super::storms::{Storm, storms, without};
 use super::stream::{Stream, Sums};
@@ -49,18 +50,18 @@ const WIDER_TOP: f64 = 0.7;
 ///
 /// `streams` is the number of streams that are searched, which raises the penalty by its logarithm. O(slots × levels).
 pub fn find_errors(series: &Series, streams: usize, sensitivity: Sensitivity) -> Findings {
-    find(series, streams, sensitivity, Grain::Whole)
+    let fewer = compact(&Part::all(&Whole::of(series)));
+    find(fewer.as_ref().unwrap_or(series), streams, sensitivity, Grain::Whole)
 }
 
 /// The same for the failures of a part, such as one path, against the requests of the whole: a route with few requests
 /// that all fail is a small share of them and yet an incident. What share of the part fails has to be looked up.
-pub fn find_errors_of_part(series: &Series, streams: usize, sensitivity: Sensitivity) -> Findings {
-    find(series, streams, sensitivity, Grain::Part)
+pub fn find_errors_of_part(part: &Part<'_>, streams: usize, sensitivity: Sensitivity) -> Findings {
+    let series = compact(part).unwrap_or_else(|| part.series());
+    find(&series, streams, sensitivity, Grain::Part)
 }
 
 fn find(series: &Series, streams: usize, sensitivity: Sensitivity, grain: Grain) -> Findings {
-    let fewer = compact(series);
-    let series = fewer.as_ref().unwrap_or(series);
     let (findings, storms) = find_in(series, streams, sensitivity, grain);
     if storms.is_empty() {
         return findings;

@@ -15,6 +15,7 @@ mod finding;
 mod gate;
 mod latency;
 mod merge;
+mod part;
 mod segment;
 mod specific;
 mod storms;
@@ -28,6 +29,7 @@ mod tests;
 pub use errors::{find_errors, find_errors_of_part};
 pub use latency::find_latency;
 pub use merge::{Merged, merge};
+pub use part::{Part, Whole};
 pub use specific::stands_out;
 pub use traffic::{find_missing_member, find_traffic};
 

@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use super::assemble::Known;
 use super::replicas::{Set, replicas};
 use crate::detect::{
-    BLIP_SECONDS, Caveat, Finding, Findings, Merged, Sensitivity, Series, find_errors, find_errors_of_part,
-    find_latency, find_missing_member, find_traffic, merge, stands_out,
+    BLIP_SECONDS, Caveat, Finding, Findings, Merged, Sensitivity, Series, Whole, find_errors,
+    find_errors_of_part, find_latency, find_missing_member, find_traffic, merge, stands_out,
 };
 use crate::explain::Stream;
 use crate::explain::facts::Role;
@@ -78,7 +78,7 @@ enum Question<'a> {
 /// Where and how to look.
 struct Searcher<'a> {
     edge: &'a Part<'a>,
-    site: &'a SiteSeries,
+    site: &'a Whole<'a>,
     limits: Limits,
     range: Range<i64>,
     sensitivity: Sensitivity,
@@ -91,10 +91,10 @@ impl Searcher<'_> {
         let (streams, sensitivity) = (self.streams, self.sensitivity);
         let errors = |series: &Series| find_errors(series, streams, sensitivity);
         match question {
-            Question::SiteErrors => errors(&self.site.series),
+            Question::SiteErrors => errors(self.site.series()),
             Question::SiteGaveUp => errors(&gave_up_series(self.edge, self.limits, self.range.clone())),
             Question::SiteLatency => self.latency(self.edge),
-            Question::SiteTraffic => find_traffic(&self.site.series, streams, sensitivity),
+            Question::SiteTraffic => find_traffic(self.site.series(), streams, sensitivity),
             Question::Errors(server) => errors(&self.requests(&server.part)),
             Question::Latency(server) => self.latency(&server.part),
             Question::Traffic(server) => find_traffic(&self.requests(&server.part), streams, sensitivity),
@@ -108,14 +108,10 @@ impl Searcher<'_> {
                 )
             }
             Question::ValueErrors(value) if value.own_requests().is_some() => {
-                errors(&value.series(&self.site.series))
+                errors(&value.series(self.site))
             }
-            Question::ValueErrors(value) => {
-                find_errors_of_part(&value.series(&self.site.series), streams, sensitivity)
-            }
-            Question::ValueTraffic(value) => {
-                find_traffic(&value.series(&self.site.series), streams, sensitivity)
-            }
+            Question::ValueErrors(value) => find_errors_of_part(&value.part(self.site), streams, sensitivity),
+            Question::ValueTraffic(value) => find_traffic(&value.series(self.site), streams, sensitivity),
             Question::Messages(part) => errors(&message_series(part, self.limits, self.range.clone())),
         }
     }
@@ -145,10 +141,10 @@ impl Searcher<'_> {
             }
             let part = match question {
                 Question::Errors(server) => self.requests(&server.part),
-                Question::ValueErrors(value) => value.series(&self.site.series),
+                Question::ValueErrors(value) => value.series(self.site),
                 _ => return,
             };
-            let own = |finding: &Finding| stands_out(finding, &part, &self.site.series, &found);
+            let own = |finding: &Finding| stands_out(finding, &part, self.site.series(), &found);
             findings.incidents.retain(|finding| shown(finding) || own(finding));
         });
     }
@@ -199,7 +195,8 @@ pub(super) fn search(
         }
         questions.push((stream, Question::Messages(part)));
     }
-    let searcher = Searcher { edge: &edge, site: &site, limits, range, sensitivity, streams: streams.len() };
+    let whole = Whole::of(&site.series);
+    let searcher = Searcher { edge: &edge, site: &whole, limits, range, sensitivity, streams: streams.len() };
     let mut answers: Vec<Findings> =
         questions.par_iter().map(|(_, question)| searcher.answer(question)).collect();
     searcher.keep_own(&questions, &mut answers);

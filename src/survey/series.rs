@@ -3,7 +3,6 @@
 //! Each function adds up the tallies of sources that each saw different lines, between two seconds (the second one
 //! excluded): all of the edge for the site, one alone for a source. `limits` are those of what is put together.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{Bucket, Cell, Clock, Coarse, Count, Failing, GaveUp, Group, Limits, Merge, Slot, Tally, Timed};
@@ -28,7 +27,7 @@ pub fn series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) ->
     let mut groups = requests(tallies, limits);
     let mut failing = failing(tallies, limits);
     align(&mut groups, &mut failing);
-    let by_second: BTreeMap<i64, &Failing> = failing.iter().collect();
+    let mut failing = failing.iter().peekable();
     let clients = clients(tallies);
     let mut site = SiteSeries { series: empty(groups.shift(), clients), ..SiteSeries::default() };
     let range = whole_slots(range, groups.shift());
@@ -37,7 +36,8 @@ pub fn series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) ->
         site.requests += sum(&[cell.requests, cell.probes, cell.malformed]);
         site.failures += sum(&[cell.failures, cell.aside_failures]);
         site.probes += u64::from(cell.probes);
-        let failing = by_second.get(&second);
+        while failing.next_if(|(at, _)| *at < second).is_some() {}
+        let failing = failing.peek().filter(|(at, _)| *at == second).map(|(_, failing)| failing);
         let statuses = failing.map_or(&[][..], |f| &f.statuses);
         let buckets = failing.map(|f| f.clients);
         push(&mut site.series, second, (cell.requests, cell.failures), statuses, buckets);
@@ -51,13 +51,14 @@ pub fn gave_up_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<
     let mut gave_up: Coarse<GaveUp> = Coarse::new(limits.failing);
     each(tallies, |timed, clock| add(&mut gave_up, &timed.gave_up, clock));
     align(&mut groups, &mut gave_up);
-    let by_second: BTreeMap<i64, &GaveUp> = gave_up.iter().collect();
+    let mut gave_up = gave_up.iter().peekable();
     let mut series = empty(groups.shift(), clients(tallies));
     let range = whole_slots(range, groups.shift());
     for (second, cell) in groups.cells().filter(|(second, _)| range.contains(second)) {
         let statuses = [(499, cell.gave_up)];
         let statuses = if cell.gave_up > 0 { &statuses[..] } else { &[] };
-        let buckets = by_second.get(&second).map(|g| g.0);
+        while gave_up.next_if(|(at, _)| *at < second).is_some() {}
+        let buckets = gave_up.peek().filter(|(at, _)| *at == second).map(|(_, gave_up)| gave_up.0);
         push(&mut series, second, (cell.requests, cell.gave_up), statuses, buckets);
     }
     series
@@ -170,6 +171,9 @@ pub(super) fn add_groups<C: Slot>(
     from: &Coarse<Group<C>>,
     clock: Option<&Clock>,
 ) {
+    if clock.is_none() {
+        return into.absorb(from.clone());
+    }
     for (wall, cell) in from.cells() {
         into.add(moved(wall, clock), cell);
     }
@@ -178,6 +182,9 @@ pub(super) fn add_groups<C: Slot>(
 
 /// Adds slots; the result is at least as wide.
 fn add<T: Bucket + Clone>(into: &mut Coarse<T>, from: &Coarse<T>, clock: Option<&Clock>) {
+    if clock.is_none() {
+        return into.absorb(from.clone());
+    }
     for (wall, slot) in from.iter() {
         into.bucket(moved(wall, clock)).absorb(slot.clone());
     }

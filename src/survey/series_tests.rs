@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::tests::Tools;
 use super::*;
-use crate::detect::{Sensitivity, Series, find_errors};
+use crate::detect::{Sensitivity, Series, Whole, find_errors};
 use crate::model::{Dimension, Histogram, Offset};
 
 const ALL: std::ops::Range<i64> = i64::MIN..i64::MAX;
@@ -58,7 +58,7 @@ fn a_vhost_has_its_own_requests_and_a_path_those_of_the_site() {
     let seen = |dimension, value: &str| {
         let found =
             values.iter().find(|v| v.dimension == dimension && &*v.value == value.as_bytes()).unwrap();
-        (found.own_requests().is_some(), found.failures(), slots(&found.series(&site)))
+        (found.own_requests().is_some(), found.failures(), slots(&found.series(&Whole::of(&site))))
     };
     assert_eq!(seen(Dimension::Vhost, "a"), (true, 1, vec![(0, 2, 1)]));
     assert_eq!(seen(Dimension::Vhost, "b"), (true, 2, vec![(0, 1, 1), (1, 1, 0), (70, 1, 0), (71, 1, 1)]));
@@ -79,7 +79,7 @@ fn failures_of_a_value_keep_their_clients() {
     let site = series(&all, Limits::merged(), ALL).series;
     let values = value_series(&all, Limits::merged(), ALL);
     let of_site = &site.failing_clients[site.slots[0].clients.unwrap() as usize];
-    let orders = values.iter().find(|v| &*v.value == b"/orders/{n}").unwrap().series(&site);
+    let orders = values.iter().find(|v| &*v.value == b"/orders/{n}").unwrap().series(&Whole::of(&site));
     // each failed once: even shares are exact
     assert_eq!(&orders.failing_clients[orders.slots[0].clients.unwrap() as usize], of_site);
     assert_eq!(orders.active_client_buckets, site.active_client_buckets);
@@ -94,7 +94,7 @@ fn sources_are_added_up_and_stand_alone() {
     assert_eq!(slots(&site), [(0, 4, 3), (1, 1, 0), (70, 1, 0), (71, 1, 1), (90, 1, 0)]);
     let values = value_series(&both, Limits::merged(), ALL);
     let a = values.iter().find(|v| &*v.value == b"a").unwrap();
-    assert_eq!(slots(&a.series(&site)), [(0, 3, 2), (90, 1, 0)]);
+    assert_eq!(slots(&a.series(&Whole::of(&site))), [(0, 3, 2), (90, 1, 0)]);
     assert_eq!(slots(&series(&both[1..], Limits::merged(), ALL).series), [(0, 1, 1), (90, 1, 0)]);
 }
 
@@ -170,7 +170,9 @@ fn hostile_lines_fill_no_memory() {
     let site = series(&all, limits, ALL).series;
     let values = value_series(&all, limits, ALL);
     assert!(values.len() <= 62);
-    assert!(values.iter().all(|v| v.series(&site).slots.iter().all(|s| s.failures <= s.requests)));
+    assert!(
+        values.iter().all(|v| v.series(&Whole::of(&site)).slots.iter().all(|s| s.failures <= s.requests))
+    );
 }
 
 /// Two hours of a healthy site, in which a route with a request in sixty fails for twelve minutes, for some clients.
@@ -197,7 +199,7 @@ fn a_broken_route_behind_a_healthy_site_shows_unless_one_client_alone_meets_it()
     for (clients, found) in [(150, 1), (1, 0)] {
         let (site, values) = needle(clients);
         let route = values.iter().find(|v| v.dimension == Dimension::Path).unwrap();
-        let findings = find_errors(&route.series(&site), 62, Sensitivity::Normal);
+        let findings = find_errors(&route.series(&Whole::of(&site)), 62, Sensitivity::Normal);
         assert_eq!(findings.incidents.len(), found, "{clients}: {:?}", findings.incidents);
     }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::series::{add_groups, clients, each, empty, failing, moved, push, whole_slots};
 use super::{Clock, Coarse, Count, FailingValue, Group, Limits, Name, Names, Tally};
-use crate::detect::{ClientBuckets, Series};
+use crate::detect::{ClientBuckets, Part, Series, Whole};
 use crate::model::Dimension;
 
 /// Paths with the most failures, and as many with the densest.
@@ -58,11 +58,24 @@ impl ValueSeries {
     /// there. Their statuses are lent by `site`, whose slots say how many failed with each.
     ///
     /// Failures are missing from a slot where more than 24 values of the site failed.
-    pub fn series(&self, site: &Series) -> Series {
+    pub fn series(&self, site: &Whole<'_>) -> Series {
         match &self.own {
-            Some(own) => self.with_own(own, site),
-            None => self.with_site(site),
+            Some(own) => self.with_own(own, site.series()),
+            None => self.part(site).series(),
         }
+    }
+
+    /// The value's failures against all of the site's requests; see [`series`](Self::series).
+    pub fn part<'a>(&self, site: &'a Whole<'a>) -> Part<'a> {
+        let mut part = Part::new(site);
+        let series = site.series();
+        let mut of_site = Statuses::new(series, series.slot_seconds);
+        for (second, values) in self.by_slot(series.slot_seconds) {
+            let Some((index, slot)) = site.slot_at(second) else { continue };
+            let failures = values.iter().map(|v| u32::from(v.count)).sum::<u32>().min(slot.requests);
+            part.push(index, failures, spread(&values, failures), &of_site.at(second, failures));
+        }
+        part
     }
 
     fn with_own(&self, own: &Own, site: &Series) -> Series {
@@ -75,28 +88,6 @@ impl ValueSeries {
                 failing.peek().filter(|(at, _)| *at == second).map(|(_, values)| spread(values, count.bad));
             let statuses = if count.bad > 0 { of_site.at(second, count.bad) } else { Vec::new() };
             push(&mut series, second, (count.all, count.bad), &statuses, buckets);
-        }
-        series
-    }
-
-    fn with_site(&self, site: &Series) -> Series {
-        let mut series = Series {
-            slot_seconds: site.slot_seconds,
-            active_client_buckets: site.active_client_buckets,
-            ..Series::default()
-        };
-        let mut failing = self.by_slot(site.slot_seconds).into_iter().peekable();
-        let mut of_site = Statuses::new(site, site.slot_seconds);
-        for slot in &site.slots {
-            while failing.next_if(|(at, _)| *at < slot.second).is_some() {}
-            let Some((_, values)) = failing.peek().filter(|(at, _)| *at == slot.second) else {
-                push(&mut series, slot.second, (slot.requests, 0), &[], None);
-                continue;
-            };
-            let failures = values.iter().map(|v| u32::from(v.count)).sum::<u32>().min(slot.requests);
-            let buckets = Some(spread(values, failures));
-            let statuses = of_site.at(slot.second, failures);
-            push(&mut series, slot.second, (slot.requests, failures), &statuses, buckets);
         }
         series
     }

@@ -1,7 +1,9 @@
 //! What must be found, what must not be called an incident, and what a finding says.
 
 use super::sim::{EPOCH, Recorder, Rng, Shape, Site};
-use crate::detect::{Caveat, Finding, Findings, Sensitivity, Series, Slot, find_errors, find_errors_of_part};
+use crate::detect::{
+    Caveat, Finding, Findings, Part, Sensitivity, Series, Slot, Whole, find_errors, find_errors_of_part,
+};
 
 fn find(series: &Series) -> Findings {
     find_errors(series, 1, Sensitivity::Normal)
@@ -557,7 +559,7 @@ fn needle(from: i64, to: i64) -> Series {
 fn a_path_of_few_requests_that_all_fail_is_found_behind_a_healthy_site() {
     let series = needle(3000, 3600);
     assert!(find_errors(&series, 1, Sensitivity::Normal).incidents.is_empty());
-    let findings = find_errors_of_part(&series, 30, Sensitivity::Normal);
+    let findings = find_errors_of_part(&Part::all(&Whole::of(&series)), 30, Sensitivity::Normal);
     let finding = only(&findings);
     assert_eq!((finding.start.second, finding.end.second), (EPOCH + 3000, EPOCH + 3588));
     assert_eq!(finding.failures, 50);

@@ -309,9 +309,9 @@ fn middle(values: &mut [f64]) -> Option<f64> {
 
 /// Requests per unit of weight near each cell: the mean without surges of the unmasked cells around it.
 fn levels(cells: &[Cell], length: i64, first: bool) -> Vec<f64> {
-    let overall = level(cells, &mut Vec::new()).map_or(0.0, |(rate, _)| rate);
+    let overall = Around::new(cells).level(0, cells.len()).map_or(0.0, |(rate, _)| rate);
     let mut rates = vec![f64::NAN; cells.len()];
-    let mut buffer = Vec::new();
+    let mut around = Around::new(cells);
     for (round, reach) in REACH_SECONDS.into_iter().enumerate().skip(usize::from(first)) {
         let reach = reach.max(REACH_CELLS.saturating_mul(length));
         let (mut from, mut until) = (0, 0);
@@ -323,7 +323,7 @@ fn levels(cells: &[Cell], length: i64, first: bool) -> Vec<f64> {
                 from += 1;
             }
             if rates[index].is_nan()
-                && let Some((rate, seconds)) = level(&cells[from..until], &mut buffer)
+                && let Some((rate, seconds)) = around.level(from, until)
                 && (seconds >= ENOUGH_SECONDS.max(length as f64 * 3.0) || round + 1 == REACH_SECONDS.len())
             {
                 rates[index] = rate;
@@ -341,24 +341,81 @@ fn levels(cells: &[Cell], length: i64, first: bool) -> Vec<f64> {
     rates
 }
 
-/// Rate and unmasked seconds of some cells; `None` if nothing in them can tell.
-fn level(cells: &[Cell], buffer: &mut Vec<f64>) -> Option<(f64, f64)> {
-    let largest = cells.iter().map(Cell::weight).fold(0.0, f64::max);
-    if largest <= 0.0 {
-        return None;
+/// Cells in a window that moves along, with their rates in order: a median costs no sorting.
+struct Around<'a> {
+    cells: &'a [Cell],
+    /// The half-open range of cells that stand below.
+    window: (usize, usize),
+    /// (requests per unit of weight, weight) of those with any weight, ascending.
+    rates: Vec<(f64, f64)>,
+}
+
+impl<'a> Around<'a> {
+    fn new(cells: &'a [Cell]) -> Self {
+        Self { cells, window: (0, 0), rates: Vec::new() }
     }
-    let told = || cells.iter().filter(|cell| cell.weight() >= LEAST_WEIGHT * largest);
-    buffer.clear();
-    buffer.extend(told().map(|cell| cell.count / cell.weight()));
-    let median = middle(buffer)?;
-    let (mut count, mut weight, mut seconds) = (0.0, 0.0, 0.0);
-    for cell in told() {
-        let usual = median * cell.weight();
-        if cell.count <= SURGE * usual + 3.0 * usual.sqrt() {
-            count += cell.count;
-            weight += cell.weight();
+
+    /// Rate and unmasked seconds of the cells of a half-open range; `None` if nothing in them can tell. Cheap where the
+    /// range is hardly another than the last time.
+    fn level(&mut self, from: usize, until: usize) -> Option<(f64, f64)> {
+        self.move_to(from, until);
+        let cells = &self.cells[from..until];
+        let largest = self.rates.iter().map(|rate| rate.1).fold(0.0, f64::max);
+        if largest <= 0.0 {
+            return None;
         }
-        seconds += cell.seconds;
+        let least = LEAST_WEIGHT * largest;
+        let median = self.median(least)?;
+        let (mut count, mut weight, mut seconds) = (0.0, 0.0, 0.0);
+        for cell in cells.iter().filter(|cell| cell.weight() >= least) {
+            let usual = median * cell.weight();
+            if cell.count <= SURGE * usual + 3.0 * usual.sqrt() {
+                count += cell.count;
+                weight += cell.weight();
+            }
+            seconds += cell.seconds;
+        }
+        (weight > 0.0).then(|| (count / weight, seconds))
     }
-    (weight > 0.0).then(|| (count / weight, seconds))
+
+    fn move_to(&mut self, from: usize, until: usize) {
+        let (old_from, old_until) = self.window;
+        self.window = (from, until);
+        let moved = from.abs_diff(old_from).saturating_add(until.abs_diff(old_until));
+        if from < old_from || until < old_until || from > old_until || moved > (until - from) / 4 {
+            self.rates = self.cells[from..until].iter().filter_map(rate_of).collect();
+            self.rates.sort_unstable_by(by_rate);
+            return;
+        }
+        for gone in self.cells[old_from..from].iter().filter_map(rate_of) {
+            if let Ok(at) = self.rates.binary_search_by(|rate| by_rate(rate, &gone)) {
+                self.rates.remove(at);
+            }
+        }
+        for new in self.cells[old_until..until].iter().filter_map(rate_of) {
+            let at = self.rates.partition_point(|rate| by_rate(rate, &new).is_lt());
+            self.rates.insert(at, new);
+        }
+    }
+
+    /// The median of the rates of cells with at least this weight; of an even number the mean of the middle two.
+    fn median(&self, least: f64) -> Option<f64> {
+        let told = || self.rates.iter().filter(|rate| rate.1 >= least).map(|rate| rate.0);
+        let count = told().count();
+        let upper = told().nth(count / 2)?;
+        if count % 2 == 1 {
+            return Some(upper);
+        }
+        Some(f64::midpoint(told().nth((count / 2).checked_sub(1)?)?, upper))
+    }
+}
+
+/// (requests per unit of weight, weight) of a cell that has any.
+fn rate_of(cell: &Cell) -> Option<(f64, f64)> {
+    let weight = cell.weight();
+    (weight > 0.0).then(|| (cell.count / weight, weight))
+}
+
+fn by_rate(a: &(f64, f64), b: &(f64, f64)) -> std::cmp::Ordering {
+    a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
 }
