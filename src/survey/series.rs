@@ -3,9 +3,10 @@
 //! Each function adds up the tallies of sources that each saw different lines, between two seconds (the second one
 //! excluded): all of the edge for the site, one alone for a source. `limits` are those of what is put together.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Bucket, Cell, Clock, Coarse, Count, Failing, GaveUp, Group, Limits, Merge, Slot, Tally, Timed};
+use super::{Bucket, Cell, Clock, Coarse, Count, Failing, Group, Limits, Merge, Slot, Tally, Timed};
 use crate::detect::{self, ClientBuckets, LatencySeries, LatencySlot, Series};
 use crate::model::Histogram;
 
@@ -31,6 +32,7 @@ pub fn series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) ->
     let clients = clients(tallies);
     let mut site = SiteSeries { series: empty(groups.shift(), clients), ..SiteSeries::default() };
     let range = whole_slots(range, groups.shift());
+    site.series.slots.reserve_exact(groups.cells().filter(|(second, _)| range.contains(second)).count());
     for (second, cell) in groups.cells().filter(|(second, _)| range.contains(second)) {
         let sum = |parts: &[u32]| parts.iter().map(|&n| u64::from(n)).sum::<u64>();
         site.requests += sum(&[cell.requests, cell.probes, cell.malformed]);
@@ -48,12 +50,12 @@ pub fn series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) ->
 /// Users' requests and, as the failures, those that the client did not wait for (499): many are, in health as well.
 pub fn gave_up_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) -> Series {
     let mut groups = requests(tallies, limits);
-    let mut gave_up: Coarse<GaveUp> = Coarse::new(limits.failing);
-    each(tallies, |timed, clock| add(&mut gave_up, &timed.gave_up, clock));
+    let mut gave_up = merged(tallies, |timed| &timed.gave_up, limits.failing, add);
     align(&mut groups, &mut gave_up);
     let mut gave_up = gave_up.iter().peekable();
     let mut series = empty(groups.shift(), clients(tallies));
     let range = whole_slots(range, groups.shift());
+    series.slots.reserve_exact(groups.cells().filter(|(second, _)| range.contains(second)).count());
     for (second, cell) in groups.cells().filter(|(second, _)| range.contains(second)) {
         let statuses = [(499, cell.gave_up)];
         let statuses = if cell.gave_up > 0 { &statuses[..] } else { &[] };
@@ -140,16 +142,32 @@ pub(super) fn clients(tallies: &[(&Tally, Clock)]) -> Option<[u64; 16]> {
     clients.iter().any(|&n| n > 0).then_some(clients)
 }
 
-fn requests(tallies: &[(&Tally, Clock)], limits: Limits) -> Coarse<Group<Cell>> {
-    let mut groups = Coarse::new(limits.groups);
-    each(tallies, |timed, clock| add_groups(&mut groups, &timed.groups, clock));
-    groups
+fn requests<'a>(tallies: &[(&'a Tally, Clock)], limits: Limits) -> Cow<'a, Coarse<Group<Cell>>> {
+    merged(tallies, |timed| &timed.groups, limits.groups, add_groups)
 }
 
-pub(super) fn failing(tallies: &[(&Tally, Clock)], limits: Limits) -> Coarse<Failing> {
-    let mut failing = Coarse::new(limits.failing);
-    each(tallies, |timed, clock| add(&mut failing, &timed.failing, clock));
-    failing
+pub(super) fn failing<'a>(tallies: &[(&'a Tally, Clock)], limits: Limits) -> Cow<'a, Coarse<Failing>> {
+    merged(tallies, |timed| &timed.failing, limits.failing, add)
+}
+
+/// What several tallies counted; what one alone did is borrowed.
+fn merged<'a, T: Bucket + Clone>(
+    tallies: &[(&'a Tally, Clock)],
+    of: impl Fn(&'a Timed) -> &'a Coarse<T>,
+    cap: usize,
+    add: impl Fn(&mut Coarse<T>, &Coarse<T>, Option<&Clock>),
+) -> Cow<'a, Coarse<T>> {
+    let both = tallies.iter().flat_map(|(tally, clock)| [(&tally.zoned, None), (&tally.naive, Some(clock))]);
+    let parts: Vec<_> =
+        both.map(|(timed, clock)| (of(timed), clock)).filter(|(part, _)| !part.is_empty()).collect();
+    if let [(only, None)] = parts[..] {
+        return Cow::Borrowed(only);
+    }
+    let mut sum = Coarse::new(cap);
+    for (part, clock) in parts {
+        add(&mut sum, part, clock);
+    }
+    Cow::Owned(sum)
 }
 
 /// Everything that is counted by time, with the clock of what states no zone.
@@ -192,8 +210,15 @@ fn add<T: Bucket + Clone>(into: &mut Coarse<T>, from: &Coarse<T>, clock: Option<
 }
 
 /// Makes the slots of both equally wide.
-pub(super) fn align<A: Bucket, B: Bucket>(a: &mut Coarse<A>, b: &mut Coarse<B>) {
+fn align<A: Bucket + Clone, B: Bucket + Clone>(a: &mut Cow<'_, Coarse<A>>, b: &mut Cow<'_, Coarse<B>>) {
     let shift = a.shift().max(b.shift());
-    a.widen(shift.saturating_sub(a.shift()));
-    b.widen(shift.saturating_sub(b.shift()));
+    widen_to(shift, a);
+    widen_to(shift, b);
+}
+
+fn widen_to<T: Bucket + Clone>(shift: u8, slots: &mut Cow<'_, Coarse<T>>) {
+    let times = shift.saturating_sub(slots.shift());
+    if times > 0 {
+        slots.to_mut().widen(times);
+    }
 }

@@ -1,7 +1,7 @@
 //! The time axis that missing requests are looked for on: slots that have requests, and each pause between them as one
 //! piece, so that its size follows the slots and not the seconds.
 
-use super::super::Series;
+use super::super::{Series, Slot};
 
 /// A pause this long is no silence: a rotated file that is not at hand looks the same. Neither is one line dated 1970.
 pub(super) const SESSION_BREAK_SECONDS: i64 = 86_400;
@@ -30,10 +30,14 @@ pub(super) enum Against {
     Group,
 }
 
-/// Pieces, ascending, without overlap; within a session without gaps, unless nothing was exposed in them.
+/// Pieces, ascending, without overlap; within a session without gaps, unless nothing was exposed in them. There may be
+/// millions: what they hold is kept as sums, which are exact, being sums of whole numbers.
 #[derive(Debug)]
 pub(super) struct Axis {
-    pub(super) pieces: Vec<Piece>,
+    /// First second of each piece.
+    starts: Vec<i64>,
+    /// Seconds of each piece, a day at most.
+    lengths: Vec<u32>,
     pub(super) against: Against,
     /// Requests in the pieces before each index; one more entry than pieces.
     counts: Vec<f64>,
@@ -51,19 +55,22 @@ impl Axis {
     /// The requests of a whole site against time.
     pub(super) fn of_site(series: &Series) -> Self {
         let width = width_of(series);
-        let mut pieces: Vec<Piece> = Vec::with_capacity(series.slots.len());
+        let next_to = |pair: &[Slot]| matches!(pair, [a, b] if a.second.saturating_add(width) >= b.second);
+        let pauses = series.slots.windows(2).filter(|pair| !next_to(pair)).count();
+        let mut axis = Self::new(series.slots.len().saturating_add(pauses), Against::Time, width);
+        let mut before: Option<i64> = None;
         for (second, count) in counted(series, width) {
             let end = second.saturating_add(width);
-            let pause = pieces.last().map(|last| last.end);
-            if let Some(from) = pause.filter(|&from| from < second) {
+            if let Some(from) = before.filter(|&from| from < second) {
                 let seconds = second.saturating_sub(from);
                 if seconds < SESSION_BREAK_SECONDS {
-                    pieces.push(Piece { start: from, end: second, count: 0.0, exposure: seconds as f64 });
+                    axis.push(Piece { start: from, end: second, count: 0.0, exposure: seconds as f64 });
                 }
             }
-            pieces.push(Piece { start: second, end, count, exposure: width as f64 });
+            axis.push(Piece { start: second, end, count, exposure: width as f64 });
+            before = Some(end);
         }
-        Self::new(pieces, Against::Time, width)
+        axis
     }
 
     /// One member's requests against all of its group, from slots that have any. Nothing before its first request: it
@@ -72,7 +79,7 @@ impl Axis {
         let width = width_of(member).max(width_of(peers));
         let mut of_member = counted(member, width).peekable();
         let mut of_peers = counted(peers, width).peekable();
-        let mut pieces: Vec<Piece> = Vec::new();
+        let mut axis = Self::new(member.slots.len().max(peers.slots.len()), Against::Group, width);
         let mut seen = false;
         loop {
             let next = match (of_member.peek(), of_peers.peek()) {
@@ -86,39 +93,60 @@ impl Axis {
             seen |= own > 0.0;
             if seen {
                 let end = next.saturating_add(width);
-                pieces.push(Piece { start: next, end, count: own, exposure: own + others });
+                axis.push(Piece { start: next, end, count: own, exposure: own + others });
             }
         }
-        Self::new(pieces, Against::Group, width)
+        axis
     }
 
-    fn new(pieces: Vec<Piece>, against: Against, width: i64) -> Self {
-        let mut counts = Vec::with_capacity(pieces.len() + 1);
-        let mut exposures = Vec::with_capacity(pieces.len() + 1);
-        let (mut count, mut exposure) = (0.0, 0.0);
-        let mut sessions = Vec::new();
-        let mut active_seconds = 0.0;
-        let mut before: Option<i64> = None;
-        for (index, piece) in pieces.iter().enumerate() {
-            counts.push(count);
-            exposures.push(exposure);
-            count += piece.count;
-            exposure += piece.exposure;
-            let pause = before.map(|end| piece.start.saturating_sub(end));
-            match pause.filter(|&pause| pause < SESSION_BREAK_SECONDS) {
-                Some(pause) => active_seconds += pause.max(0) as f64,
-                None => sessions.push(index),
-            }
-            active_seconds += piece.end.saturating_sub(piece.start) as f64;
-            before = Some(piece.end);
+    /// Without pieces yet, and room for so many.
+    fn new(pieces: usize, against: Against, width: i64) -> Self {
+        let sums = || {
+            let mut sums = Vec::with_capacity(pieces.saturating_add(1));
+            sums.push(0.0);
+            sums
+        };
+        Self {
+            starts: Vec::with_capacity(pieces),
+            lengths: Vec::with_capacity(pieces),
+            against,
+            counts: sums(),
+            exposures: sums(),
+            sessions: Vec::new(),
+            active_seconds: 0.0,
+            width,
         }
-        counts.push(count);
-        exposures.push(exposure);
-        Self { pieces, against, counts, exposures, sessions, active_seconds, width }
+    }
+
+    fn push(&mut self, piece: Piece) {
+        let before = self.starts.last().map(|_| self.end(self.len()));
+        match before.map(|end| piece.start.saturating_sub(end)).filter(|&pause| pause < SESSION_BREAK_SECONDS)
+        {
+            Some(pause) => self.active_seconds += pause.max(0) as f64,
+            None => self.sessions.push(self.len()),
+        }
+        let seconds = piece.end.saturating_sub(piece.start);
+        self.active_seconds += seconds as f64;
+        self.counts.push(self.requests() + piece.count);
+        self.exposures.push(self.exposures.last().copied().unwrap_or(0.0) + piece.exposure);
+        self.starts.push(piece.start);
+        self.lengths.push(u32::try_from(seconds).unwrap_or(0));
+    }
+
+    pub(super) fn pieces(&self) -> impl Iterator<Item = Piece> {
+        let counts = self.counts.iter().zip(self.counts.iter().skip(1));
+        let exposures = self.exposures.iter().zip(self.exposures.iter().skip(1));
+        let places = self.starts.iter().zip(&self.lengths);
+        places.zip(counts.zip(exposures)).map(|((&start, &length), (count, exposure))| Piece {
+            start,
+            end: start.saturating_add(i64::from(length)),
+            count: count.1 - count.0,
+            exposure: exposure.1 - exposure.0,
+        })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.pieces.len()
+        self.starts.len()
     }
 
     /// All requests.
@@ -179,18 +207,21 @@ impl Axis {
 
     /// First second of a piece; of the one past the last, its end.
     pub(super) fn start(&self, piece: usize) -> i64 {
-        self.pieces
-            .get(piece)
-            .map_or_else(|| self.pieces.last().map_or(0, |last| last.end), |piece| piece.start)
+        self.starts.get(piece).copied().unwrap_or_else(|| self.end(piece))
     }
 
     /// One past the last second of a piece.
     pub(super) fn end(&self, piece: usize) -> i64 {
-        self.pieces.get(piece).or(self.pieces.last()).map_or(0, |piece| piece.end)
+        let place = |at: usize| Some((*self.starts.get(at)?, *self.lengths.get(at)?));
+        let known = place(piece).or_else(|| place(self.len().checked_sub(1)?));
+        known.map_or(0, |(start, length)| start.saturating_add(i64::from(length)))
     }
 
     pub(super) fn count(&self, piece: usize) -> f64 {
-        self.pieces.get(piece).map_or(0.0, |piece| piece.count)
+        match (self.counts.get(piece), self.counts.get(piece.saturating_add(1))) {
+            (Some(before), Some(with)) => with - before,
+            _ => 0.0,
+        }
     }
 
     /// The piece is the first of a session other than the first.
@@ -200,8 +231,8 @@ impl Axis {
 
     /// Half-open range of pieces that begin in the half-open range of seconds.
     pub(super) fn between(&self, from: i64, until: i64) -> (usize, usize) {
-        let first = self.pieces.partition_point(|piece| piece.start < from);
-        let end = self.pieces.partition_point(|piece| piece.start < until);
+        let first = self.starts.partition_point(|&start| start < from);
+        let end = self.starts.partition_point(|&start| start < until);
         (first, end.max(first))
     }
 }
@@ -239,7 +270,6 @@ fn counted(series: &Series, width: i64) -> impl Iterator<Item = (i64, f64)> + '_
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::Slot;
 
     fn series(seconds: &[i64], width: u32) -> Series {
         let slots = seconds.iter().map(|&second| Slot { second, requests: 2, failures: 0, clients: None });
@@ -249,7 +279,7 @@ mod tests {
     #[test]
     fn a_pause_is_one_piece_and_a_day_of_pause_is_none() {
         let axis = Axis::of_site(&series(&[10, 11, 5000, 200_000], 1));
-        let spans: Vec<_> = axis.pieces.iter().map(|piece| (piece.start, piece.end)).collect();
+        let spans: Vec<_> = axis.pieces().map(|piece| (piece.start, piece.end)).collect();
         assert_eq!(spans, [(10, 11), (11, 12), (12, 5000), (5000, 5001), (200_000, 200_001)]);
         assert_eq!(axis.session_of(3), (0, 4));
         assert_eq!(axis.session_of(4), (4, 5));
@@ -259,16 +289,14 @@ mod tests {
     #[test]
     fn a_member_counts_against_its_group_from_its_first_request_on() {
         let axis = Axis::of_member(&series(&[12, 20], 1), &series(&[5, 12, 13], 1));
-        let told: Vec<_> =
-            axis.pieces.iter().map(|piece| (piece.start, piece.count, piece.exposure)).collect();
+        let told: Vec<_> = axis.pieces().map(|piece| (piece.start, piece.count, piece.exposure)).collect();
         assert_eq!(told, [(12, 2.0, 4.0), (13, 0.0, 2.0), (20, 2.0, 2.0)]);
     }
 
     #[test]
     fn slots_of_two_widths_meet_in_the_wider() {
         let axis = Axis::of_member(&series(&[0, 1, 5], 1), &series(&[0, 4], 4));
-        let told: Vec<_> =
-            axis.pieces.iter().map(|piece| (piece.start, piece.count, piece.exposure)).collect();
+        let told: Vec<_> = axis.pieces().map(|piece| (piece.start, piece.count, piece.exposure)).collect();
         assert_eq!(told, [(0, 4.0, 6.0), (4, 2.0, 4.0)]);
     }
 

@@ -113,7 +113,7 @@ impl Expected {
         let rates = levels(&cells, length, first);
         let mut pieces = Vec::with_capacity(axis.len());
         let mut at = 0;
-        for piece in &axis.pieces {
+        for piece in axis.pieces() {
             while at < cells.len() && cells[at].begin.saturating_add(length) <= piece.start {
                 at += 1;
             }
@@ -191,7 +191,7 @@ fn cells(axis: &Axis, mask: &Mask, length: i64) -> Vec<Cell> {
     let mut cells: Vec<Cell> = Vec::new();
     let mut masked = mask.iter().peekable();
     // The cell that a piece begins in is the last one so far, or it is new.
-    for piece in &axis.pieces {
+    for piece in axis.pieces() {
         while masked.next_if(|&&(_, until)| until <= piece.start).is_some() {}
         let hidden = masked.peek().is_some_and(|&&(from, _)| from < piece.end);
         let seconds = piece.end.saturating_sub(piece.start).max(1) as f64;

@@ -106,7 +106,7 @@ pub(super) fn silences(axis: &Axis, expected: &Expected, dispersion: f64, penalt
 /// Maximal runs of pieces without a request, half-open, within sessions and not at their beginning.
 fn pauses(axis: &Axis) -> Vec<(usize, usize)> {
     let mut pauses: Vec<(usize, usize)> = Vec::new();
-    for (index, piece) in axis.pieces.iter().enumerate() {
+    for (index, piece) in axis.pieces().enumerate() {
         if piece.count > 0.0 {
             continue;
         }

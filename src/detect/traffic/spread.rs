@@ -74,7 +74,7 @@ fn chi2(axis: &Axis, expected: &Expected, mask: &Mask, seconds: i64) -> Option<(
         }
         (*count, *mean) = (0.0, 0.0);
     };
-    for (index, piece) in axis.pieces.iter().enumerate() {
+    for (index, piece) in axis.pieces().enumerate() {
         // A pause belongs to the windows it covers, all but the first and last of which are empty.
         let (first, last) = (
             piece.start.div_euclid(seconds),
