@@ -83,7 +83,7 @@ for kind in "${kinds[@]}"; do
     gzip | zstd) corpus combined "$file" ;;
     *) corpus "$kind" "$file" ;;
     esac
-    [[ $kind == timed ]] && args+=(--log-format "$timed_format")
+    [[ $kind == timed || $kind == month ]] && args+=(--log-format "$timed_format")
     echo
     echo "$kind, $(wc -c <"$file") bytes, $(wc -l <"$file") lines (CPU seconds on one core: median of $runs, spread, ratio to logtopsy, peak memory)"
     case $kind in
