@@ -202,7 +202,7 @@ fn look_at(
     let id = candidate.source.id;
     let visits = numbered(opened, candidate.reading, visits, buffer, progress);
     let runs = visits.par_iter().map_init(
-        || Reader::new(buffer),
+        || Reader::new(buffer).unpacking_ahead(rayon::current_num_threads() > 1),
         |reader, visit| {
             let mut inspector = Inspector::new(kit, subject, windows, visit);
             let range = read_range(&visit.blocks);

@@ -57,7 +57,7 @@ fn read(
     };
     let sniffed = tools.formats.sniff(&head(&opened, buffer));
     let pieces = part.units(opened.units()).into_par_iter().map_init(
-        || Reader::new(buffer),
+        || Reader::new(buffer).unpacking_ahead(rayon::current_num_threads() > 1),
         |reader, range| {
             let mut surveyor =
                 Surveyor::new(&tools.formats, &sniffed.order, &tools.probes, &tools.rules, limits);
