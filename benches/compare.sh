@@ -136,13 +136,13 @@ rg_rows() {
 
 plain() {
     local args=(--format json) failed
-    [[ $kind == timed ]] && args+=(--log-format "$timed_format")
+    [[ $kind == timed || $kind == month ]] && args+=(--log-format "$timed_format")
     row '**logtopsy**' '' '' "$logtopsy" "${args[@]}" "$file"
     cp "$dir/out" "$dir/report"
     same "lines of $kind" "$(total lines)" "$(wc -l <"$file")"
     row '`wc -l`' '' "$(total lines)" wc -l "$file"
     case $kind in
-    combined | timed)
+    combined | timed | month)
         local rg_bar=1.0 goaccess_bar=0.01 fields='COMBINED'
         [[ $kind == timed ]] && rg_bar=1.05 goaccess_bar='' fields='%h - %^ [%d:%t %^] "%r" %s %b "%R" "%u" %T %^ %^ %v'
         failed=$(LC_ALL=C awk '$9 >= 500 && $9 < 600' "$file" | wc -l)
