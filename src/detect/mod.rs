@@ -9,6 +9,7 @@ mod baseline;
 mod boundary;
 mod compact;
 mod dispersion;
+mod drift;
 mod emission;
 mod errors;
 mod finding;

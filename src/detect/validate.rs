@@ -1,6 +1,7 @@
 //! Which runs of the best path are an abrupt change and not drift.
 
 use super::baseline::Curve;
+use super::drift::jump;
 use super::emission::Grain;
 use super::segment::Run;
 use super::stream::{Stream, Sums};
@@ -14,11 +15,14 @@ pub(super) const LEAST_CONTRAST: f64 = 6.0;
 /// The same for a run with less than [`WEAK_RATIO`] times the expected failures: what drift amounts to, and with a
 /// dozen windows to choose from chance makes 6 nats of it.
 const LEAST_WEAK_CONTRAST: f64 = 12.0;
-/// See [`LEAST_WEAK_CONTRAST`].
+/// A background may drift to so many times its usual rate: a run with less must jump by so many nats, …
+const DRIFT_RATIO: f64 = 4.0;
+/// See [`DRIFT_RATIO`].
+const JUMP_NATS: f64 = 10.0;
+/// … and with less than this, where a background may as well jump and stay, jump back by so many.
 const WEAK_RATIO: f64 = 2.5;
-/// Nats by which a step explains the edge of a weak run better than a steady rise: of a step a line explains three
-/// quarters, so the contrast asked for leaves this much.
-const STEP_NATS: f64 = 2.0;
+/// See [`WEAK_RATIO`].
+const JUMP_BACK_NATS: f64 = 4.0;
 /// Factor by which the rate inside exceeds the one outside at that edge.
 const LEAST_RATIO: f64 = 1.4;
 /// Lengths, to either side of an edge, over which the rates are compared.
@@ -81,7 +85,7 @@ pub(super) fn validate(scale: Scale<'_>, runs: &[Run]) -> Vec<Chain> {
     for chain in &mut chains {
         merge_like_runs(scale, &mut chain.runs);
     }
-    cut(scale.stream, &chains, |run, (lower, upper), _| Judged::of(scale, run, lower, upper))
+    cut(scale.stream, &chains, |run, beside, chain| Judged::of(scale, run, chain, beside))
 }
 
 /// Cuts chains where the runs that `judge` finds weak end them; it gets a run, the slots between the neighbours of
@@ -127,9 +131,18 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    fn of(scale: Scale<'_>, run: Run, lower: usize, upper: usize) -> Self {
-        let weak = is_weak(scale.sums(run.first..=run.last));
-        Self { run, contrast: contrast_if_valid(scale, run, lower, upper), weak }
+    fn of(scale: Scale<'_>, run: Run, chain: &Chain, beside: (usize, usize)) -> Self {
+        let sums = scale.sums(run.first..=run.last);
+        let weak = is_weak(sums);
+        let is_drift = || {
+            if sums.failures >= DRIFT_RATIO * sums.expected {
+                return false;
+            }
+            let jump = jump(scale, run, chain, beside);
+            jump.against_drift < JUMP_NATS || weak && jump.against_shift < JUMP_BACK_NATS
+        };
+        let contrast = contrast_if_valid(scale, run, beside).filter(|_| !is_drift());
+        Self { run, contrast, weak }
     }
 }
 
@@ -197,18 +210,17 @@ fn is_weak(sums: Sums) -> bool {
     sums.failures < WEAK_RATIO * sums.expected
 }
 
-fn contrast_if_valid(scale: Scale<'_>, run: Run, lower: usize, upper: usize) -> Option<f64> {
+fn contrast_if_valid(scale: Scale<'_>, run: Run, (lower, upper): (usize, usize)) -> Option<f64> {
     if scale.strength(run.first..=run.last) < LEAST_OF_PENALTY * scale.penalty {
         return None;
     }
     let stream = scale.stream;
     let of_run = scale.sums(run.first..=run.last);
     let rate = of_run.failures / of_run.requests.max(1.0);
-    let inside = Inside { rate, weak: is_weak(of_run) };
-    let at_start = contrast(scale, inside, (run.first..=run.last, (lower..run.first).rev()), |slot| {
+    let at_start = contrast(scale, rate, (run.first..=run.last, (lower..run.first).rev()), |slot| {
         stream.second(slot).abs_diff(stream.second(run.first))
     });
-    let at_end = contrast(scale, inside, ((run.first..=run.last).rev(), run.last + 1..upper), |slot| {
+    let at_end = contrast(scale, rate, ((run.first..=run.last).rev(), run.last + 1..upper), |slot| {
         stream.second(slot).abs_diff(stream.second(run.last))
     });
     let best = at_start.max(at_end);
@@ -218,17 +230,15 @@ fn contrast_if_valid(scale: Scale<'_>, run: Run, lower: usize, upper: usize) -> 
 /// The largest two-sample likelihood ratio, divided by φ, of the slots (inside, outside) an edge over all windows in
 /// which the rate inside is the higher by [`LEAST_RATIO`]; 0 if there is none.
 ///
-/// Inside counts for no more than the rate of the whole run: a blip at its edge makes no abrupt change of a drift. Nor
-/// does a window in which a steady rise explains a weak run as well as a step.
+/// Inside counts for no more than the rate of the whole run: a blip at its edge makes no abrupt change of a drift.
 fn contrast(
     scale: Scale<'_>,
-    Inside { rate, weak }: Inside,
+    rate: f64,
     (inside, outside): (impl Iterator<Item = usize>, impl Iterator<Item = usize>),
     distance: impl Fn(usize) -> u64,
 ) -> f64 {
     let (mut inside, mut outside) = (inside.peekable(), outside.peekable());
     let (mut within, mut beyond) = (Sums::default(), Sums::default());
-    let mut trend = Trend::default();
     let mut best = 0.0_f64;
     for window in WINDOWS_SECONDS {
         if window > 1800 && within.failures >= SPARSE_FAILURES {
@@ -237,18 +247,11 @@ fn contrast(
         let reach = window.unsigned_abs();
         while let Some(slot) = inside.next_if(|&slot| distance(slot) < reach) {
             within.add(scale.stream.requests_at(slot), scale.stream.failures_at(slot), 0.0);
-            trend.add(scale.stream, slot, distance(slot) as f64 + 0.5);
         }
         while let Some(slot) = outside.next_if(|&slot| distance(slot) <= reach) {
             beyond.add(scale.stream.requests_at(slot), scale.stream.failures_at(slot), 0.0);
-            trend.add(scale.stream, slot, 0.5 - distance(slot) as f64);
         }
-        if !weak || trend.is_step(within, scale.dispersion) {
-            best = best.max(two_sample(within.at_most(rate), beyond));
-        }
-    }
-    if weak && beyond.requests >= ENOUGH_REQUESTS && within.requests >= ENOUGH_REQUESTS {
-        return best / scale.dispersion;
+        best = best.max(two_sample(within.at_most(rate), beyond));
     }
     for slot in outside {
         if beyond.requests >= ENOUGH_REQUESTS {
@@ -263,56 +266,6 @@ fn contrast(
         within.add(scale.stream.requests_at(slot), scale.stream.failures_at(slot), 0.0);
     }
     best.max(two_sample(within.at_most(rate), beyond)) / scale.dispersion
-}
-
-/// The run that an edge belongs to.
-#[derive(Debug, Clone, Copy)]
-struct Inside {
-    /// Share of its requests that fail.
-    rate: f64,
-    /// See [`is_weak`].
-    weak: bool,
-}
-
-/// Moments of the time and the failures of the requests around an edge, for a straight line through them.
-#[derive(Debug, Clone, Copy, Default)]
-struct Trend {
-    requests: f64,
-    failures: f64,
-    time: f64,
-    time_squared: f64,
-    time_of_failures: f64,
-}
-
-impl Trend {
-    /// `time` in seconds from the edge, positive inside.
-    fn add(&mut self, stream: &Stream<'_>, slot: usize, time: f64) {
-        let (requests, failures) = (stream.requests_at(slot), stream.failures_at(slot));
-        self.requests += requests;
-        self.failures += failures;
-        self.time += requests * time;
-        self.time_squared += requests * time * time;
-        self.time_of_failures += failures * time;
-    }
-
-    /// A step at the edge explains more than a straight line does, by [`STEP_NATS`]: half of what either takes off χ²,
-    /// cov²/(var·p(1−p)·2), divided by φ.
-    fn is_step(&self, within: Sums, dispersion: f64) -> bool {
-        let Self { requests: n, failures: k, .. } = *self;
-        let part = within.requests / n.max(1.0);
-        let rate = k / n.max(1.0);
-        let explained = |covariance: f64, variance: f64| {
-            let scale = 2.0 * variance * rate * (1.0 - rate);
-            if scale > 0.0 { covariance.max(0.0).powi(2) * n / scale } else { 0.0 }
-        };
-        let step = explained((within.failures - k * part) / n.max(1.0), part * (1.0 - part));
-        let mean = self.time / n.max(1.0);
-        let line = explained(
-            (self.time_of_failures - k * mean) / n.max(1.0),
-            self.time_squared / n.max(1.0) - mean * mean,
-        );
-        step - line >= STEP_NATS * dispersion
-    }
 }
 
 /// 2 samples, one rate or two: Σ k·ln(k/n ÷ K/N) over failed and passed; 0 unless the first rate is the higher.

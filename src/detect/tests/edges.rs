@@ -64,6 +64,18 @@ fn a_background_that_rises_and_falls_by_half_is_no_incident() {
 }
 
 #[test]
+fn a_background_that_doubles_and_stays_is_no_incident() {
+    for rises in [1, 600, 3600] {
+        let series = record(7, |rng, second, requests| {
+            let drift = 1.0 + f64::from(second as i32 - 4000).clamp(0.0, f64::from(rises)) / f64::from(rises);
+            vec![(500, rng.binomial(requests, 0.02 * drift))]
+        });
+        let found = find(&series).incidents;
+        assert!(found.is_empty(), "{rises} s: {found:#?}");
+    }
+}
+
+#[test]
 fn one_clients_storm_in_the_middle_does_not_hide_an_incident() {
     let mut rng = Rng::new(6);
     let mut recorder = Recorder::new();
