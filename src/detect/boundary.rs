@@ -35,13 +35,36 @@ pub(super) struct Affected<'a> {
     pub(super) status: Option<(u16, f64)>,
     /// A client bucket to leave out: one client's storm leads into (out of) the incident.
     pub(super) without: Option<usize>,
+    /// Failures to count once.
+    pub(super) clump: Option<Clump>,
+}
+
+/// Failures of one client (bucket) in some slots, both included, that are one event: it is told at the edge.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clump {
+    pub(super) first: usize,
+    pub(super) last: usize,
+    pub(super) edge: usize,
+    pub(super) bucket: usize,
+}
+
+impl Clump {
+    /// How many failures of a slot don't count.
+    fn more_than_once(self, stream: &Stream<'_>, slot: usize) -> f64 {
+        if !(self.first..=self.last).contains(&slot) {
+            return 0.0;
+        }
+        let count =
+            stream.clients_at(slot).and_then(|buckets| buckets.get(self.bucket)).copied().unwrap_or(0);
+        (f64::from(count) - if slot == self.edge { 1.0 } else { 0.0 }).max(0.0)
+    }
 }
 
 impl<'a> Affected<'a> {
     /// All failures.
     pub(super) fn of(scale: Scale<'a>) -> Self {
         let Scale { stream, curve, dispersion, .. } = scale;
-        Self { stream, curve, dispersion, status: None, without: None }
+        Self { stream, curve, dispersion, status: None, without: None, clump: None }
     }
 
     /// Requests, and affected requests among them.
@@ -51,7 +74,12 @@ impl<'a> Affected<'a> {
             return (requests, 0.0);
         }
         if let Some((status, _)) = self.status {
-            return (requests, self.stream.status_at(slot, status).min(all));
+            let repeated = self.clump.map_or(0.0, |clump| clump.more_than_once(self.stream, slot)).min(all);
+            return (requests - repeated, self.stream.status_at(slot, status).min(all - repeated));
+        }
+        if let Some(clump) = self.clump.filter(|_| self.without.is_none()) {
+            let repeated = clump.more_than_once(self.stream, slot).min(all);
+            return (requests - repeated, all - repeated);
         }
         let bucket = self.without.and_then(|bucket| self.stream.clients_at(slot)?.get(bucket));
         let removed = f64::from(bucket.copied().unwrap_or(0)).min(all);

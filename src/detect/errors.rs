@@ -1,14 +1,13 @@
 //! Stretches of failing requests: the order of the steps, from counts to findings.
 
-use std::ops::Range;
-
 use super::baseline::{self, Curve};
-use super::boundary::{Affected, Edge, Side, locate};
+use super::boundary::Edge;
 use super::compact::compact;
 use super::dispersion::{SUSPICIOUS, dispersion};
+use super::edges::edges;
 use super::emission::{Errors, Grain};
 use super::finding::{Context, describe, whole_recording};
-use super::gate::{Candidate, Proxied, buckets_in, gate, joins};
+use super::gate::{Candidate, Proxied, gate, joins};
 use super::part::{Part, Whole};
 use super::segment::{Penalties, segment};
 use super::storms::{Storm, storms, without};
@@ -39,12 +38,6 @@ const FEWEST_REQUESTS: f64 = 30.0;
 const OVERDISPERSED_FACTOR: f64 = 1.5;
 /// Incidents whose own runs lie further apart than this are two, wherever drift between them lets their edges wander.
 const LONGEST_JOIN_SECONDS: i64 = 600;
-/// Excess failures, and nats ÷ φ, beyond the edge of the dominant status that make it everybody's edge.
-const WIDER_EXCESS: f64 = 3.0;
-/// See [`WIDER_EXCESS`].
-const WIDER_NATS: f64 = 10.0;
-/// Part of them that one client may have.
-const WIDER_TOP: f64 = 0.7;
 
 /// Finds stretches of failing requests in one stream. Pure, deterministic, no clock, no threads.
 ///
@@ -262,44 +255,4 @@ fn locate_all(context: &Context<'_>, candidates: Vec<Candidate>) -> Vec<Finding>
         }
     }
     found.into_iter().map(|found| describe(context, &found.candidate, found.start, found.end)).collect()
-}
-
-/// What failed with other statuses in these slots, between the edge of the dominant status and that of all failures,
-/// is more than chance and more than one client's.
-fn begins_before(scale: Scale<'_>, between: Range<usize>) -> bool {
-    let sums = scale.sums(between.clone());
-    let buckets = buckets_in(scale.stream, between);
-    let all: u64 = buckets.iter().sum();
-    let top = buckets.iter().copied().max().unwrap_or(0);
-    sums.excess() >= WIDER_EXCESS
-        && sums.llr() / scale.dispersion >= WIDER_NATS
-        && top as f64 <= WIDER_TOP * all as f64
-}
-
-/// Both edges of a candidate, between its neighbours; `None` if they exclude each other.
-fn edges(context: &Context<'_>, candidate: &Candidate, lower: usize, upper: usize) -> Option<(Edge, Edge)> {
-    let stream = context.scale.stream;
-    let first = candidate.chains.first()?;
-    let last = candidate.chains.last()?;
-    let edge = |chain: &Chain, side, limit| {
-        let run = (chain.first(), chain.last());
-        let all = Affected::of(context.scale);
-        let without = context.storm_at_edge(run, side, candidate);
-        let status = if without.is_none() { context.status_at_edge(run, side) } else { None };
-        let affected = Affected { status, without, ..all };
-        let Some(found) = locate(affected, run, side, limit) else { return locate(all, run, side, limit) };
-        // Who runs into a timeout shows that much later than those who fail at once.
-        let wider = status.and_then(|_| locate(all, run, side, limit));
-        let wider = wider.filter(|wider| match side {
-            Side::Start => begins_before(context.scale, wider.slot..found.slot),
-            Side::End => begins_before(context.scale, found.slot + 1..wider.slot + 1),
-        });
-        Some(wider.unwrap_or(found))
-    };
-    // Neither edge is looked for beyond a break in the data.
-    let lower = (lower..=first.first()).rev().find(|&slot| stream.breaks_before(slot)).unwrap_or(lower);
-    let upper = (last.last() + 1..upper).find(|&slot| stream.breaks_before(slot)).unwrap_or(upper);
-    let start = edge(first, Side::Start, lower)?;
-    let end = edge(last, Side::End, upper.saturating_sub(1))?;
-    (start.slot <= end.slot).then_some((start, end))
 }

@@ -8,7 +8,7 @@ use super::validate::{Chain, LEAST_CONTRAST, Scale};
 use super::{FEW_CLIENTS, Gate, GateKind, Series};
 
 /// Two chains with a shorter pause between them are one flapping incident.
-const JOIN_SECONDS: i64 = 120;
+pub(super) const JOIN_SECONDS: i64 = 120;
 /// And a pause this many times as long as the shorter of what it separates separates it: two bad seconds of a restart
 /// are not the beginning of an outage a minute later.
 const JOIN_TIMES: i64 = 10;

@@ -76,6 +76,36 @@ fn a_background_that_doubles_and_stays_is_no_incident() {
 }
 
 #[test]
+fn the_last_burst_of_what_comes_and_goes_belongs_to_it() {
+    let series = record(8, |rng, second, requests| match second {
+        5000..5040 | 5060..5100 | 5120..5160 => vec![(502, rng.binomial(requests, 0.9))],
+        5190..5194 => vec![(502, requests.min(3))],
+        _ => Vec::new(),
+    });
+    let findings = find(&series);
+    let finding = only(&findings);
+    assert_eq!(finding.end.second - EPOCH, 5193);
+}
+
+#[test]
+fn one_client_that_fails_minutes_before_is_not_the_beginning() {
+    let mut rng = Rng::new(9);
+    let mut recorder = Recorder::new();
+    for second in 0..3 * 3600 {
+        let requests = u32::from(second % 5 == 0);
+        let failed = if (5000..6000).contains(&second) { rng.binomial(requests, 0.25) } else { 0 };
+        let mut clients: ClientBuckets = [0; 16];
+        spread(&mut rng, failed, &mut clients);
+        let clump = u32::from((4800..4806).contains(&second));
+        clients[7] += clump as u16;
+        recorder.push(EPOCH + second, requests + clump, &[(500, failed + clump)], clients);
+    }
+    let findings = find(&recorder.finish(true));
+    let finding = only(&findings);
+    assert!((finding.start.second - EPOCH - 5000).abs() <= 60, "{}", finding.start.second - EPOCH);
+}
+
+#[test]
 fn one_clients_storm_in_the_middle_does_not_hide_an_incident() {
     let mut rng = Rng::new(6);
     let mut recorder = Recorder::new();

@@ -1,0 +1,188 @@
+//! Which failures the edges of an incident are about: those of a status, those of everybody but one client, the burst
+//! after a pause.
+
+use std::ops::Range;
+
+use super::boundary::{Affected, Clump, Edge, Side, locate};
+use super::emission::nats;
+use super::finding::Context;
+use super::gate::{Candidate, JOIN_SECONDS, buckets_in, joins};
+use super::validate::{Chain, Scale};
+
+/// Excess failures, and nats ÷ φ, beyond the edge of the dominant status that make it everybody's edge.
+const WIDER_EXCESS: f64 = 3.0;
+/// See [`WIDER_EXCESS`].
+const WIDER_NATS: f64 = 10.0;
+/// Part of them that one client may have.
+const WIDER_TOP: f64 = 0.7;
+/// Nats ÷ φ of a burst beyond a pause: far less than an incident of its own costs, for it comes on the heels of one.
+const BURST_NATS: f64 = 8.0;
+/// The level that a burst is looked for with is at most this: not every request of a failing second fails.
+const BURST_LEVEL: f64 = 0.9;
+/// Pauses that an edge is moved over, at most.
+const MOST_BURSTS: usize = 8;
+/// Failures of one client within so many seconds of the first (last) one are one event …
+const CLUMP_SECONDS: u64 = 10;
+/// … if they are so many …
+const CLUMP_FAILURES: u64 = 3;
+/// … and this part of what fails there …
+const CLUMP_PART: f64 = 0.75;
+/// … and the client has no more than this part of the failures of all.
+const CLUMP_PART_OF_ALL: f64 = 0.4;
+
+/// Both edges of a candidate, between its neighbours; `None` if they exclude each other.
+pub(super) fn edges(
+    context: &Context<'_>,
+    candidate: &Candidate,
+    lower: usize,
+    upper: usize,
+) -> Option<(Edge, Edge)> {
+    let stream = context.scale.stream;
+    let (first, last) = (candidate.chains.first()?, candidate.chains.last()?);
+    // Neither edge is looked for beyond a break in the data.
+    let lower = (lower..=first.first()).rev().find(|&slot| stream.breaks_before(slot)).unwrap_or(lower);
+    let upper = (last.last() + 1..upper).find(|&slot| stream.breaks_before(slot)).unwrap_or(upper);
+    let start = edge(context, candidate, first, Side::Start, lower)?;
+    let end = edge(context, candidate, last, Side::End, upper.saturating_sub(1))?;
+    (start.slot <= end.slot).then_some((start, end))
+}
+
+/// The edge of a chain, the first or the last of its candidate.
+fn edge(
+    context: &Context<'_>,
+    candidate: &Candidate,
+    chain: &Chain,
+    side: Side,
+    limit: usize,
+) -> Option<Edge> {
+    let scale = context.scale;
+    let run = (chain.first(), chain.last());
+    let all = Affected::of(scale);
+    let without = context.storm_at_edge(run, side, candidate);
+    let status = if without.is_none() { context.status_at_edge(run, side) } else { None };
+    let affected = Affected { status, without, ..all };
+    let Some(found) = locate(affected, run, side, limit) else { return locate(all, run, side, limit) };
+    // Who runs into a timeout shows that much later than those who fail at once.
+    let wider = status.and_then(|_| locate(all, run, side, limit));
+    let wider = wider.filter(|wider| begins_before(scale, beyond(found.slot, wider.slot, side)));
+    let found = wider.unwrap_or(found);
+    if let Some(clump) = clump_at(scale, candidate, found.slot, side) {
+        let once = Affected { clump: Some(clump), ..affected };
+        let inner = locate(once, run, side, limit);
+        if let Some(inner) = inner.filter(|inner| !(clump.first..=clump.last).contains(&inner.slot)) {
+            return Some(inner);
+        }
+    }
+    let mut found = found;
+    for _ in 0..MOST_BURSTS {
+        let Some(burst) = burst_beyond(scale, chain, found.slot, side, limit) else { break };
+        let Some(next) = locate(all, burst, side, limit) else { break };
+        let further = match side {
+            Side::Start => next.slot < found.slot,
+            Side::End => next.slot > found.slot,
+        };
+        if !further {
+            break;
+        }
+        found = next;
+    }
+    Some(found)
+}
+
+/// The slots after an edge up to another one further out.
+fn beyond(edge: usize, other: usize, side: Side) -> Range<usize> {
+    match side {
+        Side::Start => other..edge,
+        Side::End => edge + 1..other + 1,
+    }
+}
+
+/// What failed with other statuses in these slots, between the edge of the dominant status and that of all failures,
+/// is more than chance and more than one client's.
+fn begins_before(scale: Scale<'_>, between: Range<usize>) -> bool {
+    let sums = scale.sums(between.clone());
+    sums.excess() >= WIDER_EXCESS
+        && sums.llr() / scale.dispersion >= WIDER_NATS
+        && is_several_clients(scale, between)
+}
+
+fn is_several_clients(scale: Scale<'_>, slots: Range<usize>) -> bool {
+    let buckets = buckets_in(scale.stream, slots);
+    let all: u64 = buckets.iter().sum();
+    let top = buckets.iter().copied().max().unwrap_or(0);
+    top as f64 <= WIDER_TOP * all as f64
+}
+
+/// The failures of one client next to an edge that are one event rather than several.
+fn clump_at(scale: Scale<'_>, candidate: &Candidate, edge: usize, side: Side) -> Option<Clump> {
+    if candidate.clients_unknown {
+        return None;
+    }
+    let stream = scale.stream;
+    let near = |slot: &usize| stream.second(*slot).abs_diff(stream.second(edge)) <= CLUMP_SECONDS;
+    let (first, last) = match side {
+        Side::Start => (edge, (edge..stream.len()).take_while(near).last()?),
+        Side::End => ((0..=edge).rev().take_while(near).last()?, edge),
+    };
+    let buckets = buckets_in(stream, first..=last);
+    let (bucket, &count) =
+        buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))?;
+    let failures = scale.sums(first..=last).failures;
+    let (of_it, all) =
+        (candidate.buckets.get(bucket).copied().unwrap_or(0), candidate.buckets.iter().sum::<u64>());
+    (count >= CLUMP_FAILURES
+        && count as f64 >= CLUMP_PART * failures
+        && of_it as f64 <= CLUMP_PART_OF_ALL * all as f64)
+        .then_some(Clump { first, last, edge, bucket })
+}
+
+/// The likeliest stretch of failing slots beyond an edge, not far from it and of more than one client: an incident that
+/// comes and goes may end with too few failures for a chain of their own.
+fn burst_beyond(
+    scale: Scale<'_>,
+    chain: &Chain,
+    edge: usize,
+    side: Side,
+    limit: usize,
+) -> Option<(usize, usize)> {
+    let stream = scale.stream;
+    let level = scale.sums(chain.first()..=chain.last()).share().min(BURST_LEVEL);
+    if level <= 0.0 {
+        return None;
+    }
+    let outward: Box<dyn Iterator<Item = usize>> = match side {
+        Side::Start => Box::new((limit..edge).rev()),
+        Side::End => Box::new(edge + 1..=limit.max(edge)),
+    };
+    let near =
+        |slot: &usize| stream.second(*slot).abs_diff(stream.second(edge)) <= JOIN_SECONDS.unsigned_abs();
+    // The stretch with the largest sum (Kadane).
+    let (mut sum, mut from) = (0.0_f64, None);
+    let mut best: Option<(f64, usize, usize)> = None;
+    for slot in outward.take_while(near) {
+        let (requests, failures) = (stream.requests_at(slot), stream.failures_at(slot));
+        let (up, down) = nats(level, scale.curve.rate(slot), scale.dispersion);
+        let gain = failures * up + (requests - failures) * down;
+        if sum + gain <= 0.0 {
+            (sum, from) = (0.0, None);
+            continue;
+        }
+        sum += gain;
+        let from = *from.get_or_insert(slot);
+        if best.is_none_or(|(most, ..)| sum > most) {
+            best = Some((sum, from, slot));
+        }
+    }
+    let (sum, from, to) = best?;
+    let (first, last) = (from.min(to), from.max(to));
+    let burst = scale.sums(first..=last);
+    let joined = match side {
+        Side::Start => joins(stream, (first, last), (edge, edge.max(chain.last()))),
+        Side::End => joins(stream, (edge.min(chain.first()), edge), (first, last)),
+    };
+    (sum >= BURST_NATS
+        && burst.excess() >= WIDER_EXCESS
+        && joined
+        && is_several_clients(scale, first..last + 1))
+    .then_some((first, last))
+}
