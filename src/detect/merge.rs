@@ -11,6 +11,10 @@ const SILENT: f64 = 0.9;
 /// Clients that give up so many seconds before (after) the first (last) failure belong to it.
 const GAVE_UP_SECONDS: u64 = 120;
 
+/// Who waits for a backend is told that it timed out after so many seconds at most (nginx's default), and until then
+/// nothing is written.
+const TIMEOUT_SECONDS: i64 = 60;
+
 /// A stretch in which something broke, as all streams tell it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Merged {
@@ -46,6 +50,7 @@ pub fn merge(findings: Vec<(usize, Finding)>) -> Vec<Merged> {
         let gave_up = is_gave_up(&finding);
         incidents.push(Merged { stream, signals, finding, others: Vec::new(), gave_up });
     }
+    join_waiting(&mut incidents);
     for incident in &mut incidents {
         lead_with_silence(incident);
         join_those_who_gave_up(incident);
@@ -75,6 +80,29 @@ fn is_silence(finding: &Finding) -> bool {
     match finding.effect {
         Effect::Traffic { expected, .. } => finding.requests as f64 <= (1.0 - SILENT) * expected,
         Effect::Errors | Effect::Latency { .. } => false,
+    }
+}
+
+/// The silence of requests that wait belongs to the timeouts that they end with: it is what goes before the first of them.
+fn join_waiting(incidents: &mut Vec<Merged>) {
+    let timeouts: Vec<(i64, usize)> = incidents
+        .iter()
+        .filter(|i| i.finding.dominant_status == Some(Status::GATEWAY_TIMEOUT.code()))
+        .map(|i| (i.finding.start.second, i.stream))
+        .collect();
+    for (start, stream) in timeouts {
+        let waits = |incident: &mut Merged| {
+            let end = incident.finding.end.second;
+            let near = end < start && start.saturating_sub(end) <= TIMEOUT_SECONDS;
+            near && is_silence(&incident.finding)
+        };
+        let waiting: Vec<Merged> = incidents.extract_if(.., waits).collect();
+        let is_theirs = |i: &&mut Merged| i.finding.start.second == start && i.stream == stream;
+        let Some(incident) = incidents.iter_mut().find(is_theirs) else { continue };
+        for silence in waiting {
+            incident.others.push((silence.stream, silence.finding));
+            incident.others.extend(silence.others);
+        }
     }
 }
 
@@ -190,6 +218,17 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].stream, found[0].finding.start.second), (2, 100));
         assert_eq!(found[0].signals, [Signal::Traffic, Signal::Latency]);
+    }
+
+    #[test]
+    fn silence_before_the_first_timeout_belongs_to_the_timeouts() {
+        let timeouts =
+            |status| Finding { dominant_status: Some(status), ..finding(Signal::Errors, (100, 199), 500.0) };
+        let silent = |span| (2, Finding { requests: 0, ..finding(Signal::Traffic, span, 30.0) });
+        let found = merge(vec![(0, timeouts(504)), silent((50, 95))]);
+        assert_eq!((found.len(), found[0].finding.start.second, found[0].others.len()), (1, 100, 1));
+        assert_eq!(merge(vec![(0, timeouts(504)), silent((10, 35))]).len(), 2);
+        assert_eq!(merge(vec![(0, timeouts(503)), silent((50, 95))]).len(), 2);
     }
 
     #[test]

@@ -140,13 +140,47 @@ fn failing(of: Subject<'_>, users: Part, clients: Option<(u64, u64)>, common: Im
     Impact {
         percent: percent(users),
         percent_all_requests: percent(all),
-        percent_interval: interval::share_between_affected(users, of.finding.dispersion),
+        percent_interval: interval::share_between_affected(users, of.finding.dispersion)
+            .map(|interval| widened(of, users, interval)),
         affected_requests: Some(users.affected),
         peak_percent: peak.map(|p| p.1),
         peak_at: peak.map(|p| p.0),
         affected_clients: clients.map(|c| c.0),
         ..common
     }
+}
+
+/// The interval of the share if the boundaries lay elsewhere in theirs: each of the four moves adds its square, as errors
+/// that know nothing of each other do.
+fn widened(of: Subject<'_>, users: Part, (low, high): (f64, f64)) -> (f64, f64) {
+    let Some(share) = percent(users) else { return (low, high) };
+    let (start, end) = (of.finding.start, of.finding.end);
+    let moves = [
+        (1.0, start.range.0, start.second),
+        (-1.0, start.second, start.range.1),
+        (-1.0, end.range.0.saturating_add(1), end.second.saturating_add(1)),
+        (1.0, end.second.saturating_add(1), end.range.1.saturating_add(1)),
+    ];
+    let (mut below, mut above) = ((share - low).powi(2), (high - share).powi(2));
+    for (sign, from, until) in moves {
+        let (requests, failures) = counts_between(of.case, from, until);
+        let all = users.requests as f64 + sign * requests;
+        if all < 1.0 {
+            continue;
+        }
+        let moved = 100.0 * ((users.affected as f64 + sign * failures) / all).clamp(0.0, 1.0) - share;
+        below += moved.min(0.0).powi(2);
+        above += moved.max(0.0).powi(2);
+    }
+    ((share - below.sqrt()).max(0.0), (share + above.sqrt()).min(100.0))
+}
+
+/// Requests of the site, and failed ones, from one second to another, the second one excluded.
+fn counts_between(case: &Case<'_>, from: i64, until: i64) -> (f64, f64) {
+    let slots = &case.series.slots;
+    let first = slots.partition_point(|slot| slot.second < from);
+    let inside = slots.iter().skip(first).take_while(|slot| slot.second < until);
+    inside.fold((0.0, 0.0), |(n, k), slot| (n + f64::from(slot.requests), k + f64::from(slot.failures)))
 }
 
 fn slow(slowness: Option<&Slowness>, users: Part, common: Impact) -> Impact {

@@ -9,6 +9,8 @@ pub struct Status(u16);
 impl Status {
     /// 499: the client closed the connection before there was an answer, as nginx logs it.
     pub const GAVE_UP: Self = Self(499);
+    /// 504: whoever was to answer did not in time.
+    pub const GATEWAY_TIMEOUT: Self = Self(504);
 
     /// A status from its number, `None` outside 100–999.
     pub const fn new(code: u16) -> Option<Self> {
