@@ -16,6 +16,9 @@ const SEARCH_NATS: f64 = 12.0;
 const SEARCH_SECONDS: f64 = 30.0;
 /// A position this much less likely than the best one is of no account.
 const NEGLIGIBLE_NATS: f64 = 30.0;
+/// What it costs to have a fainter part at the edge. That chance makes up for more has a probability of e to the minus of
+/// it: a likelihood ratio is a martingale.
+const FAINT_NATS: f64 = 4.0;
 /// Mass on either side of the interval.
 const TAIL: f64 = 0.025;
 /// The level that the posterior uses stays within these, so that its logarithms do.
@@ -174,20 +177,27 @@ fn search(
     let evidence = -(-level).ln_1p() / of.dispersion;
     let mut beyond = 0.0;
     let (mut score, mut best) = (0.0_f64, f64::NEG_INFINITY);
+    // The same with the outermost part at a fifth of the level: what rises slowly begins before it is all there.
+    let mut faint = f64::NEG_INFINITY;
     let mut positions: Vec<(usize, f64, bool)> = Vec::new();
     let mut table = Table::new(level, of.dispersion);
     for slot in outward {
         table.tabulate(of.rate(slot));
         let (requests, failures) = of.counts(slot);
         // As the outermost slot it may be affected for a part of its time only.
-        let outermost = score + table.partial(requests, failures);
+        faint = faint.max(score - FAINT_NATS) + table.faint(requests, failures);
+        let outermost = faint.max(score + table.partial(requests, failures));
         score += table.whole(requests, failures);
         best = best.max(outermost);
         positions.push((slot, outermost, failures > 0.0));
         if (side == Side::Start && slot < anchor) || (side == Side::End && slot > anchor) {
             beyond += requests * evidence;
             let far = of.stream.second(slot).abs_diff(of.stream.second(anchor)) as f64;
-            if beyond >= SEARCH_NATS && far >= SEARCH_SECONDS && score < best - NEGLIGIBLE_NATS {
+            if beyond >= SEARCH_NATS
+                && far >= SEARCH_SECONDS
+                && score < best - NEGLIGIBLE_NATS
+                && faint < best - FAINT_NATS
+            {
                 break;
             }
         }
@@ -231,6 +241,12 @@ impl Table {
     /// Of a slot that is affected from beginning to end.
     fn whole(&self, requests: f64, failures: f64) -> f64 {
         let (up, down) = self.rows[0];
+        failures * up + (requests - failures) * down
+    }
+
+    /// Of a slot before it is all there.
+    fn faint(&self, requests: f64, failures: f64) -> f64 {
+        let [.., (up, down)] = self.rows;
         failures * up + (requests - failures) * down
     }
 
