@@ -16,7 +16,7 @@ const WIDER_NATS: f64 = 10.0;
 /// Part of them that one client may have.
 const WIDER_TOP: f64 = 0.7;
 /// Nats ÷ φ of a burst beyond a pause: far less than an incident of its own costs, for it comes on the heels of one.
-const BURST_NATS: f64 = 8.0;
+const BURST_NATS: f64 = 12.0;
 /// The level that a burst is looked for with is at most this: not every request of a failing second fails.
 const BURST_LEVEL: f64 = 0.9;
 /// Pauses that an edge is moved over, at most.
