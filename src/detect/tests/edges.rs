@@ -96,7 +96,7 @@ fn one_client_that_fails_minutes_before_is_not_the_beginning() {
         let failed = if (5000..6000).contains(&second) { rng.binomial(requests, 0.25) } else { 0 };
         let mut clients: ClientBuckets = [0; 16];
         spread(&mut rng, failed, &mut clients);
-        let clump = u32::from((4800..4806).contains(&second));
+        let clump = u32::from((4400..4406).contains(&second));
         clients[7] += clump as u16;
         recorder.push(EPOCH + second, requests + clump, &[(500, failed + clump)], clients);
     }
