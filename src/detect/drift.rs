@@ -191,6 +191,7 @@ mod tests {
     use crate::detect::{Series, Slot};
 
     /// The jump of 3,600–7,199 where 10 requests a second fail at 3 %, times what `times` says of each second.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few failures")]
     fn of(times: impl Fn(f64) -> f64) -> Jump {
         let mut due = 0.0;
         let slots = (0..10_800).map(|second| {

@@ -168,9 +168,9 @@ fn widened(of: Subject<'_>, users: Part, (low, high): (f64, f64)) -> (f64, f64) 
         if all < 1.0 {
             continue;
         }
-        let moved = 100.0 * ((users.affected as f64 + sign * failures) / all).clamp(0.0, 1.0) - share;
-        below += moved.min(0.0).powi(2);
-        above += moved.max(0.0).powi(2);
+        let elsewhere = 100.0 * ((users.affected as f64 + sign * failures) / all).clamp(0.0, 1.0) - share;
+        below += elsewhere.min(0.0).powi(2);
+        above += elsewhere.max(0.0).powi(2);
     }
     ((share - below.sqrt()).max(0.0), (share + above.sqrt()).min(100.0))
 }
