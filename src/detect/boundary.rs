@@ -177,19 +177,22 @@ fn search(
     let evidence = -(-level).ln_1p() / of.dispersion;
     let mut beyond = 0.0;
     let (mut score, mut best) = (0.0_f64, f64::NEG_INFINITY);
-    // The same with the outermost part at a fifth of the level: what rises slowly begins before it is all there.
+    // The same with the outermost part at a fifth of the level: what rises slowly may have begun before it is all there. That
+    // is for the interval; the edge itself is where the level shows.
     let mut faint = f64::NEG_INFINITY;
     let mut positions: Vec<(usize, f64, bool)> = Vec::new();
+    let mut possible: Vec<(usize, f64, bool)> = Vec::new();
     let mut table = Table::new(level, of.dispersion);
     for slot in outward {
         table.tabulate(of.rate(slot));
         let (requests, failures) = of.counts(slot);
         // As the outermost slot it may be affected for a part of its time only.
         faint = faint.max(score - FAINT_NATS) + table.faint(requests, failures);
-        let outermost = faint.max(score + table.partial(requests, failures));
+        let outermost = score + table.partial(requests, failures);
         score += table.whole(requests, failures);
         best = best.max(outermost);
         positions.push((slot, outermost, failures > 0.0));
+        possible.push((slot, outermost.max(faint), failures > 0.0));
         if (side == Side::Start && slot < anchor) || (side == Side::End && slot > anchor) {
             beyond += requests * evidence;
             let far = of.stream.second(slot).abs_diff(of.stream.second(anchor)) as f64;
@@ -209,7 +212,8 @@ fn search(
         }
     }
     let (slot, score) = mode?;
-    let (low, high) = interval(of.stream, &positions, best, side);
+    let best = possible.iter().map(|&(_, score, _)| score).fold(best, f64::max);
+    let (low, high) = interval(of.stream, &possible, best, side);
     let second = edge_second(of.stream, slot, side);
     let runner_up = runner_up(of.stream, &positions, (slot, score), side);
     Some(Edge { slot, range: (low.min(second), high.max(second)), runner_up })

@@ -21,7 +21,7 @@ fn text(ended: &Ended) -> String {
 fn the_draft_tells_the_story_of_the_sample() {
     let draft = sample(&["--format", "markdown"]);
     for told in [
-        "99.55 % of user requests failed (95 % interval 99.26–99.73 %); 360 of 360 client addresses",
+        "99.55 % of user requests failed (95 % interval 99.25–99.73 %); 360 of 360 client addresses",
         "| 11:59:58 +01:00 | a package was replaced by another version: `upgrade shop:all 1.8.2 2.0.0` | `dpkg.log:126` |",
         "The first alert after the start came at 12:10:00 +01:00, 9 min 51 s later",
         "could have shown it from 12:00:09 +01:00 on",
