@@ -9,6 +9,7 @@ mod coarse;
 mod failing;
 mod limits;
 mod merge;
+mod orphans;
 mod own;
 mod requests;
 mod second;
@@ -18,7 +19,7 @@ mod tally;
 mod values;
 mod windows;
 
-pub use cells::{Cell, Count, Group, Slot};
+pub use cells::{Cell, Count, Group, Seconds, Slot};
 pub use clock::{Clock, WallZone};
 pub use coarse::{Bucket, Coarse};
 pub use failing::{Failing, FailingValue, GaveUp, Name, Names};

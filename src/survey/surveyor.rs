@@ -1,5 +1,6 @@
 //! The path that every line takes.
 
+use super::orphans::Orphans;
 use super::second::{MessageSecond, Second};
 use super::tally::{Day, Sample, Span};
 use super::{Example, Limits, Merge, Rare, RareKind, Reason, Seam, Tally, Timed, block_of};
@@ -19,6 +20,7 @@ pub struct Surveyor<'a> {
     rules: &'a Rules,
     limits: Limits,
     scratch: Scratch,
+    orphans: Orphans,
     pub(super) agents: AgentCache,
     /// What was unescaped of the current line.
     plain: Vec<u8>,
@@ -32,10 +34,11 @@ pub struct Surveyor<'a> {
     block: Block,
     pub(super) second: Second,
     messages: MessageSecond,
+    pub(super) run: Run,
     day: DayCount,
     pub(super) statuses: [u32; 600],
     pub(super) clients: [u32; 16],
-    format: (FormatId, u64),
+    format: FormatCount,
     offset: (Option<Offset>, u64),
 }
 
@@ -47,6 +50,32 @@ struct Block {
     lines: u64,
     zoned: Span,
     naive: Span,
+}
+
+/// Records in a row that state the same second in the same way: what is counted of their times is counted at its end.
+pub(super) struct Run {
+    /// In µs, where the second begins.
+    from: i64,
+    pub(super) second: i64,
+    pub(super) offset: Option<Offset>,
+    first: Timestamp,
+    last: Timestamp,
+    records: u64,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        let (first, last) = (Timestamp::from_micros(i64::MAX), Timestamp::from_micros(i64::MIN));
+        Self { from: 0, second: 0, offset: None, first, last, records: 0 }
+    }
+}
+
+/// Records of the last format.
+struct FormatCount {
+    id: FormatId,
+    records: u64,
+    /// Whether a line that no format accepts continues such a record.
+    continues: bool,
 }
 
 /// The day of the last record, and the offset that it states.
@@ -73,6 +102,7 @@ impl<'a> Surveyor<'a> {
             rules,
             limits,
             scratch: Scratch::default(),
+            orphans: Orphans::default(),
             agents: AgentCache::default(),
             plain: Vec::new(),
             route: Vec::new(),
@@ -82,10 +112,11 @@ impl<'a> Surveyor<'a> {
             block: Block::default(),
             second: Second { at: i64::MIN, ..Second::default() },
             messages: MessageSecond::default(),
+            run: Run::default(),
             day: DayCount::default(),
             statuses: [0; 600],
             clients: [0; 16],
-            format: (FormatId(0), 0),
+            format: FormatCount { id: FormatId(0), records: 0, continues: false },
             offset: (None, 0),
         }
     }
@@ -129,7 +160,6 @@ impl<'a> Surveyor<'a> {
             return self.line(offset, raw, &mut fields);
         };
         self.enter_block(offset);
-        self.tally.lines = self.tally.lines.saturating_add(1);
         let read = self.formats.count_unwrapped(self.order, &within, &mut fields, &mut self.scratch);
         self.counted(offset, line, within.text, read, &fields);
     }
@@ -139,7 +169,6 @@ impl<'a> Surveyor<'a> {
         self.start.get_or_insert(offset);
         self.tally.bytes = self.tally.bytes.saturating_add(length);
         self.enter_block(offset);
-        self.tally.lines = self.tally.lines.saturating_add(1);
         self.skip(Reason::OverLong, offset, b"");
     }
 
@@ -150,10 +179,30 @@ impl<'a> Surveyor<'a> {
     #[inline(always)]
     fn line<'l>(&mut self, offset: u64, raw: &'l [u8], fields: &mut Fields<'l>) {
         self.enter_block(offset);
-        self.tally.lines = self.tally.lines.saturating_add(1);
         let line = trim(raw);
-        let read = self.formats.count(self.order, line, fields, &mut self.scratch);
+        let mut read = self.formats.count_best(self.order, line, fields, &mut self.scratch);
+        if let Err(reason) = read {
+            read = self.other(reason, line, fields);
+        }
         self.counted(offset, line, line, read, fields);
+    }
+
+    /// A line that is none of the source's first format, which rejects it for `reason`.
+    #[inline(never)]
+    fn other<'l>(
+        &mut self,
+        reason: Reject,
+        line: &'l [u8],
+        fields: &mut Fields<'l>,
+    ) -> Result<(FormatId, bool), Reject> {
+        if reason == Reject::Mismatch && self.orphans.has(line) {
+            return Err(reason);
+        }
+        let read = self.formats.count_others(reason, self.order, line, fields, &mut self.scratch);
+        if read == Err(Reject::Mismatch) {
+            self.orphans.note(line);
+        }
+        read
     }
 
     /// Counts what a line was read as; `text` is what stands in it, `line` what is quoted of it.
@@ -192,10 +241,12 @@ impl<'a> Surveyor<'a> {
     }
 
     fn leave_block(&mut self) {
+        self.leave_run();
         let block = std::mem::take(&mut self.block);
         if block.lines == 0 {
             return;
         }
+        self.tally.lines = self.tally.lines.saturating_add(block.lines);
         let lines = self.tally.block_lines.entry(block.index).or_default();
         *lines = lines.saturating_add(block.lines);
         for (timed, span) in [(&mut self.tally.zoned, block.zoned), (&mut self.tally.naive, block.naive)] {
@@ -213,37 +264,58 @@ impl<'a> Surveyor<'a> {
     )]
     #[inline(always)]
     fn record(&mut self, offset: u64, format: FormatId, is_request: bool, fields: &Fields<'_>) {
-        if format != self.format.0 {
-            self.leave_format();
-            self.format.0 = format;
+        if format != self.format.id || self.format.records == 0 {
+            self.enter_format(format, is_request);
         }
-        self.format.1 += 1;
+        self.format.records += 1;
         if let Some(stamp) = fields.stamp {
-            let span = if stamp.offset.is_some() { &mut self.block.zoned } else { &mut self.block.naive };
-            span.see(stamp.at);
-            self.day(stamp);
-            self.count_offset(stamp);
+            self.follow(stamp);
         }
+        self.seam.open = Some(self.format.continues);
         if is_request {
-            self.seam.open = Some(false);
             self.request(format, fields.stamp, &fields.request);
-        } else {
-            self.seam.open = Some(self.formats.definition(format).is_some_and(|d| d.continuation));
-            if let Some(stamp) = fields.stamp {
-                self.message(offset, format, stamp, &fields.message);
-            }
+        } else if let Some(stamp) = fields.stamp {
+            self.message(offset, format, stamp, &fields.message);
         }
     }
 
+    /// Counts a record's time.
     #[inline]
-    fn day(&mut self, stamp: Stamp) {
-        let day = stamp.at.micros().div_euclid(86_400 * MICROS);
-        if day != self.day.at || stamp.offset != self.day.offset {
-            self.leave_day();
-            self.day = DayCount { at: day, offset: stamp.offset, day: Day::default() };
+    fn follow(&mut self, stamp: Stamp) {
+        let into = stamp.at.micros().wrapping_sub(self.run.from);
+        if !(0..MICROS).contains(&into) || stamp.offset != self.run.offset || self.run.records == 0 {
+            self.leave_run();
+            let second = stamp.at.second();
+            let from = second.saturating_mul(MICROS);
+            self.run = Run { from, second, offset: stamp.offset, ..Run::default() };
         }
-        self.day.day.records += 1;
-        self.day.day.span.see(stamp.at);
+        self.run.records += 1;
+        self.run.first = self.run.first.min(stamp.at);
+        self.run.last = self.run.last.max(stamp.at);
+    }
+
+    fn leave_run(&mut self) {
+        let Run { offset, first, last, records, .. } = std::mem::take(&mut self.run);
+        if records == 0 {
+            return;
+        }
+        let span = if offset.is_some() { &mut self.block.zoned } else { &mut self.block.naive };
+        span.see(first);
+        span.see(last);
+        let day = first.micros().div_euclid(86_400 * MICROS);
+        if day != self.day.at || offset != self.day.offset {
+            self.leave_day();
+            self.day = DayCount { at: day, offset, day: Day::default() };
+        }
+        self.day.day.records = self.day.day.records.saturating_add(records);
+        self.day.day.span.see(first);
+        self.day.day.span.see(last);
+        // offsets rarely change from line to line
+        if offset != self.offset.0 {
+            self.leave_offset();
+            self.offset.0 = offset;
+        }
+        self.offset.1 = self.offset.1.saturating_add(records);
     }
 
     fn leave_day(&mut self) {
@@ -257,11 +329,17 @@ impl<'a> Surveyor<'a> {
         self.timed(offset.is_some()).days.bucket(at).absorb(day);
     }
 
+    fn enter_format(&mut self, id: FormatId, is_request: bool) {
+        self.leave_format();
+        let continues = !is_request && self.formats.definition(id).is_some_and(|d| d.continuation);
+        self.format = FormatCount { id, records: 0, continues };
+    }
+
     fn leave_format(&mut self) {
-        if self.format.1 > 0 {
-            let count = self.tally.records.entry(self.format.0).or_default();
-            *count = count.saturating_add(self.format.1);
-            self.format.1 = 0;
+        if self.format.records > 0 {
+            let count = self.tally.records.entry(self.format.id).or_default();
+            *count = count.saturating_add(self.format.records);
+            self.format.records = 0;
         }
     }
 
@@ -277,7 +355,7 @@ impl<'a> Surveyor<'a> {
     }
 
     fn count_message(&mut self, stamp: Stamp, severe: bool) {
-        let (at, zoned) = (stamp.at.second(), stamp.offset.is_some());
+        let (at, zoned) = (self.run.second, stamp.offset.is_some());
         if at != self.messages.at || zoned != self.messages.zoned {
             self.leave_messages();
             self.messages.at = at;
@@ -292,16 +370,6 @@ impl<'a> Surveyor<'a> {
         if count.all > 0 {
             self.timed(zoned).messages.add(at, &count);
         }
-    }
-
-    /// Offsets rarely change from line to line.
-    #[inline]
-    fn count_offset(&mut self, stamp: Stamp) {
-        if stamp.offset != self.offset.0 {
-            self.leave_offset();
-            self.offset.0 = stamp.offset;
-        }
-        self.offset.1 += 1;
     }
 
     fn leave_offset(&mut self) {
@@ -355,6 +423,7 @@ impl<'a> Surveyor<'a> {
     /// The counts of this piece.
     pub fn finish(mut self) -> Tally {
         self.leave_second();
+        self.leave_group();
         self.leave_messages();
         self.leave_block();
         self.leave_format();
