@@ -22,9 +22,11 @@ impl Firsts {
     }
 
     pub(super) fn or(self, other: Self) -> Self {
-        let [a, b, c, d] = self.0;
-        let [e, f, g, h] = other.0;
-        Self([a | e, b | f, c | g, d | h])
+        let mut set = self.0;
+        for (mine, theirs) in set.iter_mut().zip(other.0) {
+            *mine |= theirs;
+        }
+        Self(set)
     }
 
     /// Whether `line` may begin so.

@@ -282,6 +282,7 @@ impl<'a> Walk<'a, '_> {
 
     /// Where the key belongs that stands here, if the last line had it at the same turn, and stands before the value of
     /// it then; an object's key has no turn.
+    #[allow(clippy::option_option, reason = "a known key may be one that nobody wants")]
     #[inline]
     fn guess(&mut self) -> Option<Option<usize>> {
         let known = self.cache.get(self.nth).filter(|_| self.path.is_empty())?;

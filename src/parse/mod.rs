@@ -13,6 +13,8 @@ mod logfmt;
 mod loose;
 mod number;
 mod plan;
+mod quick;
+mod request;
 mod route;
 mod tail;
 mod time;
@@ -219,7 +221,7 @@ impl LineParser {
             Engine::Plans(plans) => match plans.as_slice() {
                 [plan] if plan.run(line, fields, &mut scratch.time) => {}
                 [_] => return Err(Reject::Mismatch),
-                plans if plan::any_of(plans, line, fields, &mut scratch.time) => {}
+                plans if quick::any_of(plans, line, fields, &mut scratch.time) => {}
                 _ => return Err(Reject::Mismatch),
             },
             Engine::Json(keys) => keys.run(line, fields, scratch)?,
@@ -273,7 +275,7 @@ impl LineParser {
 /// Method, path and protocol of a request line; nothing of one that is no HTTP.
 pub fn request_parts(line: &[u8]) -> Request<'_> {
     let mut fields = Fields::default();
-    plan::request_line(line, &mut fields);
+    request::request_line(line, &mut fields);
     fields.request
 }
 

@@ -7,7 +7,8 @@ use super::find::{Literal, byte as find_byte, digits, starts_with};
 use super::first::{self, Firsts};
 use super::level::{level, level_as};
 use super::number::{latency_us, two, whole};
-use super::{Fields, Projection, time, zone};
+use super::request::request_line;
+use super::{Fields, Projection, quick, time, zone};
 use crate::format::{Field, LevelNotation, TimeNotation, Token};
 use crate::model::Status;
 
@@ -18,9 +19,9 @@ pub(super) struct Plan {
     /// What its lines begin with: nearly all lines of other kinds are told by that.
     pub(super) first: Firsts,
     /// The same of what stands behind the time that they begin with, if they do.
-    second: Firsts,
-    /// Steps that [`clf_head`] takes at once.
-    head: usize,
+    pub(super) second: Firsts,
+    /// Steps from the client to the status that are taken in one go; 0 where there are others.
+    pub(super) head: usize,
 }
 
 #[derive(Debug)]
@@ -75,7 +76,7 @@ pub(super) enum Until {
 pub(super) fn compile(tokens: &[Token], projection: Projection) -> Plan {
     let steps = steps(tokens, None, projection);
     let second = steps.get(1..).filter(|rest| !rest.is_empty()).map_or(Firsts::ALL, first::of);
-    Plan { first: first::of(&steps), second, head: head_steps(&steps), steps }
+    Plan { first: first::of(&steps), second, head: quick::head_steps(&steps), steps }
 }
 
 fn steps(tokens: &[Token], after: Option<&Token>, projection: Projection) -> Vec<Step> {
@@ -155,119 +156,6 @@ fn until(field: Field, quoted: bool, next: Option<&Token>) -> Until {
         (_, Some(Token::Space)) | (Field::Word, _) => Until::Blank,
         (_, None | Some(Token::Value { .. } | Token::Optional(_))) => Until::LineEnd,
     }
-}
-
-impl Plan {
-    /// Whether the whole line fits; fills `fields`, with rubbish where it does not.
-    #[inline]
-    pub(super) fn run<'a>(&self, line: &'a [u8], fields: &mut Fields<'a>, cache: &mut time::Cache) -> bool {
-        if self.head > 0
-            && let Some(rest) = clf_head(line, fields, cache)
-        {
-            let steps = self.steps.get(self.head..).unwrap_or_default();
-            return run(steps, rest, fields, cache).is_some_and(<[u8]>::is_empty);
-        }
-        run(&self.steps, line, fields, cache).is_some_and(<[u8]>::is_empty)
-    }
-}
-
-/// Whether the whole line fits one of the plans, and the first that it fits decides; fills `fields`, which are fresh.
-#[inline]
-pub(super) fn any_of<'a>(
-    plans: &[Plan],
-    line: &'a [u8],
-    fields: &mut Fields<'a>,
-    cache: &mut time::Cache,
-) -> bool {
-    // the time that several plans begin with is read once
-    let mut known = None;
-    let mut time = None;
-    let mut fresh = true;
-    for plan in plans.iter().filter(|plan| plan.first.may_begin(line)) {
-        let (mut steps, mut rest) = (plan.steps.as_slice(), line);
-        let mut stamp = None;
-        if let Some((Step::Time { notation, then }, others)) = plan.steps.split_first() {
-            if known != Some(*notation) {
-                known = Some(*notation);
-                time = time::read(line, *notation, cache);
-            }
-            let Some((at, n)) = time else { continue };
-            let Some(after) = line.get(n..).and_then(|after| then.strip(after)) else { continue };
-            if !plan.second.may_begin(after) {
-                continue;
-            }
-            (steps, rest, stamp) = (others, after, Some(at));
-        }
-        if !std::mem::take(&mut fresh) {
-            *fields = Fields::default();
-        }
-        fields.stamp = stamp;
-        let fits = if plan.head > 0 {
-            plan.run(line, fields, cache)
-        } else {
-            run(steps, rest, fields, cache).is_some_and(<[u8]>::is_empty)
-        };
-        if fits {
-            return true;
-        }
-    }
-    false
-}
-
-/// How many of the steps [`clf_head`] takes at once: all from the client to the status, or none.
-fn head_steps(steps: &[Step]) -> usize {
-    let is_client = |step: &Step| match step {
-        Step::Value { field: Field::Client, until: Until::Byte(b' '), list: false, .. } => Some(true),
-        Step::Value { field: Field::Client, until: Until::Word(l), list: false, .. } if **l == *b" - " => {
-            Some(false)
-        }
-        _ => None,
-    };
-    let Some((first, rest)) = steps.split_first() else { return 0 };
-    let rest = match (is_client(first), rest) {
-        (
-            Some(true),
-            [Step::Value { field: Field::Ignored, until: Until::Byte(b' '), dash: Some(_), .. }, rest @ ..],
-        ) => rest,
-        (Some(false), rest) => rest,
-        _ => return 0,
-    };
-    match rest {
-        [
-            Step::Value { field: Field::Ignored | Field::User, until: Until::User(l), list: false, .. },
-            Step::Time { notation: TimeNotation::Clf, then },
-            Step::Value {
-                field: Field::RequestLine, until: Until::FarQuote, list: false, then: behind, ..
-            },
-            Step::Number { field: Field::Status, then: blank },
-            after @ ..,
-        ] if **l == *b" [" && **then == *b"] \"" && **behind == *b" " && **blank == *b" " => {
-            steps.len() - after.len()
-        }
-        _ => 0,
-    }
-}
-
-/// `203.0.113.7 - - [14/May/2023:12:00:03 +0100] "GET / HTTP/1.1" 200 `: what nearly all access lines begin with, in
-/// one go; `None`, and nothing filled, where it is not just like that.
-#[inline]
-fn clf_head<'a>(line: &'a [u8], fields: &mut Fields<'a>, cache: &mut time::Cache) -> Option<&'a [u8]> {
-    let (address, rest) = line.split_at_checked(find_byte(line, b' ')?)?;
-    let rest = rest.strip_prefix(b" - - [")?;
-    let (stamp, n) = time::read(rest, TimeNotation::Clf, cache)?;
-    let rest = rest.get(n..)?.strip_prefix(b"] \"")?;
-    let (request, rest) = rest.split_at_checked(memchr(b'"', rest)?)?;
-    let &[b'"', b' ', h, t, o, b' ', ref after @ ..] = rest else { return None };
-    let status = Status::new(u16::try_from(two(h, t)? * 10 + two(b'0', o)?).ok()?)?;
-    if request.last() == Some(&b'\\') || !may_be_address(address) {
-        return None;
-    }
-    fields.stamp = Some(stamp);
-    request_line(request, fields);
-    fields.request.client = present(address);
-    fields.message.client = fields.request.client;
-    fields.request.status = Some(status);
-    Some(after)
 }
 
 /// What is left of `rest` after all steps; `None` where one does not fit.
@@ -441,7 +329,7 @@ fn take_number<'a>(field: Field, rest: &'a [u8], fields: &mut Fields<'a>) -> Opt
 
 /// A value, unless it says that there is none.
 #[inline]
-fn present(value: &[u8]) -> Option<&[u8]> {
+pub(super) fn present(value: &[u8]) -> Option<&[u8]> {
     if matches!(value, [] | [b'-']) { None } else { Some(value) }
 }
 
@@ -529,44 +417,4 @@ fn client<'a>(value: &'a [u8], fields: &mut Fields<'a>) -> Option<()> {
     fields.request.client = present(value);
     fields.message.client = fields.request.client;
     Some(())
-}
-
-/// No method is longer (`WebDAV`'s `VERSION-CONTROL` has 15 letters).
-const MAX_METHOD: usize = 24;
-
-/// `GET /path HTTP/1.1` into its parts. A request line that is no HTTP keeps neither method nor path.
-#[inline]
-pub(super) fn request_line<'a>(line: &'a [u8], fields: &mut Fields<'a>) {
-    let request = &mut fields.request;
-    let method = match line {
-        [b'G', b'E', b'T', b' ', ..] => Some(3),
-        [b'P', b'O', b'S', b'T', b' ', ..] => Some(4),
-        _ => method(line),
-    };
-    let Some((method, [_, rest @ ..])) = method.and_then(|n| line.split_at_checked(n)) else {
-        request.malformed = Some(line);
-        return;
-    };
-    request.method = Some(method);
-    // the protocol has eight letters nearly always
-    let near =
-        rest.len().checked_sub(9).filter(|at| rest.get(*at..).is_some_and(|p| p.starts_with(b" HTTP/")));
-    let split =
-        near.or_else(|| memchr::memmem::rfind(rest, b" HTTP/")).and_then(|at| rest.split_at_checked(at));
-    (request.path, request.protocol) = match split {
-        Some((path, protocol)) => (Some(path), protocol.get(1..)),
-        None => (Some(rest), None),
-    };
-}
-
-/// How long the method is that a request line begins with, a blank behind it.
-#[inline(never)]
-fn method(line: &[u8]) -> Option<usize> {
-    let end = find_byte(line.get(..MAX_METHOD).unwrap_or(line), b' ')?;
-    let method = line.get(..end).filter(|m| !m.is_empty())?;
-    let is_method = method.iter().all(|b| b.is_ascii_uppercase() || matches!(b, b'-' | b'_'));
-    // a method that is none, in a request that is one (`geti / HTTP/1.1`), is what the client sent
-    let is_spelt_wrong =
-        || method.iter().all(u8::is_ascii_alphabetic) && memchr::memmem::rfind(line, b" HTTP/").is_some();
-    (is_method || is_spelt_wrong()).then_some(end)
 }

@@ -16,6 +16,7 @@ mod second;
 mod series;
 mod surveyor;
 mod tally;
+mod times;
 mod values;
 mod windows;
 

@@ -2,9 +2,10 @@
 
 use super::orphans::Orphans;
 use super::second::{MessageSecond, Second};
-use super::tally::{Day, Sample, Span};
-use super::{Example, Limits, Merge, Rare, RareKind, Reason, Seam, Tally, Timed, block_of};
-use crate::model::{Level, MICROS, Message, Offset, Stamp, Timestamp};
+use super::tally::{Sample, Span};
+use super::times::{DayCount, Run};
+use super::{Example, Limits, Rare, RareKind, Reason, Seam, Tally, Timed, block_of};
+use crate::model::{Level, Message, Offset, Stamp, Timestamp};
 use crate::parse::{Fields, Reject, Scratch};
 use crate::signature::{AgentCache, Probes, Rules};
 use crate::sniff::{FormatId, Formats, Order, trim};
@@ -31,43 +32,25 @@ pub struct Surveyor<'a> {
     start: Option<u64>,
     seam: Seam,
     /// Counts of the current block and second, kept out of the maps while they last.
-    block: Block,
+    pub(super) block: Block,
     pub(super) second: Second,
     messages: MessageSecond,
     pub(super) run: Run,
-    day: DayCount,
+    pub(super) day: DayCount,
     pub(super) statuses: [u32; 600],
     pub(super) clients: [u32; 16],
     format: FormatCount,
-    offset: (Option<Offset>, u64),
+    pub(super) offset: (Option<Offset>, u64),
 }
 
 /// The block that the last line began in.
 #[derive(Default)]
-struct Block {
+pub(super) struct Block {
     index: u32,
     end: u64,
     lines: u64,
-    zoned: Span,
-    naive: Span,
-}
-
-/// Records in a row that state the same second in the same way: what is counted of their times is counted at its end.
-pub(super) struct Run {
-    /// In µs, where the second begins.
-    from: i64,
-    pub(super) second: i64,
-    pub(super) offset: Option<Offset>,
-    first: Timestamp,
-    last: Timestamp,
-    records: u64,
-}
-
-impl Default for Run {
-    fn default() -> Self {
-        let (first, last) = (Timestamp::from_micros(i64::MAX), Timestamp::from_micros(i64::MIN));
-        Self { from: 0, second: 0, offset: None, first, last, records: 0 }
-    }
+    pub(super) zoned: Span,
+    pub(super) naive: Span,
 }
 
 /// Records of the last format.
@@ -76,14 +59,6 @@ struct FormatCount {
     records: u64,
     /// Whether a line that no format accepts continues such a record.
     continues: bool,
-}
-
-/// The day of the last record, and the offset that it states.
-#[derive(Default)]
-struct DayCount {
-    at: i64,
-    offset: Option<Offset>,
-    day: Day,
 }
 
 impl<'a> Surveyor<'a> {
@@ -279,56 +254,6 @@ impl<'a> Surveyor<'a> {
         }
     }
 
-    /// Counts a record's time.
-    #[inline]
-    fn follow(&mut self, stamp: Stamp) {
-        let into = stamp.at.micros().wrapping_sub(self.run.from);
-        if !(0..MICROS).contains(&into) || stamp.offset != self.run.offset || self.run.records == 0 {
-            self.leave_run();
-            let second = stamp.at.second();
-            let from = second.saturating_mul(MICROS);
-            self.run = Run { from, second, offset: stamp.offset, ..Run::default() };
-        }
-        self.run.records += 1;
-        self.run.first = self.run.first.min(stamp.at);
-        self.run.last = self.run.last.max(stamp.at);
-    }
-
-    fn leave_run(&mut self) {
-        let Run { offset, first, last, records, .. } = std::mem::take(&mut self.run);
-        if records == 0 {
-            return;
-        }
-        let span = if offset.is_some() { &mut self.block.zoned } else { &mut self.block.naive };
-        span.see(first);
-        span.see(last);
-        let day = first.micros().div_euclid(86_400 * MICROS);
-        if day != self.day.at || offset != self.day.offset {
-            self.leave_day();
-            self.day = DayCount { at: day, offset, day: Day::default() };
-        }
-        self.day.day.records = self.day.day.records.saturating_add(records);
-        self.day.day.span.see(first);
-        self.day.day.span.see(last);
-        // offsets rarely change from line to line
-        if offset != self.offset.0 {
-            self.leave_offset();
-            self.offset.0 = offset;
-        }
-        self.offset.1 = self.offset.1.saturating_add(records);
-    }
-
-    fn leave_day(&mut self) {
-        let DayCount { at, offset, day } = std::mem::take(&mut self.day);
-        if day.records == 0 {
-            return;
-        }
-        if let Some(offset) = offset {
-            self.tally.written.bucket(at).see(offset, day.span);
-        }
-        self.timed(offset.is_some()).days.bucket(at).absorb(day);
-    }
-
     fn enter_format(&mut self, id: FormatId, is_request: bool) {
         self.leave_format();
         let continues = !is_request && self.formats.definition(id).is_some_and(|d| d.continuation);
@@ -369,17 +294,6 @@ impl<'a> Surveyor<'a> {
         let MessageSecond { at, zoned, count } = std::mem::take(&mut self.messages);
         if count.all > 0 {
             self.timed(zoned).messages.add(at, &count);
-        }
-    }
-
-    fn leave_offset(&mut self) {
-        let (offset, count) = std::mem::take(&mut self.offset);
-        match offset {
-            Some(offset) if count > 0 => {
-                let seen = self.tally.offsets.entry(offset).or_default();
-                *seen = seen.saturating_add(count);
-            }
-            _ => self.tally.naive_records = self.tally.naive_records.saturating_add(count),
         }
     }
 
