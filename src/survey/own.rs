@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::failing::{cut_value, value_hash};
 use super::requests::ends;
-use super::{Coarse, Count, Group, Name};
+use super::{Coarse, Count, Group, Name, Seconds};
 use crate::model::Dimension;
 
 /// Vhosts and upstreams counted per source: those with the lowest hashes, so that the choice does not depend on the
@@ -46,18 +46,18 @@ impl Own {
         self.map.iter().map(|(hash, value)| (*hash, value))
     }
 
-    /// Adds the counts of one second.
-    fn add(&mut self, hash: u32, dimension: Dimension, value: &[u8], second: i64, count: Count) {
+    /// Adds the counts of 64 seconds.
+    fn add(&mut self, hash: u32, dimension: Dimension, value: &[u8], unit: i64, group: &Seconds<Count>) {
         if let Some(known) = self.map.get_mut(&hash) {
             // of two values with one hash the smaller names both, whatever the order
             if (dimension, value) < (known.name.dimension, &*known.name.value) {
                 known.name = Name { dimension, value: value.into() };
             }
-            return known.counts.add(second, &count);
+            return known.counts.add_seconds(unit, group);
         }
         if self.map.len() < MAX_OWN || self.map.last_key_value().is_some_and(|(last, _)| hash < *last) {
             let mut counts = Coarse::new(self.groups);
-            counts.add(second, &count);
+            counts.add_seconds(unit, group);
             let name = Name { dimension, value: value.into() };
             self.map.insert(hash, OwnValue { name, counts });
             self.cut();
@@ -89,27 +89,32 @@ impl Own {
     }
 }
 
-/// The counts of the current second, by value: direct-mapped, a line costs a cheap hash, a comparison and an increment.
+/// The counts of the current 64 seconds, by value: direct-mapped, a line costs a cheap hash, a comparison and an
+/// increment.
 #[derive(Debug, Default)]
-pub(super) struct OwnSecond {
+pub(super) struct OwnGroup {
+    /// The number of these 64 seconds.
+    unit: i64,
     /// Empty until a value was seen.
     slots: Vec<Cached>,
     /// Slots with counts.
     touched: Vec<u8>,
 }
 
+/// A value; none was seen in its slot while it has no counts.
 #[derive(Debug, Clone)]
 struct Cached {
     dimension: Dimension,
     value: Vec<u8>,
     hash: u32,
-    count: Count,
+    counts: Option<Seconds<Count>>,
     /// Whether it is among those touched.
     listed: bool,
 }
 
-impl OwnSecond {
-    /// Counts a request of `second`; `own` is where the counts of a value go that has to make room.
+impl OwnGroup {
+    /// Counts a request of `second`; `own` is where the counts of 64 seconds go that are over, or of a value that has to
+    /// make room.
     #[inline]
     pub(super) fn count(
         &mut self,
@@ -119,57 +124,62 @@ impl OwnSecond {
         second: i64,
         own: &mut Own,
     ) {
+        if second >> 6 != self.unit {
+            self.leave(own);
+            self.unit = second >> 6;
+        }
         let value = cut_value(value);
         let at = slot_of(dimension, value);
         let known =
             self.slots.get(usize::from(at)).is_some_and(|c| c.value == value && c.dimension == dimension);
         if !known {
-            self.replace(at, dimension, value, second, own);
+            self.replace(at, dimension, value, own);
         }
         let Some(slot) = self.slots.get_mut(usize::from(at)) else { return };
         if !slot.listed {
             slot.listed = true;
             self.touched.push(at);
         }
-        slot.count.all += 1;
-        slot.count.bad += u32::from(failed);
+        if let Some(count) = slot.counts.get_or_insert_default().slot(second) {
+            count.all += 1;
+            count.bad += u32::from(failed);
+        }
     }
 
     #[inline(never)]
-    fn replace(&mut self, at: u8, dimension: Dimension, value: &[u8], second: i64, own: &mut Own) {
+    fn replace(&mut self, at: u8, dimension: Dimension, value: &[u8], own: &mut Own) {
         if self.slots.is_empty() {
             let hash = value_hash(dimension, b"");
-            let empty = Cached { dimension, value: Vec::new(), hash, count: Count::default(), listed: false };
+            let empty = Cached { dimension, value: Vec::new(), hash, counts: None, listed: false };
             self.slots = vec![empty; CACHE_SLOTS];
         }
         let Some(slot) = self.slots.get_mut(usize::from(at)) else { return };
-        if slot.count.all > 0 {
-            own.add(slot.hash, slot.dimension, &slot.value, second, slot.count);
-            slot.count = Count::default();
-        }
+        slot.hand_over(self.unit, own);
         slot.dimension = dimension;
         slot.value.clear();
         slot.value.extend_from_slice(value);
         slot.hash = value_hash(dimension, value);
     }
 
-    /// Hands over the counts of `second`.
-    #[inline]
-    pub(super) fn leave(&mut self, second: i64, own: &mut Own) {
-        if !self.touched.is_empty() {
-            self.flush(second, own);
+    /// Hands over all counts.
+    pub(super) fn leave(&mut self, own: &mut Own) {
+        for at in self.touched.drain(..) {
+            if let Some(slot) = self.slots.get_mut(usize::from(at)) {
+                slot.hand_over(self.unit, own);
+                slot.listed = false;
+            }
         }
     }
+}
 
-    fn flush(&mut self, second: i64, own: &mut Own) {
-        for at in self.touched.drain(..) {
-            let Some(slot) = self.slots.get_mut(usize::from(at)) else { continue };
-            slot.listed = false;
-            // nothing, where it had to make room and came to nothing since
-            if slot.count.all > 0 {
-                own.add(slot.hash, slot.dimension, &slot.value, second, slot.count);
-                slot.count = Count::default();
-            }
+impl Cached {
+    fn hand_over(&mut self, unit: i64, own: &mut Own) {
+        // one that had to make room may have come to nothing since
+        if let Some(counts) = &mut self.counts
+            && counts.any()
+        {
+            own.add(self.hash, self.dimension, &self.value, unit, counts);
+            counts.clear();
         }
     }
 }
