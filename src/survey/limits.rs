@@ -19,10 +19,12 @@ pub struct Limits {
     pub failing: usize,
     /// Slots with rare lines of one kind, about 400 bytes each.
     pub rare: usize,
-    /// Slots with latencies, 150 to 400 bytes each, 1.2 KiB at most.
+    /// Slots with latencies, 60 to 120 bytes each, 400 at most.
     pub latency: usize,
     /// Groups of 64 seconds of each vhost and upstream (32 of them are counted), 0.5 KiB each.
     pub own: usize,
+    /// Slots with latencies of vhosts and upstreams, shared by all of them, about 80 bytes each.
+    pub own_latency: usize,
     /// Groups of 64 seconds with messages, 0.5 KiB each.
     pub messages: usize,
     /// Names of failing values, about 100 bytes each, 200 at most.
@@ -33,7 +35,7 @@ impl Limits {
     /// Shares a fixed memory among so many sources.
     ///
     /// The first figure is what one source may have: 12 days of seconds, failures in 18 hours of seconds, latencies in
-    /// 27 hours, vhosts in 27 hours. The second is what all have together, about 600 MiB with every table of every
+    /// 13 hours, vhosts in 13 hours and the latencies of eight of them in four and a half. The second is what all have together, about 600 MiB with every table of every
     /// source full. The third is the least that is of use (an hour of seconds): with it, 10,000 sources that are full
     /// keep 3 GiB.
     pub fn for_sources(sources: usize) -> Self {
@@ -44,6 +46,7 @@ impl Limits {
             rare: share(2_048, 2_048, 64),
             latency: share(49_152, 196_608, 128),
             own: share(768, 3_072, 2),
+            own_latency: share(131_072, 262_144, 256),
             messages: share(16_384, 131_072, 64),
             names: share(4_096, 65_536, 64),
         }
@@ -71,8 +74,9 @@ mod tests {
         // in bytes, by the sizes above
         let each = limits.groups * 1_600
             + limits.failing * 510
-            + limits.latency * 400
+            + limits.latency * 120
             + limits.own * 32 * 600
+            + limits.own_latency * 80
             + limits.messages * 600
             + limits.names * 200;
         assert!(each * 10_000 < 3 << 30, "{each}");

@@ -1,10 +1,10 @@
-//! Requests and failures of each vhost and upstream.
+//! Requests, failures and latencies of each vhost and upstream.
 
 use std::collections::BTreeMap;
 
 use super::failing::{cut_value, value_hash};
 use super::requests::ends;
-use super::{Coarse, Count, Group, Name};
+use super::{Coarse, Count, Group, Limits, Merge as _, Name, Paces};
 use crate::model::Dimension;
 
 /// Vhosts and upstreams counted per source: those with the lowest hashes, so that the choice does not depend on the
@@ -13,6 +13,9 @@ const MAX_OWN: usize = 32;
 /// Slots of the cache, as many as a byte tells apart.
 const CACHE_SLOTS: usize = 256;
 
+/// Latencies of one value that wait in the cache, at most: they are handed over with the second, or when so many came.
+const MAX_WAITING: usize = 4096;
+
 /// The counts of one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnValue {
@@ -20,6 +23,8 @@ pub struct OwnValue {
     pub name: Name,
     /// Users' requests and those of them answered 5xx; the unit of time is 64 seconds.
     pub counts: Coarse<Group<Count>>,
+    /// Latencies of users' requests that tell; the unit of time is a second.
+    pub latency: Coarse<Paces>,
 }
 
 /// Value → counts, for at most 32 values. One that is kept at the end was kept all along, so its counts are exact.
@@ -27,13 +32,16 @@ pub struct OwnValue {
 pub struct Own {
     /// Groups per value.
     groups: usize,
+    /// Slots with latencies, shared evenly by the values. There are never fewer values than before, so that a value's
+    /// slots are never wider than they are in the end, and the result is the same in any order.
+    paces: usize,
     map: BTreeMap<u32, OwnValue>,
 }
 
 impl Own {
-    /// Nothing counted yet; at most so many groups per value.
-    pub fn new(groups: usize) -> Self {
-        Self { groups, map: BTreeMap::new() }
+    /// Nothing counted yet.
+    pub fn new(limits: Limits) -> Self {
+        Self { groups: limits.own, paces: limits.own_latency, map: BTreeMap::new() }
     }
 
     /// Whether nothing was counted.
@@ -41,44 +49,67 @@ impl Own {
         self.map.is_empty()
     }
 
+    /// The counts of the value with a hash.
+    pub fn get(&self, hash: u32) -> Option<&OwnValue> {
+        self.map.get(&hash)
+    }
+
     /// (hash, counts), ascending by hash.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &OwnValue)> {
         self.map.iter().map(|(hash, value)| (*hash, value))
     }
 
-    /// Adds the counts of one second.
-    fn add(&mut self, hash: u32, dimension: Dimension, value: &[u8], second: i64, count: Count) {
+    /// Adds what the cache has of a second.
+    fn add(&mut self, second: i64, cached: &mut Cached) {
+        let (hash, dimension, value) = (cached.hash, cached.dimension, cached.value.as_slice());
+        let count = std::mem::take(&mut cached.count);
         if let Some(known) = self.map.get_mut(&hash) {
             // of two values with one hash the smaller names both, whatever the order
             if (dimension, value) < (known.name.dimension, &*known.name.value) {
                 known.name = Name { dimension, value: value.into() };
             }
-            return known.counts.add(second, &count);
+            known.counts.add(second, &count);
+            if !cached.paces.is_empty() {
+                known.latency.bucket(second).absorb(Paces::of_each(&mut cached.paces));
+                cached.paces.clear();
+            }
+            return;
         }
         if self.map.len() < MAX_OWN || self.map.last_key_value().is_some_and(|(last, _)| hash < *last) {
             let mut counts = Coarse::new(self.groups);
             counts.add(second, &count);
+            let mut latency: Coarse<Paces> = Coarse::new(self.paces);
+            if !cached.paces.is_empty() {
+                latency.bucket(second).absorb(Paces::of_each(&mut cached.paces));
+            }
             let name = Name { dimension, value: value.into() };
-            self.map.insert(hash, OwnValue { name, counts });
+            self.map.insert(hash, OwnValue { name, counts, latency });
             self.cut();
         }
+        cached.paces.clear();
     }
 
     fn cut(&mut self) {
         while self.map.len() > MAX_OWN {
             self.map.pop_last();
         }
+        let each = self.paces / self.map.len().max(1);
+        for value in self.map.values_mut() {
+            value.latency.limit(each);
+        }
     }
 
     /// Adds what `other` counted.
     pub fn absorb(&mut self, other: Self) {
         self.groups = self.groups.max(other.groups);
+        self.paces = self.paces.max(other.paces);
         for (hash, value) in other.map {
             match self.map.entry(hash) {
                 std::collections::btree_map::Entry::Vacant(v) => _ = v.insert(value),
                 std::collections::btree_map::Entry::Occupied(mut o) => {
                     let mine = o.get_mut();
                     mine.counts.absorb(value.counts);
+                    mine.latency.absorb(value.latency);
                     if value.name < mine.name {
                         mine.name = value.name;
                     }
@@ -104,6 +135,8 @@ struct Cached {
     value: Vec<u8>,
     hash: u32,
     count: Count,
+    /// A bin for each latency.
+    paces: Vec<u8>,
     /// Whether it is among those touched.
     listed: bool,
 }
@@ -115,7 +148,7 @@ impl OwnSecond {
         &mut self,
         dimension: Dimension,
         value: &[u8],
-        failed: bool,
+        (failed, pace): (bool, Option<u8>),
         second: i64,
         own: &mut Own,
     ) {
@@ -133,19 +166,25 @@ impl OwnSecond {
         }
         slot.count.all += 1;
         slot.count.bad += u32::from(failed);
+        if let Some(bin) = pace {
+            slot.paces.push(bin);
+            if slot.paces.len() >= MAX_WAITING {
+                own.add(second, slot);
+            }
+        }
     }
 
     #[inline(never)]
     fn replace(&mut self, at: u8, dimension: Dimension, value: &[u8], second: i64, own: &mut Own) {
         if self.slots.is_empty() {
             let hash = value_hash(dimension, b"");
-            let empty = Cached { dimension, value: Vec::new(), hash, count: Count::default(), listed: false };
+            let count = Count::default();
+            let empty = Cached { dimension, value: Vec::new(), hash, count, paces: Vec::new(), listed: false };
             self.slots = vec![empty; CACHE_SLOTS];
         }
         let Some(slot) = self.slots.get_mut(usize::from(at)) else { return };
         if slot.count.all > 0 {
-            own.add(slot.hash, slot.dimension, &slot.value, second, slot.count);
-            slot.count = Count::default();
+            own.add(second, slot);
         }
         slot.dimension = dimension;
         slot.value.clear();
@@ -167,8 +206,7 @@ impl OwnSecond {
             slot.listed = false;
             // nothing, where it had to make room and came to nothing since
             if slot.count.all > 0 {
-                own.add(slot.hash, slot.dimension, &slot.value, second, slot.count);
-                slot.count = Count::default();
+                own.add(second, slot);
             }
         }
     }

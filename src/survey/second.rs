@@ -1,8 +1,7 @@
 //! The counts of one second, kept out of the maps while it lasts.
 
 use super::own::OwnSecond;
-use super::{Cell, Count, Failing, GaveUp, Merge as _, Timed};
-use crate::model::Histogram;
+use super::{Cell, Count, Failing, GaveUp, Merge as _, Paces, Timed};
 
 /// The second of the last request.
 #[derive(Default)]
@@ -54,8 +53,7 @@ impl Default for Latencies {
 
 impl Latencies {
     #[inline]
-    pub(super) fn record(&mut self, latency_us: u64) {
-        let bin = Histogram::bin_of(latency_us);
+    pub(super) fn record(&mut self, bin: u8) {
         if let (Some(count), Some(word)) =
             (self.counts.get_mut(usize::from(bin)), self.used.get_mut(usize::from(bin >> 6)))
         {
@@ -72,19 +70,22 @@ impl Latencies {
         }
     }
 
-    fn take(&mut self) -> Histogram {
-        let bins = self.used.iter().fold(0, |n: u32, word| n.saturating_add(word.count_ones()));
-        let mut out = Histogram::with_capacity(usize::try_from(bins).unwrap_or(0));
-        for (at, word) in (0u8..).zip(&mut self.used) {
-            while *word != 0 {
-                let bin = at << 6 | u8::try_from(word.trailing_zeros()).unwrap_or(0);
-                *word &= word.wrapping_sub(1);
-                if let Some(count) = self.counts.get_mut(usize::from(bin)) {
-                    out.add(bin, std::mem::take(count));
+    fn take(&mut self) -> Paces {
+        let (counts, used) = (&mut self.counts, &mut self.used);
+        let mut words = (0u8..).zip(used);
+        let mut word = words.next();
+        Paces::of(std::iter::from_fn(|| {
+            loop {
+                let (at, bits) = word.as_mut()?;
+                if **bits == 0 {
+                    word = words.next();
+                    continue;
                 }
+                let bin = *at << 6 | u8::try_from(bits.trailing_zeros()).unwrap_or(0);
+                **bits &= bits.wrapping_sub(1);
+                return Some((bin, std::mem::take(counts.get_mut(usize::from(bin))?)));
             }
-        }
-        out
+        }))
     }
 }
 

@@ -154,7 +154,7 @@ fn hostile_lines_fill_no_memory() {
             "x".repeat(300)
         );
     }
-    let limits = Limits { groups: 20, failing: 40, rare: 4, latency: 30, own: 3, messages: 5, names: 50 };
+    let limits = Limits { groups: 20, failing: 40, rare: 4, latency: 30, own: 3, own_latency: 320, messages: 5, names: 50 };
     let tools = Tools::new();
     let tally = tools.survey(text.as_bytes(), &[], limits);
     assert_eq!(tally, tools.survey(text.as_bytes(), &[500, 501, 2_000], limits));
@@ -163,7 +163,7 @@ fn hostile_lines_fill_no_memory() {
     assert!(timed.latency.len() <= 30);
     assert!(timed.failing.iter().all(|(_, f)| f.values().len() <= 24));
     assert_eq!(timed.own.iter().count(), 32);
-    assert!(timed.own.iter().all(|(_, v)| v.counts.len() <= 3));
+    assert!(timed.own.iter().all(|(_, v)| v.counts.len() <= 3 && v.latency.len() <= 10));
     assert_eq!(tally.names.iter().count(), 50);
     assert!(tally.names.iter().all(|(_, name)| name.value.len() <= 128));
     let all = [(&tally, utc())];

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::merge::{greatest, least};
-use super::{Bucket, Cell, Clock, Coarse, Count, Failing, GaveUp, Group, Limits, Merge, Names, Own, Windows};
+use super::{Bucket, Cell, Clock, Coarse, Count, Failing, GaveUp, Group, Limits, Merge, Names, Own, Paces, Windows};
 use crate::model::{Histogram, Level, Offset, Timestamp};
 use crate::signature::RuleId;
 use crate::sniff::FormatId;
@@ -192,7 +192,7 @@ pub struct Timed {
     /// Requests that clients gave up; the unit of time is a second.
     pub gave_up: Coarse<GaveUp>,
     /// Latencies of users' requests not answered 5xx; the unit of time is a second.
-    pub latency: Coarse<Histogram>,
+    pub latency: Coarse<Paces>,
     /// Requests and failures of each vhost and upstream.
     pub own: Own,
     /// Messages and those at error level or worse; the unit of time is 64 seconds.
@@ -214,7 +214,7 @@ impl Timed {
             failing: Coarse::new(limits.failing),
             gave_up: Coarse::new(limits.failing),
             latency: Coarse::new(limits.latency),
-            own: Own::new(limits.own),
+            own: Own::new(limits),
             messages: Coarse::new(limits.messages),
             rare: BTreeMap::new(),
             blocks: BTreeMap::new(),

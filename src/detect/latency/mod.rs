@@ -9,7 +9,10 @@ mod finding;
 mod gate;
 mod normal;
 mod record;
+mod specific;
 mod validate;
+
+pub use specific::slows_alone;
 
 use axis::Axis;
 use dispersion::{Dispersion, HIGHEST, SUSPICIOUS};
