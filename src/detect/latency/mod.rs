@@ -16,7 +16,7 @@ pub use specific::slows_alone;
 
 use axis::Axis;
 use dispersion::{Dispersion, HIGHEST, SUSPICIOUS};
-use emission::{Reader, Slow};
+use emission::Slow;
 use finding::{Frame, describe};
 use gate::{Candidate, gate};
 use normal::{FIRST_NEIGHBOURHOOD_SECONDS, NEIGHBOURHOOD_SECONDS, Normal};
@@ -105,6 +105,7 @@ impl Model {
             dispersion: Dispersion::NONE,
             mask: vec![false; slots],
         };
+        let mut found = Dispersion::NONE;
         for round in 0..ROUNDS {
             let mut mask = model.suspected(record, penalty);
             if round == 0 && !model.credible(record, penalty, &mask) {
@@ -112,8 +113,11 @@ impl Model {
                 mask = model.suspected(record, penalty);
             }
             let reach = if round == 0 { FIRST_NEIGHBOURHOOD_SECONDS } else { NEIGHBOURHOOD_SECONDS };
-            model.normal = normal::local(record, &mask, reach);
-            let found = Dispersion::of(&mut Reader::new(record, &model.normal), &mask);
+            // the same mask as in the last round makes the same baseline
+            if round < 2 || mask != model.mask {
+                model.normal = normal::local(record, &mask, reach);
+                found = Dispersion::of(record, &model.normal, &mask);
+            }
             model.dispersion = if round + 1 < ROUNDS { found.at_most(SUSPICIOUS) } else { found };
             model.mask = mask;
         }
