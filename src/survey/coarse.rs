@@ -94,12 +94,6 @@ impl<T: Bucket> Coarse<T> {
         self.shift = self.shift.saturating_add(times);
     }
 
-    /// At most `cap` buckets from now on.
-    pub fn limit(&mut self, cap: usize) {
-        self.cap = cap.max(1);
-        self.fit();
-    }
-
     fn fit(&mut self) {
         while self.map.len() > self.cap && self.shift < WIDEST {
             self.widen(1);

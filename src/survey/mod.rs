@@ -27,7 +27,7 @@ pub use failing::{Failing, FailingValue, GaveUp, Name, Names};
 pub use limits::Limits;
 pub use merge::Merge;
 pub use own::{Own, OwnValue};
-pub use paces::Paces;
+pub use paces::{Paces, counts};
 pub use series::{SiteSeries, gave_up_series, latency_series, message_series, series};
 pub use slow::{PacedValue, paced_values};
 pub use surveyor::Surveyor;

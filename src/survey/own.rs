@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::failing::{cut_value, value_hash};
 use super::requests::ends;
-use super::{Coarse, Count, Group, Limits, Merge as _, Name, Paces};
+use super::{Coarse, Count, Group, Limits, Name, Paces};
 use crate::model::Dimension;
 
 /// Vhosts and upstreams counted per source: those with the lowest hashes, so that the choice does not depend on the
@@ -23,8 +23,8 @@ pub struct OwnValue {
     pub name: Name,
     /// Users' requests and those of them answered 5xx; the unit of time is 64 seconds.
     pub counts: Coarse<Group<Count>>,
-    /// Latencies of users' requests that tell; the unit of time is a second.
-    pub latency: Coarse<Paces>,
+    /// Latencies of users' requests that tell.
+    pub latency: Paces,
 }
 
 /// Value → counts, for at most 32 values. One that is kept at the end was kept all along, so its counts are exact.
@@ -69,24 +69,25 @@ impl Own {
                 known.name = Name { dimension, value: value.into() };
             }
             known.counts.add(second, &count);
-            if !cached.paces.is_empty() {
-                known.latency.bucket(second).absorb(Paces::of_each(&mut cached.paces));
-                cached.paces.clear();
-            }
-            return;
+            return hand_over(&mut cached.paces, second, &mut known.latency);
         }
         if self.map.len() < MAX_OWN || self.map.last_key_value().is_some_and(|(last, _)| hash < *last) {
             let mut counts = Coarse::new(self.groups);
             counts.add(second, &count);
-            let mut latency: Coarse<Paces> = Coarse::new(self.paces);
-            if !cached.paces.is_empty() {
-                latency.bucket(second).absorb(Paces::of_each(&mut cached.paces));
-            }
+            let mut latency = Paces::new(self.paces);
+            hand_over(&mut cached.paces, second, &mut latency);
             let name = Name { dimension, value: value.into() };
             self.map.insert(hash, OwnValue { name, counts, latency });
             self.cut();
         }
         cached.paces.clear();
+    }
+
+    /// Sorts in what came late.
+    pub(super) fn settle(&mut self) {
+        for value in self.map.values_mut() {
+            value.latency.settle();
+        }
     }
 
     fn cut(&mut self) {
@@ -117,6 +118,16 @@ impl Own {
             }
         }
         self.cut();
+    }
+}
+
+/// Counts the latencies of a second, a bin for each; none are left.
+fn hand_over(paces: &mut Vec<u8>, second: i64, latency: &mut Paces) {
+    if !paces.is_empty() {
+        paces.sort_unstable();
+        let counted = |of: &[u8]| Some((*of.first()?, u32::try_from(of.len()).unwrap_or(u32::MAX)));
+        latency.add(second, paces.chunk_by(|a, b| a == b).filter_map(counted));
+        paces.clear();
     }
 }
 
@@ -179,7 +190,8 @@ impl OwnSecond {
         if self.slots.is_empty() {
             let hash = value_hash(dimension, b"");
             let count = Count::default();
-            let empty = Cached { dimension, value: Vec::new(), hash, count, paces: Vec::new(), listed: false };
+            let empty =
+                Cached { dimension, value: Vec::new(), hash, count, paces: Vec::new(), listed: false };
             self.slots = vec![empty; CACHE_SLOTS];
         }
         let Some(slot) = self.slots.get_mut(usize::from(at)) else { return };

@@ -1,7 +1,7 @@
 //! The counts of one second, kept out of the maps while it lasts.
 
 use super::own::OwnSecond;
-use super::{Cell, Count, Failing, GaveUp, Merge as _, Paces, Timed};
+use super::{Cell, Count, Failing, GaveUp, Merge as _, Timed};
 
 /// The second of the last request.
 #[derive(Default)]
@@ -64,28 +64,21 @@ impl Latencies {
 
     #[inline]
     fn leave(&mut self, second: i64, timed: &mut Timed) {
-        if self.used != [0; 4] {
-            let latencies = self.take();
-            timed.latency.bucket(second).absorb(latencies);
+        if self.used == [0; 4] {
+            return;
         }
-    }
-
-    fn take(&mut self) -> Paces {
         let (counts, used) = (&mut self.counts, &mut self.used);
-        let mut words = (0u8..).zip(used);
-        let mut word = words.next();
-        Paces::of(std::iter::from_fn(|| {
-            loop {
-                let (at, bits) = word.as_mut()?;
-                if **bits == 0 {
-                    word = words.next();
-                    continue;
-                }
-                let bin = *at << 6 | u8::try_from(bits.trailing_zeros()).unwrap_or(0);
-                **bits &= bits.wrapping_sub(1);
-                return Some((bin, std::mem::take(counts.get_mut(usize::from(bin))?)));
-            }
-        }))
+        let bins = (0u8..).zip(used).flat_map(|(at, word)| {
+            std::iter::from_fn(move || {
+                let bit = u8::try_from(word.trailing_zeros()).ok().filter(|bit| *bit < 64)?;
+                *word &= word.wrapping_sub(1);
+                Some(at << 6 | bit)
+            })
+        });
+        timed.latency.add(
+            second,
+            bins.filter_map(|bin| Some((bin, std::mem::take(counts.get_mut(usize::from(bin))?)))),
+        );
     }
 }
 

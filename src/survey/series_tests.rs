@@ -154,7 +154,16 @@ fn hostile_lines_fill_no_memory() {
             "x".repeat(300)
         );
     }
-    let limits = Limits { groups: 20, failing: 40, rare: 4, latency: 30, own: 3, own_latency: 320, messages: 5, names: 50 };
+    let limits = Limits {
+        groups: 20,
+        failing: 40,
+        rare: 4,
+        latency: 30,
+        own: 3,
+        own_latency: 320,
+        messages: 5,
+        names: 50,
+    };
     let tools = Tools::new();
     let tally = tools.survey(text.as_bytes(), &[], limits);
     assert_eq!(tally, tools.survey(text.as_bytes(), &[500, 501, 2_000], limits));

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::series::{add, each, latencies, moved};
-use super::{Clock, Coarse, Limits, Name, Paces, Tally};
+use super::series::{add_paces, each, latencies, moved};
+use super::{Clock, Limits, Name, Paces, Tally};
 use crate::detect::LatencySeries;
 
 /// Vhosts and upstreams with the most requests.
@@ -19,18 +19,20 @@ pub struct PacedValue {
     /// Users' requests, those without a latency among them.
     pub requests: u64,
     hash: u32,
+    /// How many values there are: they share the memory.
+    values: usize,
 }
 
 impl PacedValue {
     /// Latencies of the value's requests that were not answered 5xx.
     pub fn series(&self, tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) -> LatencySeries {
-        let mut latency: Coarse<Paces> = Coarse::new(limits.latency);
+        let mut latency = Paces::new(limits.own_latency / self.values.max(1));
         each(tallies, |timed, clock| {
             if let Some(value) = timed.own.get(self.hash) {
-                add(&mut latency, &value.latency, clock);
+                add_paces(&mut latency, &value.latency, clock);
             }
         });
-        latencies(&latency, range)
+        latencies(latency, range)
     }
 }
 
@@ -42,8 +44,12 @@ pub fn paced_values(tallies: &[(&Tally, Clock)], range: &Range<i64>) -> Vec<Pace
             let inside = value.counts.cells().filter(|(wall, _)| range.contains(&moved(*wall, clock)));
             let requests = inside.map(|(_, count)| u64::from(count.all)).sum();
             let name = value.name.clone();
-            let entry =
-                known.entry(hash).or_insert_with(|| PacedValue { name: name.clone(), requests: 0, hash });
+            let entry = known.entry(hash).or_insert_with(|| PacedValue {
+                name: name.clone(),
+                requests: 0,
+                hash,
+                values: 0,
+            });
             entry.requests = entry.requests.saturating_add(requests);
             if name < entry.name {
                 entry.name = name;
@@ -54,5 +60,7 @@ pub fn paced_values(tallies: &[(&Tally, Clock)], range: &Range<i64>) -> Vec<Pace
     values.sort_by_key(|value| (Reverse(value.requests), value.hash));
     values.truncate(MAX_PACED);
     values.sort_by(|a, b| a.name.cmp(&b.name));
+    let count = values.len();
+    values.iter_mut().for_each(|value| value.values = count);
     values
 }

@@ -355,6 +355,10 @@ impl<'a> Surveyor<'a> {
     /// The counts of this piece.
     pub fn finish(mut self) -> Tally {
         self.leave_second();
+        for timed in [&mut self.tally.zoned, &mut self.tally.naive] {
+            timed.latency.settle();
+            timed.own.settle();
+        }
         self.leave_messages();
         self.leave_block();
         self.leave_format();
