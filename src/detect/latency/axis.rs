@@ -131,7 +131,7 @@ impl Axis {
     }
 
     /// A part of each bin's mass goes to the bins beside it.
-    fn smoothed(&self, counts: &Counts) -> Counts {
+    pub(super) fn smoothed(&self, counts: &Counts) -> Counts {
         let mut out = *counts;
         for &bin in &self.shared {
             out[bin] -= SMOOTHED * counts[bin];
