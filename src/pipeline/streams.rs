@@ -196,8 +196,8 @@ pub(super) fn search(
         .into_iter()
         .filter(|value| value.own_requests().is_none_or(|requests| !is_all_of_it(requests, &site.series)))
         .collect();
-    let mut paced = paced_values(&edge, &range);
-    paced.retain(|value| !is_all_of_it(value.requests, &site.series));
+    let mut own_latencies = paced_values(&edge, &range);
+    own_latencies.retain(|value| !is_all_of_it(value.requests, &site.series));
     let applications = applications(known, site.series.slots.is_empty());
     let mut streams = vec![Stream::default()];
     let mut questions: Vec<(usize, Question<'_>)> =
@@ -213,7 +213,7 @@ pub(super) fn search(
             questions.push((stream, Question::ValueTraffic(value)));
         }
     }
-    for value in &paced {
+    for value in &own_latencies {
         let of = (value.name.dimension, Untrusted::new(&value.name.value));
         let known = streams.iter().position(|stream| stream.place.as_ref() == Some(&of));
         let stream = known.unwrap_or_else(|| new_stream(&mut streams, of.0, of.1));

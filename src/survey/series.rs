@@ -83,7 +83,7 @@ pub fn message_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<
 pub fn latency_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) -> LatencySeries {
     let mut latency = Paces::new(limits.latency);
     each(tallies, |timed, clock| add_paces(&mut latency, &timed.latency, clock));
-    latencies(latency, range)
+    latencies(&latency, range)
 }
 
 /// Adds latencies; the result is at least as wide.
@@ -99,7 +99,7 @@ pub(super) fn add_paces(into: &mut Paces, from: &Paces, clock: Option<&Clock>) {
 }
 
 /// The slots of a range.
-pub(super) fn latencies(latency: Paces, range: Range<i64>) -> LatencySeries {
+pub(super) fn latencies(latency: &Paces, range: Range<i64>) -> LatencySeries {
     let mut series = LatencySeries { slot_seconds: width(latency.shift()), ..LatencySeries::default() };
     let range = whole_slots(range, latency.shift());
     for (second, bytes) in latency.slots().filter(|(second, _)| range.contains(second)) {

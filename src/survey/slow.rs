@@ -32,7 +32,7 @@ impl PacedValue {
                 add_paces(&mut latency, &value.latency, clock);
             }
         });
-        latencies(latency, range)
+        latencies(&latency, range)
     }
 }
 
@@ -61,6 +61,8 @@ pub fn paced_values(tallies: &[(&Tally, Clock)], range: &Range<i64>) -> Vec<Pace
     values.truncate(MAX_PACED);
     values.sort_by(|a, b| a.name.cmp(&b.name));
     let count = values.len();
-    values.iter_mut().for_each(|value| value.values = count);
+    for value in &mut values {
+        value.values = count;
+    }
     values
 }

@@ -31,6 +31,8 @@ const SPREAD: [f64; 5] = [0.4, 0.7, 1.0, 1.3, 1.6];
 const AS_LIKELY_NATS: f64 = 3.0;
 /// Mass on either side of an interval.
 const TAIL: f64 = 0.025;
+/// The same in standard deviations.
+const DEVIATIONS: f64 = 1.96;
 
 /// However many requests, ln s is no better known than this: what would be normal now is guessed from hours away.
 const SYSTEMATIC: f64 = 0.05;
@@ -162,16 +164,24 @@ pub(super) fn posterior(
         let (other_low, other_high) = other.share_range();
         (low.min(other_low), high.max(other_high))
     });
-    let share_high = if queued { SHARE_RANGE.1 } else { share_high };
     let (share_low, share_high) = (movable * share_low, movable * share_high);
+    let requests: f64 = groups.iter().flat_map(|(_, counts)| counts).sum();
+    // How many of these could get slower is a sample of those that do.
+    let sampled = DEVIATIONS * (movable * (1.0 - movable) / requests.max(1.0)).max(0.0).sqrt();
+    let systematic = SYSTEMATIC_SHARE.hypot(sampled);
     let ln_slowdown = means.ln_slowdown();
     let (slow_low, slow_high) = wide.ln_slowdown_range();
     let wider = |at: f64| (at - ln_slowdown).hypot(SYSTEMATIC).hypot(coarse);
     Posterior {
         share,
         share_range: (
-            (share - (share - share_low).max(0.0).hypot(SYSTEMATIC_SHARE)).max(0.0),
-            (share + (share_high - share).max(0.0).hypot(SYSTEMATIC_SHARE)).min(1.0),
+            (share - (share - share_low).max(0.0).hypot(systematic)).max(0.0),
+            if queued {
+                movable + systematic
+            } else {
+                share + (share_high - share).max(0.0).hypot(systematic)
+            }
+            .min(1.0),
         ),
         slowdown: ln_slowdown.exp(),
         slowdown_range: (
