@@ -122,6 +122,27 @@ fn latencies_are_kept_per_second_without_those_of_failures() {
 }
 
 #[test]
+fn a_vhost_and_an_upstream_have_latencies_of_their_own() {
+    let tally = tally(&json(FEW));
+    let all = [(&tally, utc())];
+    let bin = |ms: u64| Histogram::bin_of(ms * 1000);
+    let seen: Vec<_> = paced_values(&all, &ALL)
+        .iter()
+        .map(|value| {
+            let series = value.series(&all, Limits::merged(), ALL);
+            let slots: Vec<_> = series.slots.iter().map(|s| s.second - NOON).collect();
+            (String::from_utf8_lossy(&value.name.value).into_owned(), value.requests, slots, series.bins)
+        })
+        .collect();
+    let expected = [
+        ("a", 2, vec![0], vec![(bin(1), 1)]),
+        ("b", 4, vec![1, 70], vec![(bin(1), 1), (bin(4), 1)]),
+        ("10.1.1.2:80", 6, vec![0, 1, 70], vec![(bin(1), 1), (bin(1), 1), (bin(4), 1)]),
+    ];
+    assert_eq!(seen, expected.map(|(name, requests, slots, bins)| (name.to_owned(), requests, slots, bins)));
+}
+
+#[test]
 fn messages_are_counted_with_those_that_are_errors() {
     let text = "2023-05-14 12:00:03,000 ERROR app boom\nTraceback:\n  File x\n2023-05-14 12:00:03,500 INFO app ok\n2023-05-14 12:01:30,000 INFO app ok\n";
     let tally = tally(text);

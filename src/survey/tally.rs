@@ -100,8 +100,6 @@ impl Merge for Histogram {
     }
 }
 
-impl Bucket for Histogram {}
-
 /// First and last time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Span {
