@@ -52,13 +52,18 @@ fn slow_site<'a>(case: &'a Case<'_>, merged: &'a Merged) -> Option<(usize, Optio
 }
 
 /// How slow requests were, as a share of all user requests: as the finding that speaks for the incident has it, unless the
-/// site shows that more than its place was hit. Few slow requests among many of other places are hard to count.
+/// site shows that more than its place was hit: few slow requests among many of other places are hard to count. Of
+/// several servers, which answer the same requests, the site tells.
 pub(super) fn slowness(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> Option<Slowness> {
     let told = |found: (usize, Option<&Stream>, &Finding)| slowness_of(found.1, found.2, closeup);
-    let own = of_signal(case, merged, Signal::Latency).and_then(told);
-    let site = slow_site(case, merged).and_then(told);
+    let leading = of_signal(case, merged, Signal::Latency);
+    let place = leading.and_then(|(_, stream, _)| stream?.place.as_ref());
+    let is_server = place.is_some_and(|(dimension, _)| *dimension == Dimension::Source);
+    let (own, site) = (leading.and_then(told), slow_site(case, merged).and_then(told));
     match (own, site) {
-        (Some(own), Some(site)) if own.percent_interval.1 < site.percent_interval.0 => Some(site),
+        (Some(own), Some(site)) if is_server || own.percent_interval.1 < site.percent_interval.0 => {
+            Some(site)
+        }
         (own, site) => own.or(site),
     }
 }
