@@ -14,7 +14,7 @@ const MAX_OWN: usize = 32;
 const CACHE_SLOTS: usize = 256;
 
 /// Latencies of one value that wait in the cache, at most: they are handed over with the second, or when so many came.
-const MAX_WAITING: usize = 4096;
+const MAX_WAITING: usize = 256;
 
 /// The counts of one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,6 +202,7 @@ impl OwnSecond {
         slot.value.clear();
         slot.value.extend_from_slice(value);
         slot.hash = value_hash(dimension, value);
+        slot.paces.reserve_exact(MAX_WAITING);
     }
 
     /// Hands over the counts of `second`.
