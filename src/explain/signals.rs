@@ -55,7 +55,9 @@ fn slow_site<'a>(case: &'a Case<'_>, merged: &'a Merged) -> Option<(usize, Optio
 /// site shows that more than its place was hit: few slow requests among many of other places are hard to count. Of
 /// several servers, which answer the same requests, the site tells.
 pub(super) fn slowness(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> Option<Slowness> {
-    let told = |found: (usize, Option<&Stream>, &Finding)| slowness_of(found.1, found.2, closeup);
+    let told = |found: (usize, Option<&Stream>, &Finding)| {
+        slowness_of(found.1, found.2, closeup, merged.finding.signal == Signal::Errors)
+    };
     let leading = of_signal(case, merged, Signal::Latency);
     let place = leading.and_then(|(_, stream, _)| stream?.place.as_ref());
     let is_server = place.is_some_and(|(dimension, _)| *dimension == Dimension::Source);
@@ -68,7 +70,12 @@ pub(super) fn slowness(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> O
     }
 }
 
-fn slowness_of(stream: Option<&Stream>, finding: &Finding, closeup: &Closeup) -> Option<Slowness> {
+fn slowness_of(
+    stream: Option<&Stream>,
+    finding: &Finding,
+    closeup: &Closeup,
+    among_failures: bool,
+) -> Option<Slowness> {
     let Effect::Latency { share, share_range, slowdown, slowdown_range, .. } = finding.effect else {
         return None;
     };
@@ -79,7 +86,10 @@ fn slowness_of(stream: Option<&Stream>, finding: &Finding, closeup: &Closeup) ->
     let percent = |share: f64, part: f64| (share * part * 100.0).clamp(0.0, 100.0);
     Some(Slowness {
         percent: percent(share, part),
-        percent_interval: (percent(share_range.0, part), percent(share_range.1, most)),
+        percent_interval: (
+            percent(share_range.0, part),
+            percent(share_range.1, if among_failures { part } else { most }),
+        ),
         factor: slowdown,
         factor_interval: slowdown_range,
     })

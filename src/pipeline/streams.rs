@@ -135,13 +135,13 @@ impl Searcher<'_> {
             found.filter(|f| signal.is_none_or(|signal| f.signal == signal)).map(span).collect()
         };
         let (found, slow) = (all(None), all(Some(Signal::Latency)));
-        let shown = |finding: &Finding| {
-            let (start, end) = span(finding);
-            let common = |&(from, until): &(i64, i64)| {
-                until.min(end).saturating_sub(from.max(start)).saturating_add(1).max(0)
-            };
-            let seconds: i64 = of_site.iter().map(common).fold(0, i64::saturating_add);
-            seconds as f64 >= SHOWN * end.saturating_sub(start).saturating_add(1) as f64
+        let shown = |finding: &Finding| covered(finding, of_site.iter().copied());
+        let failures = answers.iter().flat_map(|f| &f.incidents).filter(|f| f.signal == Signal::Errors);
+        let failing: Vec<((i64, i64), f64)> = failures.map(|f| (span(f), f.strength)).collect();
+        // Who gives up on a request that fails later has waited for it: that is no further trouble.
+        let gave_up = |finding: &Finding| {
+            let stronger = failing.iter().filter(|(_, strength)| *strength >= finding.strength);
+            covered(finding, stronger.map(|(span, _)| *span))
         };
         questions.par_iter().zip(answers).for_each(|((_, question), findings)| {
             if findings.incidents.is_empty() {
@@ -153,7 +153,8 @@ impl Searcher<'_> {
                 _ => None,
             };
             if let Some(part) = paces {
-                return findings.incidents.retain(|finding| slows_alone(finding, &part, self.paces, &slow));
+                let own = |finding: &Finding| slows_alone(finding, &part, self.paces, &slow);
+                return findings.incidents.retain(|finding| !gave_up(finding) && own(finding));
             }
             if findings.incidents.iter().all(shown) {
                 return;
@@ -179,6 +180,15 @@ impl Searcher<'_> {
     fn value_latencies(&self, value: &PacedValue) -> LatencySeries {
         value.series(self.edge, self.limits, self.range.clone())
     }
+}
+
+/// Whether these spans, [first, last], cover a finding for [`SHOWN`] of it.
+fn covered(finding: &Finding, spans: impl Iterator<Item = (i64, i64)>) -> bool {
+    let (start, end) = (finding.start.second, finding.end.second);
+    let common =
+        |(from, until): (i64, i64)| until.min(end).saturating_sub(from.max(start)).saturating_add(1).max(0);
+    let seconds = spans.map(common).fold(0, i64::saturating_add);
+    seconds as f64 >= SHOWN * end.saturating_sub(start).saturating_add(1) as f64
 }
 
 /// Searches all streams between two seconds (the second one excluded).
