@@ -33,18 +33,17 @@ impl Kind {
     /// Bytes per line, about.
     pub(crate) fn line_bytes(self) -> usize {
         match self {
-            Self::Combined => 200,
-            Self::Timed => 240,
-            Self::Json => 330,
-            Self::Error => 260,
-            Self::Application => 95,
+            Self::Combined => 176,
+            Self::Timed => 219,
+            Self::Json => 291,
+            Self::Error => 271,
+            Self::Application => 83,
             Self::Month => 228,
         }
     }
 
     /// Days that a corpus of any size spans.
-    #[allow(dead_code, reason = "the benches choose their own pace")]
-    pub(crate) fn days(self) -> u64 {
+    fn days(self) -> u64 {
         if self == Self::Month { 30 } else { 1 }
     }
 }
@@ -57,10 +56,10 @@ pub(crate) const TIMED: &str = r#"$remote_addr - $remote_user [$time_local] "$re
 pub(crate) struct Corpus {
     kind: Kind,
     state: u64,
-    /// Milliseconds since the start of the day.
-    now_ms: u64,
-    /// Milliseconds between requests, on average.
-    gap_ms: u64,
+    /// Microseconds since the start of the first day.
+    now_us: u64,
+    /// Microseconds between requests, on average.
+    gap_us: u64,
 }
 
 const AGENTS: &[&str] = &[
@@ -88,9 +87,10 @@ const ROUTES: &[&str] = &[
 const REFERRERS: &[&str] = &["-", "https://shop.example.com/", "https://www.google.com/"];
 
 impl Corpus {
-    /// A corpus with a request every `gap_ms` on average.
-    pub(crate) fn new(kind: Kind, seed: u64, gap_ms: u64) -> Self {
-        Self { kind, state: seed | 1, now_ms: 0, gap_ms: gap_ms.max(1) }
+    /// A corpus of about this many bytes, which spans a day (a month), whatever its size.
+    pub(crate) fn new(kind: Kind, seed: u64, bytes: usize) -> Self {
+        let lines = u64::try_from(bytes / kind.line_bytes()).unwrap_or(u64::MAX).max(1);
+        Self { kind, state: seed | 1, now_us: 0, gap_us: (kind.days() * 86_400_000_000 / lines).max(1) }
     }
 
     /// xorshift64*.
@@ -108,11 +108,11 @@ impl Corpus {
 
     /// Appends a line of [`Kind::Month`].
     fn line_of_month(&mut self, out: &mut String) {
-        let hour = self.now_ms / 3_600_000 % 24;
+        let hour = self.now_us / 3_600_000_000 % 24;
         // the nights have a third of the requests
         let night = if (1..7).contains(&hour) { 3 } else { 1 };
-        self.now_ms += self.next(self.gap_ms * 2 * night * 4 / 5);
-        let second = self.now_ms / 1000;
+        self.now_us += self.next(self.gap_us * 2 * night * 4 / 5);
+        let second = self.now_us / 1_000_000;
         let day = second / 86_400;
         let (hour, minute, second) = (second / 3600 % 24, second / 60 % 60, second % 60);
         let (vhost, upstream, route) = (self.next(20), self.next(12), self.next(60));
@@ -157,8 +157,8 @@ impl Corpus {
         if self.kind == Kind::Month {
             return self.line_of_month(out);
         }
-        self.now_ms += self.next(self.gap_ms * 2);
-        let second = self.now_ms / 1000;
+        self.now_us += self.next(self.gap_us * 2);
+        let second = self.now_us / 1_000_000;
         let (day, hour, minute, second) =
             (second / 86_400, second / 3600 % 24, second / 60 % 60, second % 60);
         let client = (self.next(223) + 1, self.next(256), self.next(16), self.next(254));

@@ -100,7 +100,7 @@ fn find_in(
     let penalty = penalty * factor;
     let chains = model.settled.take().unwrap_or_else(|| model.chains(&stream, penalty));
     let scale = model.scale(&stream, penalty);
-    let storms = storms(&stream, chains.iter().flat_map(|chain| &chain.runs));
+    let storms = storms(&stream, chains.iter().flat_map(|chain| &chain.runs), proxied);
     let candidates = gate(scale, chains, proxied);
     let context = Context::new(scale, &model.mask);
     for finding in locate_all(&context, candidates) {

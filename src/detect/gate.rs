@@ -132,6 +132,9 @@ pub(super) fn joins(stream: &Stream<'_>, before: (usize, usize), after: (usize, 
 
 /// Takes runs that are one client's storm off either end of a chain: it may lead into an incident of everybody.
 fn trim_one_client(scale: Scale<'_>, chain: &mut Chain, proxied: Proxied) {
+    if proxied == Proxied::Yes {
+        return;
+    }
     let stormy = |run: &Run| {
         let alone = Chain { runs: vec![*run], contrast: 0.0 };
         is_one_client(scale, &[alone], proxied, CHAIN_OF_PENALTY_WITHOUT_CLIENT, 1.0)
@@ -275,11 +278,6 @@ fn is_one_client(
     least_of_penalty: f64,
     least_excess: f64,
 ) -> bool {
-    if proxied == Proxied::Yes {
-        // who is but one of those behind it, or beside the busiest, can still fail alone
-        return Busiest::of(scale.stream, buckets_of(scale, chains))
-            .is_some_and(|busiest| busiest.fails_alone(least_excess));
-    }
     let buckets = buckets_of(scale, chains);
     let Some((excess, strength)) = without_top_client(scale, chains, &buckets) else { return false };
     let little = excess < least_excess
@@ -287,7 +285,16 @@ fn is_one_client(
         || (least_excess >= LEAST_EXCESS_WITHOUT_CLIENT
             && others_go_on(scale, chains)
             && are_two_clients(scale.stream, &buckets));
-    little && !(proxied == Proxied::Unknown && looks_proxied(scale, chains))
+    little
+        && match proxied {
+            Proxied::No => true,
+            // who is but one of those behind it, or beside the busiest, can still fail alone
+            Proxied::Yes => {
+                excess < least_excess
+                    && Busiest::of(scale.stream, buckets).is_some_and(|busiest| busiest.fails_alone())
+            }
+            Proxied::Unknown => !looks_proxied(scale, chains),
+        }
 }
 
 /// Good answers from the first to the last failure are at least this part of the failures, where others go on unharmed

@@ -3,7 +3,7 @@
 //! A client whose requests all fail is no incident, but in the middle of one it splits it, moves its edges, or is all
 //! that a gate sees of it.
 
-use super::gate::buckets_in;
+use super::gate::{Proxied, buckets_in};
 use super::segment::Run;
 use super::stream::Stream;
 use super::{ClientBuckets, Series};
@@ -16,6 +16,8 @@ const STORM_PART: f64 = 0.5;
 const STORM_NATS: f64 = 12.0;
 /// Nats that condemn what fails alone where the filter by clients has little to go by.
 const ALONE_NATS: f64 = 18.0;
+/// A bucket with less than this part of the requests, its fair part, is not one of the few who send most of them.
+const FAIR_PART: f64 = 1.0 / 16.0;
 /// Others go on beside it if so many requests are answered …
 const OTHERS_LEAST: f64 = 8.0;
 /// … and so many times as many as fail for others.
@@ -31,8 +33,16 @@ pub(super) struct Storm {
     bucket: usize,
 }
 
-/// The storms among some runs, beside which others go on; none where clients can't be told apart.
-pub(super) fn storms<'a>(stream: &Stream<'_>, runs: impl Iterator<Item = &'a Run>) -> Vec<Storm> {
+/// The storms among some runs, beside which others go on; none where clients can't be told apart, or where they are so
+/// few that what one of them meets with is what a good part of the users does.
+pub(super) fn storms<'a>(
+    stream: &Stream<'_>,
+    runs: impl Iterator<Item = &'a Run>,
+    proxied: Proxied,
+) -> Vec<Storm> {
+    if proxied != Proxied::No {
+        return Vec::new();
+    }
     let storm = |run: &Run| {
         let slots = run.first..=run.last;
         let busiest = Busiest::of(stream, buckets_in(stream, slots.clone()))?;
@@ -54,7 +64,7 @@ pub(super) struct Busiest {
     /// Its failures.
     failures: u64,
     /// Those of all others.
-    pub(super) others: u64,
+    others: u64,
     /// Its part of all requests, 0–1.
     usual: f64,
 }
@@ -84,9 +94,9 @@ impl Busiest {
         self.failures.saturating_add(self.others) as f64 * divergence(self.part(), self.usual)
     }
 
-    /// It fails alone, or nearly, though it sends few of the requests.
-    pub(super) fn fails_alone(&self, others: f64) -> bool {
-        self.failures >= STORM_FAILURES && (self.others as f64) < others && self.nats() >= ALONE_NATS
+    /// It fails far more often than the others, and is none of the few who are a good part of the users.
+    pub(super) fn fails_alone(&self) -> bool {
+        self.usual < FAIR_PART && self.failures >= STORM_FAILURES && self.nats() >= ALONE_NATS
     }
 }
 
@@ -155,7 +165,7 @@ mod tests {
         let series = series();
         let stream = Stream::new(&series);
         let run = Run { first: 0, last: 0, level: 0 };
-        let found = storms(&stream, [run].iter());
+        let found = storms(&stream, [run].iter(), Proxied::No);
         assert_eq!(found, [Storm { first: 0, last: 0, bucket: 3 }]);
         let calm = without(&series, &found);
         assert_eq!((calm.slots[0].requests, calm.slots[0].failures), (10, 1));
@@ -173,6 +183,6 @@ mod tests {
         });
         let stream = Stream::new(&series);
         let run = Run { first: 0, last: 0, level: 0 };
-        assert_eq!(storms(&stream, [run].iter()), []);
+        assert_eq!(storms(&stream, [run].iter(), Proxied::No), []);
     }
 }

@@ -11,6 +11,9 @@ use super::End;
 /// Reads are made at multiples of this, so that the kernel never copies part of a page twice.
 pub(super) const PAGE: u64 = 4096;
 
+/// Bytes asked for behind the end of a range, for its last line: most are shorter.
+const LAST_LINE: usize = 8 << 10;
+
 /// What is said of a file that became shorter than it was when it was opened.
 pub(super) const SHRANK: &str = "the file shrank while it was read";
 
@@ -100,6 +103,9 @@ impl Fill for Positioned<'_> {
     }
 
     fn ask(&self, chunk: usize) -> usize {
+        // behind the range only the end of its last line is wanted
+        let left = usize::try_from(self.counted.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let chunk = chunk.min(left.saturating_add(LAST_LINE));
         let past = usize::try_from(self.at % PAGE).unwrap_or(0);
         if chunk > past && chunk as u64 >= PAGE { chunk - past } else { chunk }
     }

@@ -15,8 +15,11 @@
 //! `\n`, and the rest follows as a line of its own. Offsets stay those of the stream. NULs at the very end of a
 //! source are dropped. Shorter runs in mid-line are left to the parser.
 
+mod ahead;
 mod bytes;
 mod codec;
+#[cfg(feature = "isal")]
+mod isal;
 mod lines;
 mod opened;
 mod reader;

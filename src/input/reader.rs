@@ -6,6 +6,7 @@ use memchr::{memchr, memrchr};
 
 use crate::discover::Packing;
 
+use super::ahead::Ahead;
 use super::bytes::{Fill, PAGE, Positioned};
 use super::lines::{Cutter, Step};
 use super::unpack::{Transcode, Unpack};
@@ -18,8 +19,9 @@ use super::{BUFFER, End, Limits, Opened, Outcome, Piece};
 pub struct Reader {
     pub(super) buffer: Vec<u8>,
     packed: Vec<u8>,
-    chunk: usize,
-    limits: Limits,
+    pub(super) chunk: usize,
+    pub(super) limits: Limits,
+    ahead: bool,
 }
 
 impl Default for Reader {
@@ -36,7 +38,14 @@ impl Reader {
 
     pub(super) fn with_limits(buffer_bytes: usize, limits: Limits) -> Self {
         let chunk = buffer_bytes.clamp(1, limits.line);
-        Self { buffer: Vec::new(), packed: Vec::new(), chunk, limits }
+        Self { buffer: Vec::new(), packed: Vec::new(), chunk, limits, ahead: false }
+    }
+
+    /// The same reader, which unpacks in a thread of its own while the lines are looked at. Worth it where there are
+    /// cores to spare; the lines are the same.
+    #[must_use]
+    pub fn unpacking_ahead(self, ahead: bool) -> Self {
+        Self { ahead, ..self }
     }
 
     /// Delivers every line that starts in `range` (its start excluded unless it is 0, its end included), in order.
@@ -63,14 +72,27 @@ impl Reader {
                 self.run(opened, &mut fill, at, cutter, progress)
             }
             Packing::Utf16 => self.run(opened, &mut Transcode::new(bytes, length), 0, cutter, progress),
-            packing => {
-                let packed = std::mem::take(&mut self.packed);
-                let mut fill = Unpack::new(bytes, length, packing, self.limits.unpacked, packed);
+            _ if self.ahead => self.read_ahead(opened, cutter, progress),
+            _ => {
+                let mut fill = unpacker(opened, self.limits, std::mem::take(&mut self.packed));
                 let outcome = self.run(opened, &mut fill, 0, cutter, progress);
                 self.packed = fill.into_buffer();
                 outcome
             }
         }
+    }
+
+    /// Reads packed lines while another thread unpacks.
+    fn read_ahead(&mut self, opened: &Opened, cutter: Cutter<'_>, progress: &mut dyn FnMut(u64)) -> Outcome {
+        let (limits, chunk) = (self.limits, self.chunk);
+        std::thread::scope(|scope| {
+            let make = move || unpacker(opened, limits, Vec::new());
+            if let Some(mut fill) = Ahead::start(scope, chunk, make) {
+                self.run(opened, &mut fill, 0, cutter, progress)
+            } else {
+                self.run(opened, &mut make(), 0, cutter, progress)
+            }
+        })
     }
 
     fn run(
@@ -121,6 +143,20 @@ impl Reader {
             held = length - kept;
         }
     }
+}
+
+/// The decoder of a packed source; `buffer` is one that was used before.
+#[cfg(not(feature = "isal"))]
+fn unpacker(opened: &Opened, limits: Limits, buffer: Vec<u8>) -> Unpack<'_> {
+    Unpack::new(opened.bytes.as_ref(), opened.length, opened.packing, limits.unpacked, buffer)
+}
+
+/// The decoder of a packed source; `buffer` is one that was used before.
+#[cfg(feature = "isal")]
+fn unpacker(opened: &Opened, limits: Limits, buffer: Vec<u8>) -> super::isal::Quick<'_> {
+    let bytes = opened.bytes.as_ref();
+    let careful = Unpack::new(bytes, opened.length, opened.packing, limits.unpacked, buffer);
+    super::isal::Quick::new(bytes, opened.length, opened.packing, limits.unpacked, careful)
 }
 
 /// Follows how many bytes have come since the last line end; at the limit, says how many of `fresh` still count.

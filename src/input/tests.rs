@@ -82,13 +82,22 @@ fn collect(into: &mut Vec<Item>, piece: Piece<'_>) {
     }
 }
 
+/// What a reader gives; it has to be the same where another thread unpacks.
 fn read(reader: &mut Reader, opened: &Opened, range: Range<u64>) -> (Vec<Item>, Outcome) {
-    let mut items = Vec::new();
-    let outcome = reader.read(opened, range, &mut |_| {}, &mut |piece| {
-        collect(&mut items, piece);
-        ControlFlow::Continue(())
-    });
-    (items, outcome)
+    let given = |reader: &mut Reader| {
+        let mut items = Vec::new();
+        let outcome = reader.read(opened, range.clone(), &mut |_| {}, &mut |piece| {
+            collect(&mut items, piece);
+            ControlFlow::Continue(())
+        });
+        (items, outcome)
+    };
+    let read = given(reader);
+    if opened.packing != Packing::Plain {
+        let mut ahead = Reader::with_limits(reader.chunk, reader.limits).unpacking_ahead(true);
+        assert_eq!(given(&mut ahead), read);
+    }
+    read
 }
 
 fn read_all(opened: &Opened) -> (Vec<Item>, Outcome) {
@@ -578,15 +587,42 @@ fn the_sink_can_stop_at_any_piece() {
     }
 }
 
+/// A file in memory that counts what is read of it.
+struct Counted(Arc<[u8]>, Arc<AtomicU64>);
+
+impl Bytes for Counted {
+    fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        let rest = &self.0[usize::try_from(offset).unwrap().min(self.0.len())..];
+        let n = rest.len().min(into.len());
+        into[..n].copy_from_slice(&rest[..n]);
+        self.1.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+#[test]
+fn a_range_is_read_with_a_page_before_and_little_behind() {
+    let data: Arc<[u8]> = "a line as long as most of them are\n".repeat(100_000).into_bytes().into();
+    let read_bytes = Arc::new(AtomicU64::new(0));
+    let bytes = Box::new(Counted(Arc::clone(&data), Arc::clone(&read_bytes)));
+    let opened = Opened { length: data.len() as u64, bytes, packing: Packing::Plain, ending: None };
+    let (items, outcome) = read(&mut Reader::default(), &opened, (1 << 20) - 1..(2 << 20) - 1);
+    assert_eq!((items.len() as u64, outcome.end), (outcome.bytes / 35, End::Complete));
+    let read = read_bytes.load(Ordering::Relaxed);
+    assert!((1 << 20..(1 << 20) + 20_000).contains(&read), "{read} bytes");
+}
+
 #[test]
 fn progress_adds_up_to_the_bytes_on_disk() {
     for packing in [Packing::Plain, Packing::Gzip, Packing::Bzip2, Packing::Xz, Packing::Zstd, Packing::Utf16]
     {
         let packed = pack(packing, &log(30_000));
         let file = memory(&packed, packing);
-        let mut seen = 0;
-        Reader::default().read(&file, 0..u64::MAX, &mut |n| seen += n, &mut |_| ControlFlow::Continue(()));
-        assert_eq!(seen, packed.len() as u64, "{packing:?}");
+        for ahead in [false, true] {
+            let (mut reader, mut seen) = (Reader::default().unpacking_ahead(ahead), 0);
+            reader.read(&file, 0..u64::MAX, &mut |n| seen += n, &mut |_| ControlFlow::Continue(()));
+            assert_eq!(seen, packed.len() as u64, "{packing:?}");
+        }
     }
 }
 

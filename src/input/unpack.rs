@@ -205,6 +205,17 @@ impl Fill for Unpack<'_> {
                 bytes += self.hand_on(room);
                 continue;
             }
+            // where there is as much room as it is to have, it need not be copied
+            if let Some(room) = room.get_mut(..ROOM) {
+                match self.step(room) {
+                    Ok(made) => bytes += made.min(ROOM),
+                    Err(why) => {
+                        end = Some(why);
+                        break;
+                    }
+                }
+                continue;
+            }
             let mut unpacked = std::mem::take(&mut self.unpacked);
             let made = self.step(&mut unpacked);
             self.unpacked = unpacked;

@@ -78,7 +78,7 @@ impl Step {
             Self::Value { field, until, then, .. } => {
                 let end = match until {
                     Until::Byte(b) => b.escape_ascii().to_string(),
-                    Until::Quote => "\"".to_owned(),
+                    Until::Quote | Until::FarQuote => "\"".to_owned(),
                     Until::Literal(l) | Until::Word(l) | Until::User(l) => l.escape_ascii().to_string(),
                     Until::Blank | Until::One | Until::LineEnd => String::new(),
                 };

@@ -1,5 +1,7 @@
 //! Bytes in short fields: a call to memchr costs more than most fields are long.
 
+use std::ops::Deref;
+
 /// Bytes that are looked at here before memchr is called.
 const NEAR: usize = 16;
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -14,12 +16,33 @@ pub(super) fn byte(text: &[u8], byte: u8) -> Option<usize> {
         return short(text, byte);
     };
     // both halves at once: which of the two it is in is a coin toss, and a wrong guess costs more than the work
-    let x = u128::from_le_bytes(*near) ^ (ONES_16 * u128::from(byte));
-    let hits = x.wrapping_sub(ONES_16) & !x & HIGHS_16;
+    let hits = hits(u128::from_le_bytes(*near), byte);
     if hits != 0 {
         return usize::try_from(hits.trailing_zeros() / 8).ok();
     }
     far(text, byte)
+}
+
+/// The lowest high bit set marks the first equal byte (Mycroft 1987).
+#[inline]
+fn hits(words: u128, byte: u8) -> u128 {
+    let pattern = u128::from(ONES * u64::from(byte));
+    let x = words ^ (pattern << 64 | pattern);
+    x.wrapping_sub(ONES_16) & !x & HIGHS_16
+}
+
+/// Where one of two bytes first stands.
+#[inline]
+pub(super) fn either(text: &[u8], a: u8, b: u8) -> Option<usize> {
+    let Some(near) = text.first_chunk::<NEAR>() else {
+        return memchr::memchr2(a, b, text);
+    };
+    let words = u128::from_le_bytes(*near);
+    let hits = hits(words, a) | hits(words, b);
+    if hits != 0 {
+        return usize::try_from(hits.trailing_zeros() / 8).ok();
+    }
+    memchr::memchr2(a, b, text.get(NEAR..)?).map(|n| n + NEAR)
 }
 
 /// Where `byte` first stands in fewer than sixteen bytes: two words that overlap, or one by one.
@@ -60,6 +83,55 @@ fn far(text: &[u8], byte: u8) -> Option<usize> {
     memchr::memchr(byte, text.get(NEAR..)?).map(|n| n + NEAR)
 }
 
+/// Text that stands as it is.
+#[derive(Debug)]
+pub(super) struct Literal {
+    bytes: Box<[u8]>,
+    /// Its first eight bytes, or all of them, and which bits of the word they are.
+    word: u64,
+    mask: u64,
+    /// Its last eight bytes, if there are more.
+    last: u64,
+}
+
+impl Literal {
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        let word = |byte: fn(u8) -> u8| {
+            bytes.iter().take(8).rev().fold(0u64, |word, &b| word << 8 | u64::from(byte(b)))
+        };
+        let last = bytes.last_chunk().map_or(0, |last| u64::from_le_bytes(*last));
+        Self { bytes: bytes.into(), word: word(|b| b), mask: word(|_| 0xFF), last }
+    }
+
+    /// What follows it, if `text` begins with it.
+    #[inline]
+    pub(super) fn strip<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        if let Some(head) = text.first_chunk::<8>() {
+            if (u64::from_le_bytes(*head) ^ self.word) & self.mask != 0 {
+                return None;
+            }
+            if self.bytes.len() <= 8 {
+                return text.get(self.bytes.len()..);
+            }
+            if self.bytes.len() <= 16 {
+                // the two words overlap
+                let (head, rest) = text.split_at_checked(self.bytes.len())?;
+                let last = head.last_chunk().map(|last| u64::from_le_bytes(*last));
+                return (last == Some(self.last)).then_some(rest);
+            }
+        }
+        if starts_with(text, &self.bytes) { text.get(self.bytes.len()..) } else { None }
+    }
+}
+
+impl Deref for Literal {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// Whether `text` begins with a literal, which is short nearly always.
 #[inline]
 pub(super) fn starts_with(text: &[u8], literal: &[u8]) -> bool {
@@ -83,6 +155,11 @@ mod tests {
         }
 
         #[test]
+        fn either_byte_is_found_where_memchr2_finds_it(text in prop::collection::vec(0u8..9, 0..60), a in 0u8..10, b in 0u8..10) {
+            prop_assert_eq!(super::either(&text, a, b), memchr::memchr2(a, b, &text));
+        }
+
+        #[test]
         fn digits_are_counted(text in prop::collection::vec(prop_oneof![3 => b'0'..=b'9', 1 => prop::num::u8::ANY], 0..20)) {
             prop_assert_eq!(super::digits(&text), text.iter().take_while(|b| b.is_ascii_digit()).count());
         }
@@ -90,6 +167,12 @@ mod tests {
         #[test]
         fn a_prefix_is_a_prefix(text in prop::collection::vec(0u8..2, 0..6), literal in prop::collection::vec(0u8..2, 0..6)) {
             prop_assert_eq!(super::starts_with(&text, &literal), text.starts_with(&literal));
+        }
+
+        #[test]
+        fn a_literal_is_stripped_as_a_prefix(text in prop::collection::vec(0u8..2, 0..24), literal in prop::collection::vec(0u8..2, 0..20)) {
+            let literal = &text.get(..literal.len()).filter(|_| text.len() % 2 == 0).map_or(literal.clone(), <[u8]>::to_vec);
+            prop_assert_eq!(super::Literal::new(literal).strip(&text), text.strip_prefix(literal.as_slice()));
         }
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use memchr::memchr2;
-
+use super::find::{Literal, either};
 use super::{Fields, Projection, Reject, Scratch, plan, time};
 use crate::format::Field;
 
@@ -44,8 +43,19 @@ struct Wanted {
 /// Fields that a line can have; the others share the last.
 const SLOTS: usize = 24;
 
-/// The n-th key of the last line and its place: the next line has mostly the same.
-type KeyCache = Vec<(Vec<u8>, Option<usize>)>;
+/// A key of the last line: the next line mostly has the same at the same turn.
+#[derive(Debug)]
+struct Known {
+    /// With the objects around it.
+    full: Vec<u8>,
+    /// `"key":`, if there are none.
+    lead: Option<Literal>,
+    /// Its place among those wanted.
+    place: Option<usize>,
+}
+
+/// By turn.
+type KeyCache = Vec<Known>;
 
 /// One for each [`Keys`] that read with it: what a key means differs between them.
 #[derive(Debug, Default)]
@@ -154,6 +164,17 @@ impl Keys {
         let outer = walk.path.len();
         loop {
             walk.blanks();
+            if let Some(place) = walk.guess() {
+                let value = walk.value(depth)?;
+                if let (Some(place), Some(value)) = (place, value) {
+                    self.keep(place, value, walk, captures);
+                }
+                walk.blanks();
+                if walk.eat(b',') {
+                    continue;
+                }
+                return if walk.eat(b'}') { Ok(()) } else { Err(Reject::Mismatch) };
+            }
             let key = walk.string()?;
             walk.blanks();
             if !walk.eat(b':') {
@@ -187,18 +208,20 @@ impl Keys {
         let nth = walk.nth;
         walk.nth = nth.saturating_add(1);
         let prefix = walk.path.as_slice();
-        if let Some((known, place)) = walk.cache.get(nth)
-            && known.strip_prefix(prefix) == Some(key)
+        if let Some(known) = walk.cache.get(nth)
+            && known.full.strip_prefix(prefix) == Some(key)
         {
-            return *place;
+            return known.place;
         }
         let full = [prefix, key].concat();
         let place =
             self.exact.get(full.as_slice()).or_else(|| self.plain.get(plain(&full).as_slice())).copied();
+        let lead = prefix.is_empty().then(|| Literal::new(&[b"\"", key, b"\":"].concat()));
+        let known = Known { full, lead, place };
         if let Some(slot) = walk.cache.get_mut(nth) {
-            *slot = (full, place);
+            *slot = known;
         } else if nth < MAX_CACHED_KEYS {
-            walk.cache.push((full, place));
+            walk.cache.push(known);
         }
         place
     }
@@ -257,7 +280,23 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
+    /// Where the key belongs that stands here, if the last line had it at the same turn, and stands before the value of
+    /// it then; an object's key has no turn.
+    #[allow(clippy::option_option, reason = "a known key may be one that nobody wants")]
+    #[inline]
+    fn guess(&mut self) -> Option<Option<usize>> {
+        let known = self.cache.get(self.nth).filter(|_| self.path.is_empty())?;
+        let rest = known.lead.as_ref()?.strip(self.line.get(self.at..)?)?;
+        if matches!(rest, [] | [b'{' | b' ' | b'\t' | b'\r', ..]) {
+            return None;
+        }
+        self.at = self.line.len().saturating_sub(rest.len());
+        self.nth = self.nth.saturating_add(1);
+        Some(known.place)
+    }
+
     /// The inside of a string, still escaped.
+    #[inline]
     fn string(&mut self) -> Result<&'a [u8], Reject> {
         if !self.eat(b'"') {
             return Err(Reject::Mismatch);
@@ -265,7 +304,7 @@ impl<'a> Walk<'a, '_> {
         let start = self.at;
         loop {
             let rest = self.line.get(self.at..).unwrap_or_default();
-            let n = memchr2(b'"', b'\\', rest).ok_or(Reject::Mismatch)?;
+            let n = either(rest, b'"', b'\\').ok_or(Reject::Mismatch)?;
             self.at = self.at.saturating_add(n);
             if self.peek() == Some(b'"') {
                 let inside = self.line.get(start..self.at).unwrap_or_default();

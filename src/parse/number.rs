@@ -56,6 +56,14 @@ pub(super) fn scaled(text: &[u8], unit: u32) -> Option<u64> {
 
 /// A latency whose field says its unit; 0 is no unit: only a fraction tells that it is seconds.
 pub(super) fn latency_us(text: &[u8], unit_us: u32, nanos: bool) -> Option<u64> {
+    // nginx's seconds: most latencies are under ten of them
+    if let &[s, b'.', a, b, c] = text
+        && unit_us == 1_000_000
+        && !nanos
+        && let (Some(high), Some(low)) = (two(s, a), two(b, c))
+    {
+        return u64::try_from(high * 100_000 + low * 1_000).ok();
+    }
     let unit = match unit_us {
         0 if text.contains(&b'.') => 1_000_000,
         other => other,
@@ -109,6 +117,11 @@ mod tests {
         assert_eq!(read("1h"), Some(3_600_000_000));
         assert_eq!(latency_us(b"1500000", 1, true), Some(1_500));
         assert_eq!(latency_us(b"1.5ms", 1, true), Some(1_500));
+        assert_eq!(latency_us(b"1.205", 1_000_000, false), Some(1_205_000));
+        assert_eq!(
+            (latency_us(b"1.x05", 1_000_000, false), latency_us(b"1.205", 1_000, false)),
+            (None, Some(1_205))
+        );
         assert_eq!((latency_us(b"12", 0, false), latency_us(b"0.25", 0, false)), (None, Some(250_000)));
         for wrong in ["", "ms", "5", "5x", "-1s", "1.2.3s"] {
             assert_eq!(read(wrong), None, "{wrong}");

@@ -1,12 +1,14 @@
 //! A pattern as steps over bytes: literals to be met, values to be taken.
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 use super::address::{first_of_list, may_be_address, without_port};
-use super::find::{byte as find_byte, digits, starts_with};
+use super::find::{Literal, byte as find_byte, digits, starts_with};
+use super::first::{self, Firsts};
 use super::level::{level, level_as};
 use super::number::{latency_us, two, whole};
-use super::{Fields, Projection, time, zone};
+use super::request::request_line;
+use super::{Fields, Projection, quick, time, zone};
 use crate::format::{Field, LevelNotation, TimeNotation, Token};
 use crate::model::Status;
 
@@ -14,27 +16,35 @@ use crate::model::Status;
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
+    /// What its lines begin with: nearly all lines of other kinds are told by that.
+    pub(super) first: Firsts,
+    /// The same of what stands behind the time that they begin with, if they do.
+    pub(super) second: Firsts,
+    /// Steps from the client to the status that are taken in one go; 0 where there are others.
+    pub(super) head: usize,
 }
 
 #[derive(Debug)]
 pub(super) enum Step {
-    Literal(Box<[u8]>),
+    Literal(Literal),
     Space,
     Time {
         notation: TimeNotation,
-        then: Box<[u8]>,
+        then: Literal,
     },
     Number {
         field: Field,
-        then: Box<[u8]>,
+        then: Literal,
     },
     /// A value and the literal behind it, at which it ends: `skip` bytes of that literal are known to be there.
     Value {
         field: Field,
         until: Until,
         list: bool,
-        then: Box<[u8]>,
+        then: Literal,
         skip: usize,
+        /// `-` and the literal behind it, where that is all there is to know of a value that is not kept.
+        dash: Option<Literal>,
     },
     Optional(Vec<Step>),
 }
@@ -46,6 +56,8 @@ pub(super) enum Until {
     Byte(u8),
     /// At a `"` that no backslash escapes.
     Quote,
+    /// The same, of a value that is long nearly always.
+    FarQuote,
     /// At these bytes.
     Literal(Box<[u8]>),
     /// At these bytes, which begin with a blank, and no blank is in the value.
@@ -62,7 +74,9 @@ pub(super) enum Until {
 
 /// Compiles tokens to steps.
 pub(super) fn compile(tokens: &[Token], projection: Projection) -> Plan {
-    Plan { steps: steps(tokens, None, projection) }
+    let steps = steps(tokens, None, projection);
+    let second = steps.get(1..).filter(|rest| !rest.is_empty()).map_or(Firsts::ALL, first::of);
+    Plan { first: first::of(&steps), second, head: quick::head_steps(&steps), steps }
 }
 
 fn steps(tokens: &[Token], after: Option<&Token>, projection: Projection) -> Vec<Step> {
@@ -75,17 +89,17 @@ fn steps(tokens: &[Token], after: Option<&Token>, projection: Projection) -> Vec
         match token {
             Token::Literal(bytes) => {
                 quoted = bytes.last() == Some(&b'"');
-                out.push(Step::Literal(bytes.as_slice().into()));
+                out.push(Step::Literal(Literal::new(bytes)));
             }
             Token::Space => out.push(Step::Space),
             Token::Optional(inner) => out.push(Step::Optional(steps(inner, next, projection))),
             Token::Value { field, list } => {
                 // the literal behind belongs to the same step, unless it is the caller's
-                let then: Box<[u8]> = match next {
-                    Some(Token::Literal(l)) if inside => l.as_slice().into(),
-                    _ => Box::default(),
+                let then: &[u8] = match next {
+                    Some(Token::Literal(l)) if inside => l,
+                    _ => &[],
                 };
-                out.push(value(*field, *list, quoted, next, then.clone(), projection));
+                out.push(value(*field, *list, quoted, next, then, projection));
                 if !then.is_empty() {
                     quoted = then.last() == Some(&b'"');
                     rest.next();
@@ -101,32 +115,38 @@ fn value(
     list: bool,
     quoted: bool,
     next: Option<&Token>,
-    then: Box<[u8]>,
+    then: &[u8],
     projection: Projection,
 ) -> Step {
     match field {
-        Field::Time(notation) => return Step::Time { notation, then },
+        Field::Time(notation) => return Step::Time { notation, then: Literal::new(then) },
         Field::Status | Field::Bytes | Field::Pid | Field::Number => {
             let field = if projection.wants(field) { field } else { Field::Number };
-            return Step::Number { field, then };
+            return Step::Number { field, then: Literal::new(then) };
         }
         _ => {}
     }
     let until = until(field, quoted, next);
     let known = match &until {
-        Until::Byte(_) | Until::Quote => 1,
+        Until::Byte(_) | Until::Quote | Until::FarQuote => 1,
         Until::Literal(l) | Until::Word(l) | Until::User(l) => l.len(),
         Until::Blank | Until::One | Until::LineEnd => 0,
     };
     let skip = known.min(then.len());
     let field = if projection.wants(field) { field } else { Field::Ignored };
-    Step::Value { field, until, list, then: then.get(skip..).unwrap_or_default().into(), skip }
+    // a list may go on behind what looks like its end
+    let ends_at_literal = known > 0 && skip == known && then.first() != Some(&b'-') && !list;
+    let dash = (field == Field::Ignored && ends_at_literal).then(|| Literal::new(&[b"-", then].concat()));
+    Step::Value { field, until, list, then: Literal::new(then.get(skip..).unwrap_or_default()), skip, dash }
 }
 
 fn until(field: Field, quoted: bool, next: Option<&Token>) -> Until {
     match (field, next) {
         (Field::LevelAs(LevelNotation::Letter | LevelNotation::Mark), _) => Until::One,
-        (_, Some(Token::Literal(l))) if quoted && l.first() == Some(&b'"') => Until::Quote,
+        (_, Some(Token::Literal(l))) if quoted && l.first() == Some(&b'"') => match field {
+            Field::RequestLine | Field::UserAgent | Field::Referrer => Until::FarQuote,
+            _ => Until::Quote,
+        },
         (_, Some(Token::Literal(l))) => match l.as_slice() {
             [one] => Until::Byte(*one),
             more @ [b' ', ..] if field == Field::Client => Until::Word(more.into()),
@@ -135,14 +155,6 @@ fn until(field: Field, quoted: bool, next: Option<&Token>) -> Until {
         },
         (_, Some(Token::Space)) | (Field::Word, _) => Until::Blank,
         (_, None | Some(Token::Value { .. } | Token::Optional(_))) => Until::LineEnd,
-    }
-}
-
-impl Plan {
-    /// Whether the whole line fits; fills `fields`, with rubbish where it does not.
-    #[inline]
-    pub(super) fn run<'a>(&self, line: &'a [u8], fields: &mut Fields<'a>, cache: &mut time::Cache) -> bool {
-        run(&self.steps, line, fields, cache).is_some_and(<[u8]>::is_empty)
     }
 }
 
@@ -155,20 +167,30 @@ pub(super) fn run<'a>(
 ) -> Option<&'a [u8]> {
     for step in steps {
         rest = match step {
-            Step::Value { field, until, list, then, skip } => {
-                let end = find_end(rest, until, *list)?;
-                let (value, after) = rest.split_at_checked(end)?;
-                if *field != Field::Ignored {
-                    keep(*field, value, fields)?;
+            Step::Value { field, until, list, then, skip, dash } => {
+                if let Some(dash) = dash
+                    && let Some(after) = dash.strip(rest)
+                {
+                    after
+                } else {
+                    let end = find_end(rest, until, *list)?;
+                    let (value, after) = rest.split_at_checked(end)?;
+                    match *field {
+                        Field::Ignored => {}
+                        Field::UserAgent => fields.request.user_agent = present(value),
+                        Field::RequestLine => request_line(value, fields),
+                        Field::Client => client(value, fields)?,
+                        other => keep(other, value, fields)?,
+                    }
+                    then.strip(after.get(*skip..)?)?
                 }
-                expect(after.get(*skip..)?, then)?
             }
-            Step::Literal(bytes) => expect(rest, bytes)?,
-            Step::Number { field, then } => expect(take_number(*field, rest, fields)?, then)?,
+            Step::Literal(literal) => literal.strip(rest)?,
+            Step::Number { field, then } => then.strip(take_number(*field, rest, fields)?)?,
             Step::Time { notation, then } => {
                 let (stamp, n) = time::read(rest, *notation, cache)?;
                 fields.stamp = Some(stamp);
-                expect(rest.get(n..)?, then)?
+                then.strip(rest.get(n..)?)?
             }
             Step::Space => {
                 let n = rest.iter().position(|b| !matches!(b, b' ' | b'\t')).unwrap_or(rest.len());
@@ -183,12 +205,6 @@ pub(super) fn run<'a>(
     Some(rest)
 }
 
-/// What follows a literal.
-#[inline]
-fn expect<'a>(rest: &'a [u8], literal: &[u8]) -> Option<&'a [u8]> {
-    if starts_with(rest, literal) { rest.get(literal.len()..) } else { None }
-}
-
 #[inline]
 fn find_end(rest: &[u8], until: &Until, list: bool) -> Option<usize> {
     match until {
@@ -196,6 +212,7 @@ fn find_end(rest: &[u8], until: &Until, list: bool) -> Option<usize> {
         Until::Literal(l) | Until::Word(l) if list => list_end(rest, l),
         Until::Byte(b) => find_byte(rest, *b),
         Until::Quote => closing_quote(rest),
+        Until::FarQuote => far_closing_quote(rest),
         Until::Literal(l) => find_literal(rest, l),
         Until::Word(l) => {
             let at = find_byte(rest, *l.first()?)?;
@@ -217,16 +234,32 @@ fn is_user(name: Option<&[u8]>) -> bool {
 /// The first `"` with an even number of backslashes before it.
 #[inline]
 pub(super) fn closing_quote(text: &[u8]) -> Option<usize> {
-    let mut from = 0usize;
-    loop {
-        let at = from.checked_add(find_byte(text.get(from..)?, b'"')?)?;
-        let before = text.get(..at)?;
-        if before.last() != Some(&b'\\') || before.iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 0
-        {
-            return Some(at);
-        }
-        from = at.checked_add(1)?;
+    match find_byte(text, b'"')? {
+        at if is_escaped(text, at) => quote_behind(text, at),
+        at => Some(at),
     }
+}
+
+/// The same, where it is far nearly always.
+#[inline]
+fn far_closing_quote(text: &[u8]) -> Option<usize> {
+    match memchr(b'"', text)? {
+        at if is_escaped(text, at) => quote_behind(text, at),
+        at => Some(at),
+    }
+}
+
+#[inline]
+fn is_escaped(text: &[u8], at: usize) -> bool {
+    at.checked_sub(1).and_then(|before| text.get(before)) == Some(&b'\\')
+        && text.get(..at).unwrap_or_default().iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 1
+}
+
+#[cold]
+fn quote_behind(text: &[u8], quote: usize) -> Option<usize> {
+    let from = quote.checked_add(1)?;
+    let mut quotes = memchr::memchr_iter(b'"', text.get(from..)?).map(|at| from.saturating_add(at));
+    quotes.find(|&at| !is_escaped(text, at))
 }
 
 #[inline]
@@ -294,18 +327,19 @@ fn take_number<'a>(field: Field, rest: &'a [u8], fields: &mut Fields<'a>) -> Opt
     Some(after)
 }
 
+/// A value, unless it says that there is none.
+#[inline]
+pub(super) fn present(value: &[u8]) -> Option<&[u8]> {
+    if matches!(value, [] | [b'-']) { None } else { Some(value) }
+}
+
 /// Stores a value; `None` where it cannot be what the field says.
 #[inline]
 pub(super) fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>) -> Option<()> {
-    let present = (value != b"-" && !value.is_empty()).then_some(value);
+    let present = present(value);
     let request = &mut fields.request;
     match field {
-        Field::Client => {
-            if !may_be_address(value) {
-                return None;
-            }
-            request.client = present;
-        }
+        Field::Client => return client(value, fields),
         Field::ClientPort => {
             let host = without_port(value);
             // what else ends in a number after a colon has blanks in it
@@ -368,49 +402,19 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>) -
         }
         Field::Number | Field::Ignored | Field::Time(_) => {}
     }
-    // a message's client stands where a request's would
-    match field {
-        Field::Client => fields.message.client = present,
-        Field::ClientPort | Field::ClientList => fields.message.client = fields.request.client,
-        _ => {}
+    if matches!(field, Field::ClientPort | Field::ClientList) {
+        fields.message.client = fields.request.client;
     }
     Some(())
 }
 
-/// No method is longer (`WebDAV`'s `VERSION-CONTROL` has 15 letters).
-const MAX_METHOD: usize = 24;
-
-/// `GET /path HTTP/1.1` into its parts. A request line that is no HTTP keeps neither method nor path.
-pub(super) fn request_line<'a>(line: &'a [u8], fields: &mut Fields<'a>) {
-    let request = &mut fields.request;
-    let end = find_byte(line.get(..MAX_METHOD).unwrap_or(line), b' ').unwrap_or(0);
-    let is_method =
-        |m: &[u8]| !m.is_empty() && m.iter().all(|b| b.is_ascii_uppercase() || matches!(b, b'-' | b'_'));
-    // a method that is none, in a request that is one (`geti / HTTP/1.1`), is what the client sent
-    let is_spelt_wrong = |m: &[u8]| {
-        !m.is_empty()
-            && m.iter().all(u8::is_ascii_alphabetic)
-            && memchr::memmem::rfind(line, b" HTTP/").is_some()
-    };
-    let Some((method, [b' ', rest @ ..])) =
-        line.split_at_checked(end).filter(|(m, _)| is_method(m) || is_spelt_wrong(m))
-    else {
-        request.malformed = Some(line);
-        return;
-    };
-    request.method = Some(method);
-    let protocol = rest
-        .len()
-        .checked_sub(9)
-        .and_then(|at| rest.split_at_checked(at))
-        .filter(|(_, p)| p.starts_with(b" HTTP/"));
-    let (path, protocol) = match protocol {
-        Some((path, protocol)) => (path, protocol.get(1..)),
-        None => match memchr::memmem::rfind(rest, b" HTTP/").and_then(|at| rest.split_at_checked(at)) {
-            Some((path, protocol)) => (path, protocol.get(1..)),
-            None => (rest, None),
-        },
-    };
-    request.path = Some(path);
-    request.protocol = protocol;
+/// Stores a client's address; a message's stands where a request's would.
+#[inline]
+fn client<'a>(value: &'a [u8], fields: &mut Fields<'a>) -> Option<()> {
+    if !may_be_address(value) {
+        return None;
+    }
+    fields.request.client = present(value);
+    fields.message.client = fields.request.client;
+    Some(())
 }

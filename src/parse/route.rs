@@ -28,6 +28,9 @@ pub fn normalise(path: &[u8], out: &mut Vec<u8>) {
 
 /// The last upstream of a list is the one whose answer the client got.
 pub fn last_of_list(value: &[u8]) -> &[u8] {
+    if memchr::memchr2(b',', b' ', value).is_none() {
+        return value;
+    }
     let last = value.rsplit(|&b| b == b',').next().unwrap_or(value);
     let last = last.rsplit(|&b| b == b' ').next().unwrap_or(last);
     if last.is_empty() { value } else { last }

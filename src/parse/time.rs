@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take, take_while_m_n};
 use nom::character::complete::{one_of, satisfy};
-use nom::combinator::{map_opt, opt, value};
+use nom::combinator::{map_opt, opt};
 use nom::sequence::preceded;
 use nom::{IResult, Parser};
 
@@ -24,12 +24,23 @@ pub(super) struct Cache {
     zone: [u8; 6],
     offset: i32,
     year: [u8; 4],
+    /// The last time in the common log format, and what it means.
+    clf: [u8; CLF],
+    clf_stamp: Stamp,
 }
 
 impl Default for Cache {
     /// A true entry: whatever matches it is read right.
     fn default() -> Self {
-        Self { prefix: *b"01/Jan/1970:00:00", minute: 0, zone: *b" +0000", offset: 0, year: *b"1970" }
+        Self {
+            prefix: *b"01/Jan/1970:00:00",
+            minute: 0,
+            zone: *b" +0000",
+            offset: 0,
+            year: *b"1970",
+            clf: *b"01/Jan/1970:00:00:00 +0000",
+            clf_stamp: Stamp { at: Timestamp::from_micros(0), offset: Some(Offset(0)) },
+        }
     }
 }
 
@@ -51,6 +62,9 @@ impl Cache {
 
 /// Long enough for each notation up to its minutes.
 const PREFIX: usize = 17;
+
+/// Bytes of a time in the common log format.
+const CLF: usize = 26;
 
 /// A stamp and how many bytes it takes.
 type Read = Option<(Stamp, usize)>;
@@ -105,7 +119,14 @@ fn stamp(wall_micros: i64, offset: Option<i32>) -> Option<Stamp> {
 /// `14/May/2023:12:00:03 +0100`
 #[inline]
 fn clf(text: &[u8], cache: &mut Cache) -> Read {
-    let head: &[u8; 26] = text.first_chunk()?;
+    let head: &[u8; CLF] = text.first_chunk()?;
+    if *head == cache.clf {
+        return Some((cache.clf_stamp, CLF));
+    }
+    clf_second(head, cache)
+}
+
+fn clf_second(head: &[u8; CLF], cache: &mut Cache) -> Read {
     let prefix: &[u8; PREFIX] = head.first_chunk()?;
     let zone: &[u8; 6] = head.last_chunk()?;
     if prefix != &cache.prefix {
@@ -116,7 +137,9 @@ fn clf(text: &[u8], cache: &mut Cache) -> Read {
     }
     let &[.., b':', tens, ones, _, _, _, _, _, _] = head else { return None };
     let wall = (cache.minute + second(tens, ones)?) * MICROS;
-    Some((stamp(wall, Some(cache.offset))?, 26))
+    cache.clf_stamp = stamp(wall, Some(cache.offset))?;
+    cache.clf = *head;
+    Some((cache.clf_stamp, CLF))
 }
 
 /// `14/May/2023:12:00:03.123 +0100`, `1/Apr/2014:00:00:01`, `29/Aug/2023 22:02:58`
@@ -305,6 +328,13 @@ fn second(tens: u8, ones: u8) -> Option<i64> {
 /// Microseconds of `.123` or `,123` at `at`, and where it ends.
 fn fraction(text: &[u8], at: usize) -> (i64, usize) {
     let Some([b'.' | b',', rest @ ..]) = text.get(at..) else { return (0, at) };
+    // milliseconds, mostly
+    if let &[a, b, c, ref after @ ..] = rest
+        && !after.first().is_some_and(u8::is_ascii_digit)
+        && let (Some(high), Some(low)) = (two(a, b), two(b'0', c))
+    {
+        return ((high * 10 + low) * 1_000, at + 4);
+    }
     let n = digits(rest).min(9);
     if n == 0 {
         return (0, at);
@@ -365,21 +395,23 @@ fn padded(text: &[u8]) -> IResult<&[u8], u32> {
 }
 
 fn month(text: &[u8]) -> IResult<&[u8], u32> {
-    alt((
-        value(1, tag(&b"Jan"[..])),
-        value(2, tag(&b"Feb"[..])),
-        value(3, tag(&b"Mar"[..])),
-        value(4, tag(&b"Apr"[..])),
-        value(5, tag(&b"May"[..])),
-        value(6, tag(&b"Jun"[..])),
-        value(7, tag(&b"Jul"[..])),
-        value(8, tag(&b"Aug"[..])),
-        value(9, tag(&b"Sep"[..])),
-        value(10, tag(&b"Oct"[..])),
-        value(11, tag(&b"Nov"[..])),
-        value(12, tag(&b"Dec"[..])),
-    ))
-    .parse(text)
+    let (rest, name) = take(3usize).parse(text)?;
+    let number = match name {
+        b"Jan" => 1,
+        b"Feb" => 2,
+        b"Mar" => 3,
+        b"Apr" => 4,
+        b"May" => 5,
+        b"Jun" => 6,
+        b"Jul" => 7,
+        b"Aug" => 8,
+        b"Sep" => 9,
+        b"Oct" => 10,
+        b"Nov" => 11,
+        b"Dec" => 12,
+        _ => return Err(nom::Err::Error(nom::error::make_error(text, nom::error::ErrorKind::OneOf))),
+    };
+    Ok((rest, number))
 }
 
 fn clf_prefix(text: &[u8]) -> IResult<&[u8], Minute> {

@@ -1,21 +1,23 @@
 //! The second pass: only what overlaps an incident, and the numbers of the lines that are named.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::prelude::*;
 
-use super::reading::open;
+use super::prune::runs;
+use super::reading::{Reading, open};
 use super::{Progress, Tools};
 use crate::discover::{Packing, Source};
 use crate::explain::facts::Role;
-use crate::input::{Piece, Reader};
+use crate::input::{Opened, Piece, Reader};
 use crate::inspect::{Closeup, Inspector, Kit, Subject, Visit, Window, plan, read_range};
 use crate::model::Location;
 use crate::survey::{Clock, Merge};
 
-use super::reading::Reading;
+/// Blocks whose lines are counted at a time: 8 MiB.
+const RUN: u32 = 32;
 
 /// A source to look at again.
 pub(super) struct Candidate<'a> {
@@ -64,16 +66,9 @@ pub(super) fn look(
         .map(|(i, c)| (i, visits(c, windows)))
         .filter(|(_, v)| !v.is_empty())
         .collect();
-    let bytes: u64 = visits
-        .iter()
-        .flat_map(|(_, v)| {
-            v.iter().map(|v| {
-                let r = read_range(&v.blocks);
-                r.end - r.start
-            })
-        })
-        .sum();
-    progress.begin("looking closer", Some(bytes));
+    let of_candidate =
+        |(i, visits): &(usize, Vec<Visit>)| candidates.get(*i).map(|c| bytes_to_read(c, visits));
+    progress.begin("looking closer", Some(visits.iter().filter_map(of_candidate).sum()));
     let mut found = visits
         .par_iter()
         .filter_map(|(i, visits)| candidates.get(*i).map(|c| (c, visits)))
@@ -84,6 +79,21 @@ pub(super) fn look(
         });
     found.closeups.resize_with(windows.len(), Closeup::default);
     found
+}
+
+/// Bytes on disk that the visits need, about: what is packed is unpacked from its start.
+fn bytes_to_read(candidate: &Candidate<'_>, visits: &[Visit]) -> u64 {
+    let kept = candidate.reading.kept.as_ref().map(|opened| opened.length());
+    let length = kept.or(candidate.source.length).unwrap_or_default();
+    if packing(candidate) != Packing::Plain {
+        return length;
+    }
+    let ranges = visits.iter().map(|visit| read_range(&visit.blocks));
+    ranges.map(|range| range.end.min(length).saturating_sub(range.start)).sum()
+}
+
+fn packing(candidate: &Candidate<'_>) -> Packing {
+    candidate.reading.kept.as_ref().map_or(candidate.source.packing, |opened| opened.packing())
 }
 
 fn visits(candidate: &Candidate<'_>, windows: &[Window]) -> Vec<Visit> {
@@ -97,8 +107,7 @@ fn visits(candidate: &Candidate<'_>, windows: &[Window]) -> Vec<Visit> {
     let mut visits =
         plan(candidate.source.id, tally, &candidate.clock, requests, windows, &candidate.offsets);
     // what is packed has to be unpacked from its start for every visit: one is enough
-    let packing = candidate.reading.kept.as_ref().map_or(candidate.source.packing, |opened| opened.packing());
-    if packing != Packing::Plain && visits.len() > 1 {
+    if packing(candidate) != Packing::Plain && visits.len() > 1 {
         let end = visits.last().map_or(0, |v| v.blocks.end);
         visits.truncate(1);
         if let Some(first) = visits.first_mut() {
@@ -106,6 +115,54 @@ fn visits(candidate: &Candidate<'_>, windows: &[Window]) -> Vec<Visit> {
         }
     }
     visits
+}
+
+/// The visits with the lines counted before them that the first pass left out.
+fn numbered(
+    opened: &Opened,
+    reading: &Reading,
+    visits: &[Visit],
+    buffer: usize,
+    progress: &dyn Progress,
+) -> Vec<Visit> {
+    let last = visits.iter().map(|visit| visit.blocks.start).max().unwrap_or(0);
+    let gaps: Vec<(u32, u64)> = reading
+        .part
+        .unread()
+        .into_iter()
+        .filter(|gap| gap.end <= last)
+        .map(|gap| (gap.end, lines_in(opened, &gap, buffer, progress)))
+        .collect();
+    let left_out = |visit: &Visit| {
+        gaps.iter().filter(|(end, _)| *end <= visit.blocks.start).map(|(_, lines)| lines).sum::<u64>()
+    };
+    let numbered = |visit: &Visit| Visit {
+        lines_before: visit.lines_before.saturating_add(left_out(visit)),
+        ..visit.clone()
+    };
+    visits.iter().map(numbered).collect()
+}
+
+/// Lines that begin in these blocks.
+fn lines_in(opened: &Opened, blocks: &Range<u32>, buffer: usize, progress: &dyn Progress) -> u64 {
+    let runs: Vec<Range<u32>> = runs(blocks, RUN).collect();
+    let counts = runs.par_iter().map_init(
+        || Reader::new(buffer),
+        |reader, blocks| {
+            let mut lines = 0;
+            reader.read(opened, read_range(blocks), &mut |n| progress.advance(n), &mut |piece| {
+                lines += match piece {
+                    Piece::Lines { bytes, .. } => {
+                        memchr::memchr_iter(b'\n', bytes).count() + usize::from(!bytes.ends_with(b"\n"))
+                    }
+                    Piece::OverLong { .. } => 1,
+                };
+                ControlFlow::Continue(())
+            });
+            lines as u64
+        },
+    );
+    counts.sum()
 }
 
 fn look_at(
@@ -143,14 +200,14 @@ fn look_at(
         wanted: &candidate.offsets,
     };
     let id = candidate.source.id;
+    let visits = numbered(opened, candidate.reading, visits, buffer, progress);
     let runs = visits.par_iter().map_init(
-        || Reader::new(buffer),
+        || Reader::new(buffer).unpacking_ahead(rayon::current_num_threads() > 1),
         |reader, visit| {
             let mut inspector = Inspector::new(kit, subject, windows, visit);
             let range = read_range(&visit.blocks);
-            progress.advance(range.end - range.start);
             let read = catch_unwind(AssertUnwindSafe(|| {
-                reader.read(opened, range, &mut |_| {}, &mut |piece| {
+                reader.read(opened, range, &mut |n| progress.advance(n), &mut |piece| {
                     match piece {
                         Piece::Lines { offset, bytes } => inspector.lines(offset, bytes),
                         Piece::OverLong { offset, .. } => inspector.over_long(offset),

@@ -5,6 +5,8 @@ mod closer;
 mod duplicates;
 mod habits;
 mod line;
+mod places;
+mod prune;
 mod reading;
 mod records;
 mod replicas;
@@ -16,7 +18,7 @@ mod window;
 mod zones;
 
 use crate::detect::Sensitivity;
-use crate::discover::{Names, Query, discover};
+use crate::discover::{Names, Query, Source, discover};
 use crate::error::{Error, Result, Warning};
 use crate::explain::facts::{DisplayZone, Report};
 use crate::format::{Catalog, config, from_option};
@@ -25,6 +27,8 @@ use crate::model::{Offset, Timestamp};
 use crate::signature::{Probes, Rules};
 use crate::sniff::Formats;
 use crate::survey::{Clock, Limits, WallZone};
+
+use prune::Part;
 
 pub use line::{LineTest, test_line};
 pub use records::records;
@@ -152,9 +156,10 @@ fn run(options: &Options, tools: &Tools, progress: &dyn Progress) -> Result<Repo
     let discovery = discover(&options.query)?;
     let limits = Limits::for_sources(discovery.sources.len());
     let buffer = options.buffer.unwrap_or(input::BUFFER);
-    let bytes = discovery.sources.iter().map(|s| s.length).sum::<Option<u64>>();
-    progress.begin("reading", bytes);
-    let readings = reading::read_all(&discovery.sources, tools, limits, buffer, progress);
+    let parts = prune::parts(options, tools, &discovery.sources, buffer);
+    let length = |(source, part): (&Source, &Part)| source.length.map(|length| part.bytes(length));
+    progress.begin("reading", discovery.sources.iter().zip(&parts).map(length).sum::<Option<u64>>());
+    let readings = reading::read_all(&discovery.sources, parts, tools, limits, buffer, progress);
     let report = assemble::assemble(options, tools, &discovery, &readings, buffer, progress)?;
     progress.finish();
     Ok(report)

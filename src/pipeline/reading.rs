@@ -1,4 +1,4 @@
-//! The first pass: every byte of every source, once.
+//! The first pass: every byte of every source that may lie within the time range, once.
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::prune::Part;
 use super::{Progress, Tools};
 use crate::discover::{Origin, Packing, Source};
 use crate::input::{self, End, Opened, Piece, Reader};
@@ -23,21 +24,26 @@ pub(super) struct Reading {
     pub end: End,
     /// Streams can't be opened again.
     pub kept: Option<Arc<Opened>>,
+    /// What of it was asked for.
+    pub part: Part,
 }
 
-/// Reads all sources. An error is that of one source.
+/// Reads what is asked for of all sources. An error is that of one source.
 pub(super) fn read_all(
     sources: &[Source],
+    parts: Vec<Part>,
     tools: &Tools,
     limits: Limits,
     buffer: usize,
     progress: &dyn Progress,
 ) -> Vec<Result<Reading, std::io::Error>> {
-    sources.par_iter().map(|source| read(source, tools, limits, buffer, progress)).collect()
+    let read = |(source, part)| read(source, part, tools, limits, buffer, progress);
+    sources.par_iter().zip(parts).map(read).collect()
 }
 
 fn read(
     source: &Source,
+    part: Part,
     tools: &Tools,
     limits: Limits,
     buffer: usize,
@@ -50,8 +56,8 @@ fn read(
         _ => buffer,
     };
     let sniffed = tools.formats.sniff(&head(&opened, buffer));
-    let pieces = opened.units().into_par_iter().map_init(
-        || Reader::new(buffer),
+    let pieces = part.units(opened.units()).into_par_iter().map_init(
+        || Reader::new(buffer).unpacking_ahead(rayon::current_num_threads() > 1),
         |reader, range| {
             let mut surveyor =
                 Surveyor::new(&tools.formats, &sniffed.order, &tools.probes, &tools.rules, limits);
@@ -83,7 +89,7 @@ fn read(
     );
     tally.settle();
     let kept = is_stream(source).then_some(opened);
-    Ok(Reading { tally, sniffed, end, kept })
+    Ok(Reading { tally, sniffed, end, kept, part })
 }
 
 /// Opens a source, again if need be.
@@ -91,7 +97,8 @@ pub(super) fn open(source: &Source) -> std::io::Result<Opened> {
     if is_stream(source) { input::spool(source) } else { input::open(source) }
 }
 
-fn is_stream(source: &Source) -> bool {
+/// Whether a source can be read only once.
+pub(super) fn is_stream(source: &Source) -> bool {
     source.origin == Origin::Stdin || source.length.is_none()
 }
 

@@ -5,16 +5,17 @@ use std::io;
 
 use super::assemble::{Known, main_format};
 use super::closer::Found;
+use super::prune::Part;
 use super::reading::Reading;
 use super::zones::Zone;
 use super::{Tools, offset_name};
 use crate::detect::Caveat;
-use crate::discover::{AsideStatus, Discovery};
+use crate::discover::{AsideStatus, Discovery, Packing};
 use crate::error::Warning;
 use crate::explain::facts::{Input, InputStatus, ZoneSource};
 use crate::input::End;
 use crate::model::{Offset, Timestamp, Untrusted};
-use crate::survey::{Clock, Merge, Span, Tally, WallZone};
+use crate::survey::{Clock, Merge, Span, Tally, WallZone, block_of};
 
 /// A row per file: those read, those that failed, those set aside; by name.
 pub(super) fn inputs(
@@ -75,8 +76,14 @@ pub(super) fn blank(name: &Untrusted) -> Input {
 
 fn input(tools: &Tools, discovery: &Discovery, known: &Known<'_>) -> Input {
     let tally = &known.reading.tally;
-    let format = main_format(tally).and_then(|id| tools.formats.definition(id));
     let (status, detail) = status(discovery, known);
+    // of what lies outside the time range only the ends were looked at
+    let outside = status == InputStatus::Skipped;
+    let counted = |n: u64| if outside { 0 } else { n };
+    // behind what was not read the numbers of lines are not known
+    let unread_from = known.reading.part.unread().first().map_or(u32::MAX, |gap| gap.start);
+    let example = tally.example.as_ref().filter(|e| !outside && block_of(e.offset) < unread_from);
+    let format = main_format(tally).and_then(|id| tools.formats.definition(id));
     let span = span(tally, &known.zone);
     let time_zone = known.zone.source.map(|source| match (source, known.zone.written) {
         (ZoneSource::Written, Some(offset)) => offset_name(offset),
@@ -86,17 +93,18 @@ fn input(tools: &Tools, discovery: &Discovery, known: &Known<'_>) -> Input {
         format: format.map(|d| d.name.clone()),
         status,
         detail,
-        bytes: tally.bytes,
-        lines: tally.lines,
-        records: tally.record_count(),
-        continuation_lines: tally.continuation,
-        skipped: tally.skipped.iter().map(|(reason, n)| (reason.name().to_owned(), *n)).collect(),
+        bytes: counted(tally.bytes),
+        lines: counted(tally.lines),
+        records: counted(tally.record_count()),
+        continuation_lines: counted(tally.continuation),
+        skipped: tally.skipped.iter().filter(|_| !outside).map(|(r, n)| (r.name().to_owned(), *n)).collect(),
         first: span.first,
-        last: span.last,
+        // of what is packed only the head was looked at
+        last: span.last.filter(|_| !outside || known.source.packing == Packing::Plain),
         time_zone,
         time_zone_source: known.zone.source,
         role: known.role,
-        example: tally.example.as_ref().map(|e| (tally.line_of(e.offset), Untrusted::new(&e.text))),
+        example: example.map(|e| (tally.line_of(e.offset), Untrusted::new(&e.text))),
         ..blank(&known.source.name)
     }
 }
@@ -140,7 +148,20 @@ fn status(discovery: &Discovery, known: &Known<'_>) -> (InputStatus, Option<Stri
         End::Complete | End::Stopped if tally.lines > 0 && tally.record_count() == 0 => {
             (InputStatus::Unrecognised, Some("no known format fits its lines".into()))
         }
-        End::Complete | End::Stopped => (InputStatus::Complete, None),
+        End::Complete | End::Stopped => match known.reading.part {
+            Part::Whole => (InputStatus::Complete, None),
+            Part::Blocks { outside: true, .. } => {
+                (InputStatus::Skipped, Some("outside the time range".into()))
+            }
+            Part::Blocks { .. } => {
+                let length = known.source.length.unwrap_or(tally.bytes);
+                let text = format!(
+                    "{} of {} bytes were read: the others lie outside the time range",
+                    tally.bytes, length
+                );
+                (InputStatus::Complete, Some(text))
+            }
+        },
     }
 }
 

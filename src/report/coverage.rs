@@ -111,7 +111,11 @@ pub(super) fn table(view: &View<'_>, columns: usize, verbose: u8, out: &mut dyn 
     let hidden = inputs.len() - rows.len();
     if hidden > 0 {
         let count = u64::try_from(hidden).unwrap_or(u64::MAX);
-        writeln!(out, " {} left out, being no logs (-vv)", wording::plural(count, "input", "inputs"))?;
+        writeln!(
+            out,
+            " {} left out: no logs, or of another time (-vv)",
+            wording::plural(count, "input", "inputs")
+        )?;
     }
     Ok(())
 }

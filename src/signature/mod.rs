@@ -1,10 +1,11 @@
-//! Message → what it means, request → whether a machine sent it. Rules are data, matched in one Aho-Corasick pass.
+//! Message → what it means, request → whether a machine sent it. Rules are data, all sought in one pass.
 
 mod capture;
 mod change;
 mod exception;
 mod probes;
 mod rules;
+mod sieve;
 mod template;
 pub mod version;
 

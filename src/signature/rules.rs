@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::capture::Capture;
 use super::change::{Change, Deed, program_of};
+use super::sieve::{Sieve, Wanted, begins, contains};
 use crate::error::{Error, Result};
 
 /// The rule files. To add a rule, add it to a file; to add a file, add its line here. Where several rules fit, the
@@ -115,7 +116,7 @@ struct File {
     rule: Vec<Rule>,
 }
 
-/// All rules, compiled when the first message asks for them: that takes as long as reading 20 MB of requests, and logs of
+/// All rules, compiled when the first message asks for them: that takes as long as reading 10 MB of requests, and logs of
 /// requests alone never ask.
 #[derive(Debug, Default)]
 pub struct Rules(OnceLock<Compiled>);
@@ -123,9 +124,8 @@ pub struct Rules(OnceLock<Compiled>);
 #[derive(Debug)]
 struct Compiled {
     all: Vec<Rule>,
-    literals: AhoCorasick,
-    /// Literal → (rule, bit of the literal in it).
-    owners: Vec<(u16, u32)>,
+    /// One literal of each.
+    sieve: Sieve,
     /// What else may and must not stand in the message, by rule.
     beside: Vec<Beside>,
 }
@@ -197,15 +197,24 @@ impl Rule {
         })
     }
 
-    /// What its literals leave open.
-    fn fits(&self, beside: &Beside, message: &[u8], component: Option<&[u8]>) -> bool {
+    /// Whether the program may say so.
+    fn is_from(&self, component: Option<&[u8]>) -> bool {
         let named = |c: &[u8]| self.component.iter().any(|known| is_component(known.as_bytes(), c));
-        if !self.component.is_empty() && !component.is_some_and(named) {
-            return false;
-        }
+        self.component.is_empty() || component.is_some_and(named)
+    }
+
+    /// What its literals leave open.
+    fn fits(&self, beside: &Beside, message: &[u8]) -> bool {
         let first = self.literals.first().map_or(&b""[..], String::as_bytes);
-        let begins = message.get(..first.len()).is_some_and(|head| head.eq_ignore_ascii_case(first));
-        (begins || !self.prefix) && beside.allows(message) && (self.command.is_empty() || self.runs(message))
+        (!self.prefix || begins(message, first))
+            && beside.allows(message)
+            && (self.command.is_empty() || self.runs(message))
+    }
+
+    /// Whether all of its literals stand in a message that has the one at `found`.
+    fn is_in(&self, message: &[u8], found: usize) -> bool {
+        let mut others = self.literals.iter().enumerate().filter(|(at, _)| *at != found);
+        others.all(|(_, literal)| contains(message, literal.as_bytes()))
     }
 
     /// One of its commands is what the message tells of.
@@ -270,22 +279,14 @@ impl Compiled {
     }
 
     fn of(rules: Vec<Rule>) -> Result<Self> {
-        let mut owners = Vec::new();
-        let mut needles = Vec::new();
-        for (owner, rule) in (0u16..).zip(&rules) {
-            for (bit, literal) in (0..32).zip(&rule.literals) {
-                needles.push(literal.as_str());
-                owners.push((owner, bit));
-            }
-        }
-        // Above a hundred needles the crate would take an automaton half as fast; every message passes through here
-        let literals = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&needles)
-            .map_err(|e| Error::Usage(format!("rules: {e}")))?;
+        let wanted: Vec<Wanted<'_>> = (0u16..)
+            .zip(&rules)
+            .map(|(owner, rule)| Wanted { owner, texts: &rule.literals, at_start: rule.prefix })
+            .collect();
+        let like = rules.iter().flat_map(|rule| [&rule.literals, &rule.samples, &rule.counter_samples]);
+        let sieve = Sieve::of(&wanted, like.flatten().map(String::as_str));
         let beside = Beside::of(&rules)?;
-        Ok(Self { all: rules, literals, owners, beside })
+        Ok(Self { all: rules, sieve, beside })
     }
 }
 
@@ -326,53 +327,33 @@ impl Rules {
     pub fn find(&self, message: &[u8], component: Option<&[u8]>) -> Option<RuleId> {
         let compiled = self.compiled()?;
         let mut first: Option<u16> = None;
-        let mut hits = Hits { few: [(0, 0); HITS], used: 0, more: Vec::new() };
-        for found in compiled.literals.find_overlapping_iter(message) {
-            let &(owner, bit) = compiled.owners.get(found.pattern().as_usize())?;
-            let rule = compiled.all.get(usize::from(owner))?;
-            if first.is_some_and(|f| f <= owner) {
-                continue;
-            }
-            if rule.literals.len() > 1 && !hits.complete(owner, bit, rule.literals.len()) {
-                continue;
-            }
-            let beside = compiled.beside.get(usize::from(owner))?;
-            if rule.fits(beside, message, component) {
+        let mut asked = Asked([0; 16]);
+        compiled.sieve.each(message, |owner, literal| {
+            let at = usize::from(owner);
+            if asked.is_first(at)
+                && first.is_none_or(|f| owner < f)
+                && let (Some(rule), Some(beside)) = (compiled.all.get(at), compiled.beside.get(at))
+                && rule.is_from(component)
+                && rule.is_in(message, literal)
+                && rule.fits(beside, message)
+            {
                 first = Some(owner);
             }
-        }
+        });
         first.map(RuleId)
     }
 }
 
-/// Rules that are told apart while a message is read without anything being allocated.
-const HITS: usize = 16;
+/// The rules that a message was held against, of the first 1,024: one whose literal stands there a thousand times is asked
+/// once.
+struct Asked([u64; 16]);
 
-/// Which literals of the rules that have several stand in a message.
-struct Hits {
-    few: [(u16, u32); HITS],
-    used: usize,
-    /// The rest, of a message that has literals of very many rules.
-    more: Vec<(u16, u32)>,
-}
-
-impl Hits {
-    /// Notes a literal of a rule, and says whether it was the last one missing.
-    fn complete(&mut self, owner: u16, bit: u32, literals: usize) -> bool {
-        let few = self.few.get_mut(..self.used).unwrap_or_default();
-        if let Some((_, bits)) = few.iter_mut().chain(&mut self.more).find(|(of, _)| *of == owner) {
-            *bits |= 1 << bit;
-            return bits.count_ones() as usize == literals.min(32);
-        }
-        let hit = (owner, 1 << bit);
-        match self.few.get_mut(self.used) {
-            Some(free) => {
-                *free = hit;
-                self.used += 1;
-            }
-            None => self.more.push(hit),
-        }
-        literals == 1
+impl Asked {
+    fn is_first(&mut self, rule: usize) -> bool {
+        let Some(word) = self.0.get_mut(rule >> 6) else { return true };
+        let before = *word;
+        *word |= 1 << (rule & 63);
+        before != *word
     }
 }
 

@@ -94,6 +94,34 @@ impl<C: Slot> Group<C> {
     }
 }
 
+/// The counts of 64 seconds in a row while they are counted: each has its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seconds<C = Cell>(Box<[C; 64]>);
+
+impl<C: Slot> Seconds<C> {
+    /// The counts of a second, of which the last six bits count.
+    #[inline]
+    pub fn slot(&mut self, second: i64) -> Option<&mut C> {
+        self.0.get_mut(usize::try_from(second & 63).unwrap_or(0))
+    }
+
+    /// Whether anything was counted.
+    pub fn any(&self) -> bool {
+        self.0.iter().any(|count| *count != C::default())
+    }
+
+    /// Nothing counted again.
+    pub fn clear(&mut self) {
+        *self.0 = [C::default(); 64];
+    }
+}
+
+impl<C: Slot> Default for Seconds<C> {
+    fn default() -> Self {
+        Self(Box::new([C::default(); 64]))
+    }
+}
+
 impl<C: Slot> Merge for Group<C> {
     fn absorb(&mut self, other: Self) {
         if self.used == 0 {
@@ -117,6 +145,16 @@ impl<C: Slot> Coarse<Group<C>> {
     pub fn add(&mut self, second: i64, count: &C) {
         let (group, shift) = self.bucket_and_shift(second >> 6);
         group.add(second >> shift, count);
+    }
+
+    /// Adds the counts of 64 seconds, the first of which is a multiple of 64: `unit` times as many.
+    pub fn add_seconds(&mut self, unit: i64, seconds: &Seconds<C>) {
+        // what comes first may make the groups wider
+        for (second, count) in (unit << 6..).zip(seconds.0.iter()) {
+            if *count != C::default() {
+                self.add(second, count);
+            }
+        }
     }
 
     /// (first second of the slot, its counts), ascending, only slots with any.

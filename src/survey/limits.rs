@@ -12,7 +12,7 @@
 /// latencies, vhosts and upstreams has groups alone: 2 MiB for a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Groups of 64 seconds, 1.5 KiB each.
+    /// Groups of 64 seconds, 1.5 KiB each where every second has counts.
     pub groups: usize,
     /// Slots with failures, 150 bytes each, 450 with all of their values; and slots with requests that clients gave up,
     /// 60 bytes each.
@@ -21,11 +21,11 @@ pub struct Limits {
     pub rare: usize,
     /// Slots with latencies, 20 to 60 bytes each, 400 at most.
     pub latency: usize,
-    /// Groups of 64 seconds of each vhost and upstream (32 of them are counted), 0.5 KiB each.
+    /// Groups of 64 seconds of each vhost and upstream (32 of them are counted), likewise 0.5 KiB each.
     pub own: usize,
     /// Slots with latencies of vhosts and upstreams, shared evenly by all of them, about 30 bytes each.
     pub own_latency: usize,
-    /// Groups of 64 seconds with messages, 0.5 KiB each.
+    /// Groups of 64 seconds with messages, likewise 0.5 KiB each.
     pub messages: usize,
     /// Names of failing values, about 100 bytes each, 200 at most.
     pub names: usize,

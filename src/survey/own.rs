@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::failing::{cut_value, value_hash};
 use super::requests::ends;
-use super::{Coarse, Count, Group, Limits, Name, Paces};
+use super::{Coarse, Count, Group, Limits, Name, Paces, Seconds};
 use crate::model::Dimension;
 
 /// Vhosts and upstreams counted per source: those with the lowest hashes, so that the choice does not depend on the
@@ -13,7 +13,7 @@ const MAX_OWN: usize = 32;
 /// Slots of the cache, as many as a byte tells apart.
 const CACHE_SLOTS: usize = 256;
 
-/// Latencies of one value that wait in the cache, at most: they are handed over with the second, or when so many came.
+/// Latencies of one value that wait in the cache, at most: they are handed over with the 64 seconds, or when so many came.
 const MAX_WAITING: usize = 256;
 
 /// The counts of one value.
@@ -59,27 +59,28 @@ impl Own {
         self.map.iter().map(|(hash, value)| (*hash, value))
     }
 
-    /// Adds what the cache has of a second.
-    fn add(&mut self, second: i64, cached: &mut Cached) {
+    /// Adds what the cache has of 64 seconds; nothing is left there.
+    fn add(&mut self, unit: i64, cached: &mut Cached) {
         let (hash, dimension, value) = (cached.hash, cached.dimension, cached.value.as_slice());
-        let count = std::mem::take(&mut cached.count);
+        let Some(counts) = cached.counts.as_mut().filter(|counts| counts.any()) else { return };
         if let Some(known) = self.map.get_mut(&hash) {
             // of two values with one hash the smaller names both, whatever the order
             if (dimension, value) < (known.name.dimension, &*known.name.value) {
                 known.name = Name { dimension, value: value.into() };
             }
-            known.counts.add(second, &count);
-            return hand_over(&mut cached.paces, second, &mut known.latency);
-        }
-        if self.map.len() < MAX_OWN || self.map.last_key_value().is_some_and(|(last, _)| hash < *last) {
-            let mut counts = Coarse::new(self.groups);
-            counts.add(second, &count);
+            known.counts.add_seconds(unit, counts);
+            hand_over(&mut cached.paces, unit, &mut known.latency);
+        } else if self.map.len() < MAX_OWN || self.map.last_key_value().is_some_and(|(last, _)| hash < *last)
+        {
+            let mut groups = Coarse::new(self.groups);
+            groups.add_seconds(unit, counts);
             let mut latency = Paces::new(self.paces);
-            hand_over(&mut cached.paces, second, &mut latency);
+            hand_over(&mut cached.paces, unit, &mut latency);
             let name = Name { dimension, value: value.into() };
-            self.map.insert(hash, OwnValue { name, counts, latency });
+            self.map.insert(hash, OwnValue { name, counts: groups, latency });
             self.cut();
         }
+        counts.clear();
         cached.paces.clear();
     }
 
@@ -121,39 +122,52 @@ impl Own {
     }
 }
 
-/// Counts the latencies of a second, a bin for each; none are left.
-fn hand_over(paces: &mut Vec<u8>, second: i64, latency: &mut Paces) {
-    if !paces.is_empty() {
-        paces.sort_unstable();
-        let counted = |of: &[u8]| Some((*of.first()?, u32::try_from(of.len()).unwrap_or(u32::MAX)));
-        latency.add(second, paces.chunk_by(|a, b| a == b).filter_map(counted));
-        paces.clear();
+/// Counts latencies of 64 seconds; none are left.
+fn hand_over(paces: &mut Vec<Pace>, unit: i64, latency: &mut Paces) {
+    paces.sort_unstable();
+    for second in paces.chunk_by(|a, b| a.second == b.second) {
+        let Some(first) = second.first() else { continue };
+        let counted = |of: &[Pace]| Some((of.first()?.bin, u32::try_from(of.len()).unwrap_or(u32::MAX)));
+        let counts = second.chunk_by(|a, b| a.bin == b.bin).filter_map(counted);
+        latency.add(unit << 6 | i64::from(first.second), counts);
     }
+    paces.clear();
 }
 
-/// The counts of the current second, by value: direct-mapped, a line costs a cheap hash, a comparison and an increment.
+/// The counts of the current 64 seconds, by value: direct-mapped, a line costs a cheap hash, a comparison and an
+/// increment.
 #[derive(Debug, Default)]
-pub(super) struct OwnSecond {
+pub(super) struct OwnGroup {
+    /// The number of these 64 seconds.
+    unit: i64,
     /// Empty until a value was seen.
     slots: Vec<Cached>,
     /// Slots with counts.
     touched: Vec<u8>,
 }
 
+/// A latency: the second of the 64, and its bin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Pace {
+    second: u8,
+    bin: u8,
+}
+
+/// A value; none was seen in its slot while it has no counts.
 #[derive(Debug, Clone)]
 struct Cached {
     dimension: Dimension,
     value: Vec<u8>,
     hash: u32,
-    count: Count,
-    /// A bin for each latency.
-    paces: Vec<u8>,
+    counts: Option<Seconds<Count>>,
+    paces: Vec<Pace>,
     /// Whether it is among those touched.
     listed: bool,
 }
 
-impl OwnSecond {
-    /// Counts a request of `second`; `own` is where the counts of a value go that has to make room.
+impl OwnGroup {
+    /// Counts a request of `second`; `own` is where the counts of 64 seconds go that are over, or of a value that has to
+    /// make room.
     #[inline]
     pub(super) fn count(
         &mut self,
@@ -163,41 +177,44 @@ impl OwnSecond {
         second: i64,
         own: &mut Own,
     ) {
+        if second >> 6 != self.unit {
+            self.leave(own);
+            self.unit = second >> 6;
+        }
         let value = cut_value(value);
         let at = slot_of(dimension, value);
         let known =
             self.slots.get(usize::from(at)).is_some_and(|c| c.value == value && c.dimension == dimension);
         if !known {
-            self.replace(at, dimension, value, second, own);
+            self.replace(at, dimension, value, own);
         }
         let Some(slot) = self.slots.get_mut(usize::from(at)) else { return };
         if !slot.listed {
             slot.listed = true;
             self.touched.push(at);
         }
-        slot.count.all += 1;
-        slot.count.bad += u32::from(failed);
+        if let Some(count) = slot.counts.get_or_insert_default().slot(second) {
+            count.all += 1;
+            count.bad += u32::from(failed);
+        }
         if let Some(bin) = pace {
-            slot.paces.push(bin);
+            slot.paces.push(Pace { second: u8::try_from(second & 63).unwrap_or(0), bin });
             if slot.paces.len() >= MAX_WAITING {
-                own.add(second, slot);
+                own.add(self.unit, slot);
             }
         }
     }
 
     #[inline(never)]
-    fn replace(&mut self, at: u8, dimension: Dimension, value: &[u8], second: i64, own: &mut Own) {
+    fn replace(&mut self, at: u8, dimension: Dimension, value: &[u8], own: &mut Own) {
         if self.slots.is_empty() {
             let hash = value_hash(dimension, b"");
-            let count = Count::default();
-            let empty =
-                Cached { dimension, value: Vec::new(), hash, count, paces: Vec::new(), listed: false };
+            let paces = Vec::new();
+            let empty = Cached { dimension, value: Vec::new(), hash, counts: None, paces, listed: false };
             self.slots = vec![empty; CACHE_SLOTS];
         }
         let Some(slot) = self.slots.get_mut(usize::from(at)) else { return };
-        if slot.count.all > 0 {
-            own.add(second, slot);
-        }
+        own.add(self.unit, slot);
         slot.dimension = dimension;
         slot.value.clear();
         slot.value.extend_from_slice(value);
@@ -205,21 +222,12 @@ impl OwnSecond {
         slot.paces.reserve_exact(MAX_WAITING);
     }
 
-    /// Hands over the counts of `second`.
-    #[inline]
-    pub(super) fn leave(&mut self, second: i64, own: &mut Own) {
-        if !self.touched.is_empty() {
-            self.flush(second, own);
-        }
-    }
-
-    fn flush(&mut self, second: i64, own: &mut Own) {
+    /// Hands over all counts.
+    pub(super) fn leave(&mut self, own: &mut Own) {
         for at in self.touched.drain(..) {
-            let Some(slot) = self.slots.get_mut(usize::from(at)) else { continue };
-            slot.listed = false;
-            // nothing, where it had to make room and came to nothing since
-            if slot.count.all > 0 {
-                own.add(second, slot);
+            if let Some(slot) = self.slots.get_mut(usize::from(at)) {
+                own.add(self.unit, slot);
+                slot.listed = false;
             }
         }
     }

@@ -20,10 +20,13 @@ impl Surveyor<'_> {
             *self.tally.statuses.entry(code).or_default() += 1;
         }
         let Some(stamp) = stamp else { return };
-        let second = stamp.at.second();
+        let second = self.run.second;
         let zoned = stamp.offset.is_some();
         if second != self.second.at || zoned != self.second.zoned {
             self.leave_second();
+            if zoned != self.second.zoned {
+                self.leave_group();
+            }
             self.second.at = second;
             self.second.zoned = zoned;
             self.second.window = Windows::sampled(second);
@@ -119,6 +122,11 @@ impl Surveyor<'_> {
     pub(super) fn leave_second(&mut self) {
         let timed = if self.second.zoned { &mut self.tally.zoned } else { &mut self.tally.naive };
         self.second.leave(timed);
+    }
+
+    pub(super) fn leave_group(&mut self) {
+        let timed = if self.second.zoned { &mut self.tally.zoned } else { &mut self.tally.naive };
+        self.second.leave_group(timed);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The counts of one second, kept out of the maps while it lasts.
 
-use super::own::OwnSecond;
-use super::{Cell, Count, Failing, GaveUp, Merge as _, Timed};
+use super::own::OwnGroup;
+use super::{Cell, Count, Failing, GaveUp, Merge as _, Seconds, Slot as _, Timed};
 
 /// The second of the last request.
 #[derive(Default)]
@@ -15,7 +15,11 @@ pub(super) struct Second {
     /// With the 499 in `cell`.
     pub(super) gave_up: GaveUp,
     pub(super) latencies: Latencies,
-    pub(super) own: OwnSecond,
+    pub(super) own: OwnGroup,
+    /// The seconds before, as far as they belong to the same 64.
+    pub(super) group: Seconds<Cell>,
+    /// The number of these 64 seconds.
+    pub(super) unit: i64,
 }
 
 impl Second {
@@ -25,7 +29,13 @@ impl Second {
         if cell == Cell::default() {
             return;
         }
-        timed.groups.add(self.at, &cell);
+        if self.at >> 6 != self.unit {
+            self.leave_group(timed);
+            self.unit = self.at >> 6;
+        }
+        if let Some(slot) = self.group.slot(self.at) {
+            slot.add(&cell);
+        }
         if cell.failures > 0 {
             timed.failing.bucket(self.at).absorb(std::mem::take(&mut self.failing));
         }
@@ -33,7 +43,15 @@ impl Second {
             timed.gave_up.bucket(self.at).absorb(std::mem::take(&mut self.gave_up));
         }
         self.latencies.leave(self.at, timed);
-        self.own.leave(self.at, &mut timed.own);
+    }
+
+    /// Hands over the counts of the 64 seconds, after that of the last one.
+    pub(super) fn leave_group(&mut self, timed: &mut Timed) {
+        if self.group.any() {
+            timed.groups.add_seconds(self.unit, &self.group);
+            self.group.clear();
+        }
+        self.own.leave(&mut timed.own);
     }
 }
 

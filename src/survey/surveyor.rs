@@ -1,9 +1,11 @@
 //! The path that every line takes.
 
+use super::orphans::Orphans;
 use super::second::{MessageSecond, Second};
-use super::tally::{Day, Sample, Span};
-use super::{Example, Limits, Merge, Rare, RareKind, Reason, Seam, Tally, Timed, block_of};
-use crate::model::{Level, MICROS, Message, Offset, Stamp, Timestamp};
+use super::tally::{Sample, Span};
+use super::times::{DayCount, Run};
+use super::{Example, Limits, Rare, RareKind, Reason, Seam, Tally, Timed, block_of};
+use crate::model::{Level, Message, Offset, Stamp, Timestamp};
 use crate::parse::{Fields, Reject, Scratch};
 use crate::signature::{AgentCache, Probes, Rules};
 use crate::sniff::{FormatId, Formats, Order, trim};
@@ -19,6 +21,7 @@ pub struct Surveyor<'a> {
     rules: &'a Rules,
     limits: Limits,
     scratch: Scratch,
+    orphans: Orphans,
     pub(super) agents: AgentCache,
     /// What was unescaped of the current line.
     plain: Vec<u8>,
@@ -29,32 +32,33 @@ pub struct Surveyor<'a> {
     start: Option<u64>,
     seam: Seam,
     /// Counts of the current block and second, kept out of the maps while they last.
-    block: Block,
+    pub(super) block: Block,
     pub(super) second: Second,
     messages: MessageSecond,
-    day: DayCount,
+    pub(super) run: Run,
+    pub(super) day: DayCount,
     pub(super) statuses: [u32; 600],
     pub(super) clients: [u32; 16],
-    format: (FormatId, u64),
-    offset: (Option<Offset>, u64),
+    format: FormatCount,
+    pub(super) offset: (Option<Offset>, u64),
 }
 
 /// The block that the last line began in.
 #[derive(Default)]
-struct Block {
+pub(super) struct Block {
     index: u32,
     end: u64,
     lines: u64,
-    zoned: Span,
-    naive: Span,
+    pub(super) zoned: Span,
+    pub(super) naive: Span,
 }
 
-/// The day of the last record, and the offset that it states.
-#[derive(Default)]
-struct DayCount {
-    at: i64,
-    offset: Option<Offset>,
-    day: Day,
+/// Records of the last format.
+struct FormatCount {
+    id: FormatId,
+    records: u64,
+    /// Whether a line that no format accepts continues such a record.
+    continues: bool,
 }
 
 impl<'a> Surveyor<'a> {
@@ -73,6 +77,7 @@ impl<'a> Surveyor<'a> {
             rules,
             limits,
             scratch: Scratch::default(),
+            orphans: Orphans::default(),
             agents: AgentCache::default(),
             plain: Vec::new(),
             route: Vec::new(),
@@ -82,10 +87,11 @@ impl<'a> Surveyor<'a> {
             block: Block::default(),
             second: Second { at: i64::MIN, ..Second::default() },
             messages: MessageSecond::default(),
+            run: Run::default(),
             day: DayCount::default(),
             statuses: [0; 600],
             clients: [0; 16],
-            format: (FormatId(0), 0),
+            format: FormatCount { id: FormatId(0), records: 0, continues: false },
             offset: (None, 0),
         }
     }
@@ -129,7 +135,6 @@ impl<'a> Surveyor<'a> {
             return self.line(offset, raw, &mut fields);
         };
         self.enter_block(offset);
-        self.tally.lines = self.tally.lines.saturating_add(1);
         let read = self.formats.count_unwrapped(self.order, &within, &mut fields, &mut self.scratch);
         self.counted(offset, line, within.text, read, &fields);
     }
@@ -139,7 +144,6 @@ impl<'a> Surveyor<'a> {
         self.start.get_or_insert(offset);
         self.tally.bytes = self.tally.bytes.saturating_add(length);
         self.enter_block(offset);
-        self.tally.lines = self.tally.lines.saturating_add(1);
         self.skip(Reason::OverLong, offset, b"");
     }
 
@@ -150,10 +154,30 @@ impl<'a> Surveyor<'a> {
     #[inline(always)]
     fn line<'l>(&mut self, offset: u64, raw: &'l [u8], fields: &mut Fields<'l>) {
         self.enter_block(offset);
-        self.tally.lines = self.tally.lines.saturating_add(1);
         let line = trim(raw);
-        let read = self.formats.count(self.order, line, fields, &mut self.scratch);
+        let mut read = self.formats.count_best(self.order, line, fields, &mut self.scratch);
+        if let Err(reason) = read {
+            read = self.other(reason, line, fields);
+        }
         self.counted(offset, line, line, read, fields);
+    }
+
+    /// A line that is none of the source's first format, which rejects it for `reason`.
+    #[inline(never)]
+    fn other<'l>(
+        &mut self,
+        reason: Reject,
+        line: &'l [u8],
+        fields: &mut Fields<'l>,
+    ) -> Result<(FormatId, bool), Reject> {
+        if reason == Reject::Mismatch && self.orphans.has(line) {
+            return Err(reason);
+        }
+        let read = self.formats.count_others(reason, self.order, line, fields, &mut self.scratch);
+        if read == Err(Reject::Mismatch) {
+            self.orphans.note(line);
+        }
+        read
     }
 
     /// Counts what a line was read as; `text` is what stands in it, `line` what is quoted of it.
@@ -192,10 +216,12 @@ impl<'a> Surveyor<'a> {
     }
 
     fn leave_block(&mut self) {
+        self.leave_run();
         let block = std::mem::take(&mut self.block);
         if block.lines == 0 {
             return;
         }
+        self.tally.lines = self.tally.lines.saturating_add(block.lines);
         let lines = self.tally.block_lines.entry(block.index).or_default();
         *lines = lines.saturating_add(block.lines);
         for (timed, span) in [(&mut self.tally.zoned, block.zoned), (&mut self.tally.naive, block.naive)] {
@@ -213,55 +239,32 @@ impl<'a> Surveyor<'a> {
     )]
     #[inline(always)]
     fn record(&mut self, offset: u64, format: FormatId, is_request: bool, fields: &Fields<'_>) {
-        if format != self.format.0 {
-            self.leave_format();
-            self.format.0 = format;
+        if format != self.format.id || self.format.records == 0 {
+            self.enter_format(format, is_request);
         }
-        self.format.1 += 1;
+        self.format.records += 1;
         if let Some(stamp) = fields.stamp {
-            let span = if stamp.offset.is_some() { &mut self.block.zoned } else { &mut self.block.naive };
-            span.see(stamp.at);
-            self.day(stamp);
-            self.count_offset(stamp);
+            self.follow(stamp);
         }
+        self.seam.open = Some(self.format.continues);
         if is_request {
-            self.seam.open = Some(false);
             self.request(format, fields.stamp, &fields.request);
-        } else {
-            self.seam.open = Some(self.formats.definition(format).is_some_and(|d| d.continuation));
-            if let Some(stamp) = fields.stamp {
-                self.message(offset, format, stamp, &fields.message);
-            }
+        } else if let Some(stamp) = fields.stamp {
+            self.message(offset, format, stamp, &fields.message);
         }
     }
 
-    #[inline]
-    fn day(&mut self, stamp: Stamp) {
-        let day = stamp.at.micros().div_euclid(86_400 * MICROS);
-        if day != self.day.at || stamp.offset != self.day.offset {
-            self.leave_day();
-            self.day = DayCount { at: day, offset: stamp.offset, day: Day::default() };
-        }
-        self.day.day.records += 1;
-        self.day.day.span.see(stamp.at);
-    }
-
-    fn leave_day(&mut self) {
-        let DayCount { at, offset, day } = std::mem::take(&mut self.day);
-        if day.records == 0 {
-            return;
-        }
-        if let Some(offset) = offset {
-            self.tally.written.bucket(at).see(offset, day.span);
-        }
-        self.timed(offset.is_some()).days.bucket(at).absorb(day);
+    fn enter_format(&mut self, id: FormatId, is_request: bool) {
+        self.leave_format();
+        let continues = !is_request && self.formats.definition(id).is_some_and(|d| d.continuation);
+        self.format = FormatCount { id, records: 0, continues };
     }
 
     fn leave_format(&mut self) {
-        if self.format.1 > 0 {
-            let count = self.tally.records.entry(self.format.0).or_default();
-            *count = count.saturating_add(self.format.1);
-            self.format.1 = 0;
+        if self.format.records > 0 {
+            let count = self.tally.records.entry(self.format.id).or_default();
+            *count = count.saturating_add(self.format.records);
+            self.format.records = 0;
         }
     }
 
@@ -277,7 +280,7 @@ impl<'a> Surveyor<'a> {
     }
 
     fn count_message(&mut self, stamp: Stamp, severe: bool) {
-        let (at, zoned) = (stamp.at.second(), stamp.offset.is_some());
+        let (at, zoned) = (self.run.second, stamp.offset.is_some());
         if at != self.messages.at || zoned != self.messages.zoned {
             self.leave_messages();
             self.messages.at = at;
@@ -291,27 +294,6 @@ impl<'a> Surveyor<'a> {
         let MessageSecond { at, zoned, count } = std::mem::take(&mut self.messages);
         if count.all > 0 {
             self.timed(zoned).messages.add(at, &count);
-        }
-    }
-
-    /// Offsets rarely change from line to line.
-    #[inline]
-    fn count_offset(&mut self, stamp: Stamp) {
-        if stamp.offset != self.offset.0 {
-            self.leave_offset();
-            self.offset.0 = stamp.offset;
-        }
-        self.offset.1 += 1;
-    }
-
-    fn leave_offset(&mut self) {
-        let (offset, count) = std::mem::take(&mut self.offset);
-        match offset {
-            Some(offset) if count > 0 => {
-                let seen = self.tally.offsets.entry(offset).or_default();
-                *seen = seen.saturating_add(count);
-            }
-            _ => self.tally.naive_records = self.tally.naive_records.saturating_add(count),
         }
     }
 
@@ -355,6 +337,7 @@ impl<'a> Surveyor<'a> {
     /// The counts of this piece.
     pub fn finish(mut self) -> Tally {
         self.leave_second();
+        self.leave_group();
         for timed in [&mut self.tally.zoned, &mut self.tally.naive] {
             timed.latency.settle();
             timed.own.settle();

@@ -25,6 +25,7 @@ mod fuzz;
 mod hostile;
 mod imports;
 mod incidents;
+mod ranges;
 mod records;
 mod samples;
 mod schema;

@@ -1,0 +1,185 @@
+//! Quick ways through plans: what several steps do in one go, what several plans begin with once for all.
+//!
+//! A test compares them with the steps themselves.
+
+use memchr::memchr;
+
+use super::address::may_be_address;
+use super::find::byte as find_byte;
+use super::number::two;
+use super::plan::{Plan, Step, Until, present, run};
+use super::request::request_line;
+use super::{Fields, time};
+use crate::format::{Field, TimeNotation};
+use crate::model::Status;
+
+impl Plan {
+    /// Whether the whole line fits; fills `fields`, with rubbish where it does not.
+    #[inline]
+    pub(super) fn run<'a>(&self, line: &'a [u8], fields: &mut Fields<'a>, cache: &mut time::Cache) -> bool {
+        let head = if self.head > 0 { clf_head(line, fields, cache) } else { None };
+        let (steps, rest) = match head {
+            Some(rest) => (self.steps.get(self.head..).unwrap_or_default(), rest),
+            None => (self.steps.as_slice(), line),
+        };
+        run(steps, rest, fields, cache).is_some_and(<[u8]>::is_empty)
+    }
+}
+
+/// Whether the whole line fits one of the plans, the first of which decides; fills `fields`, which are fresh.
+#[inline]
+pub(super) fn any_of<'a>(
+    plans: &[Plan],
+    line: &'a [u8],
+    fields: &mut Fields<'a>,
+    cache: &mut time::Cache,
+) -> bool {
+    // the time that several plans begin with is read once
+    let mut known = None;
+    let mut time = None;
+    let mut fresh = true;
+    for plan in plans.iter().filter(|plan| plan.first.may_begin(line)) {
+        let mut behind = None;
+        if let Some((Step::Time { notation, then }, steps)) = plan.steps.split_first() {
+            if known != Some(*notation) {
+                known = Some(*notation);
+                time = time::read(line, *notation, cache);
+            }
+            let Some((stamp, n)) = time else { continue };
+            let rest = line.get(n..).and_then(|rest| then.strip(rest));
+            let Some(rest) = rest.filter(|rest| plan.second.may_begin(rest)) else { continue };
+            behind = Some((stamp, steps, rest));
+        }
+        if !std::mem::take(&mut fresh) {
+            *fields = Fields::default();
+        }
+        let fits = match behind {
+            Some((stamp, steps, rest)) => {
+                fields.stamp = Some(stamp);
+                run(steps, rest, fields, cache).is_some_and(<[u8]>::is_empty)
+            }
+            None => plan.run(line, fields, cache),
+        };
+        if fits {
+            return true;
+        }
+    }
+    false
+}
+
+/// How many of the steps [`clf_head`] takes at once: all from the client to the status, or none.
+pub(super) fn head_steps(steps: &[Step]) -> usize {
+    let is_client = |step: &Step| match step {
+        Step::Value { field: Field::Client, until: Until::Byte(b' '), list: false, .. } => Some(true),
+        Step::Value { field: Field::Client, until: Until::Word(l), list: false, .. } if **l == *b" - " => {
+            Some(false)
+        }
+        _ => None,
+    };
+    let Some((first, rest)) = steps.split_first() else { return 0 };
+    let ((
+        Some(true),
+        [Step::Value { field: Field::Ignored, until: Until::Byte(b' '), dash: Some(_), .. }, rest @ ..],
+    )
+    | (Some(false), rest)) = (is_client(first), rest)
+    else {
+        return 0;
+    };
+    match rest {
+        [
+            Step::Value { field: Field::Ignored | Field::User, until: Until::User(l), list: false, .. },
+            Step::Time { notation: TimeNotation::Clf, then },
+            Step::Value {
+                field: Field::RequestLine, until: Until::FarQuote, list: false, then: behind, ..
+            },
+            Step::Number { field: Field::Status, then: blank },
+            after @ ..,
+        ] if **l == *b" [" && **then == *b"] \"" && **behind == *b" " && **blank == *b" " => {
+            steps.len() - after.len()
+        }
+        _ => 0,
+    }
+}
+
+/// `203.0.113.7 - - [14/May/2023:12:00:03 +0100] "GET / HTTP/1.1" 200 `: what nearly all access lines begin with, in
+/// one go; `None`, and nothing filled, where it is not just like that.
+#[inline]
+fn clf_head<'a>(line: &'a [u8], fields: &mut Fields<'a>, cache: &mut time::Cache) -> Option<&'a [u8]> {
+    let (address, rest) = line.split_at_checked(find_byte(line, b' ')?)?;
+    let rest = rest.strip_prefix(b" - - [")?;
+    let (stamp, n) = time::read(rest, TimeNotation::Clf, cache)?;
+    let rest = rest.get(n..)?.strip_prefix(b"] \"")?;
+    let (request, rest) = rest.split_at_checked(memchr(b'"', rest)?)?;
+    let &[b'"', b' ', h, t, o, b' ', ref after @ ..] = rest else { return None };
+    let status = Status::new(u16::try_from(two(h, t)? * 10 + two(b'0', o)?).ok()?)?;
+    if request.last() == Some(&b'\\') || !may_be_address(address) {
+        return None;
+    }
+    fields.stamp = Some(stamp);
+    request_line(request, fields);
+    fields.request.client = present(address);
+    fields.message.client = fields.request.client;
+    fields.request.status = Some(status);
+    Some(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+    use proptest::strategy::ValueTree as _;
+
+    use super::*;
+    use crate::format::Catalog;
+    use crate::parse::{Engine, LineParser, Projection};
+
+    /// What the steps of the first plan that fits read.
+    fn slowly(plans: &[Plan], line: &[u8]) -> Option<String> {
+        plans.iter().find_map(|plan| {
+            let mut fields = Fields::default();
+            let rest = run(&plan.steps, line, &mut fields, &mut time::Cache::default());
+            rest.is_some_and(<[u8]>::is_empty).then(|| format!("{fields:?}"))
+        })
+    }
+
+    fn quickly(plans: &[Plan], line: &[u8], cache: &mut time::Cache) -> Option<String> {
+        let mut fields = Fields::default();
+        any_of(plans, line, &mut fields, cache).then(|| format!("{fields:?}"))
+    }
+
+    /// A line of a sample, some bytes of it replaced.
+    fn lines() -> impl Strategy<Value = (Index, Vec<(Index, String)>)> {
+        (any::<Index>(), prop::collection::vec((any::<Index>(), "[-\"\\\\ :a0\\[]{0,2}"), 0..4))
+    }
+
+    #[test]
+    fn quick_ways_read_what_the_steps_read() {
+        let catalog = Catalog::built_in().unwrap();
+        let parsers: Vec<LineParser> = catalog
+            .iter()
+            .flat_map(|d| [Projection::All, Projection::Counts].map(|p| LineParser::projected(d, p)))
+            .collect();
+        let mut cache = time::Cache::default();
+        let mut quick = 0;
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let cases = prop::collection::vec(lines(), 1_024);
+        let cases = cases.new_tree(&mut runner).unwrap().current();
+        for (sample, changes) in cases {
+            let mut line = sample.get(catalog.samples()).1.line.clone().into_bytes();
+            for (at, other) in changes {
+                let at = at.index(line.len());
+                drop(line.splice(at..=at, other.bytes()));
+                if line.is_empty() {
+                    line.push(b'-');
+                }
+            }
+            for parser in &parsers {
+                let Engine::Plans(plans) = &parser.engine else { continue };
+                let read = quickly(plans, &line, &mut cache);
+                assert_eq!(read, slowly(plans, &line), "{}", line.escape_ascii());
+                quick += usize::from(read.is_some() && plans.iter().any(|plan| plan.head > 0));
+            }
+        }
+        assert!(quick > 20, "{quick}");
+    }
+}
