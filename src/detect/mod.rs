@@ -29,7 +29,7 @@ mod validate;
 mod tests;
 
 pub use errors::{find_errors, find_errors_of_part};
-pub use latency::find_latency;
+pub use latency::{find_latency, slows_alone};
 pub use merge::{Merged, merge};
 pub use part::{Part, Whole};
 pub use specific::stands_out;

@@ -51,40 +51,69 @@ fn slow_site<'a>(case: &'a Case<'_>, merged: &'a Merged) -> Option<(usize, Optio
     })
 }
 
-/// How slow requests were, as a share of all user requests.
+/// How slow requests were, as a share of all user requests: as the finding that speaks for the incident has it, unless the
+/// site shows that more than its place was hit: few slow requests among many of other places are hard to count. Of
+/// several servers, which answer the same requests, the site tells.
 pub(super) fn slowness(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> Option<Slowness> {
-    let (_, stream, finding) =
-        slow_site(case, merged).or_else(|| of_signal(case, merged, Signal::Latency))?;
+    let told = |found: (usize, Option<&Stream>, &Finding)| {
+        slowness_of(found.1, found.2, closeup, merged.finding.signal == Signal::Errors)
+    };
+    let leading = of_signal(case, merged, Signal::Latency);
+    let place = leading.and_then(|(_, stream, _)| stream?.place.as_ref());
+    let is_server = place.is_some_and(|(dimension, _)| *dimension == Dimension::Source);
+    let (own, site) = (leading.and_then(told), slow_site(case, merged).and_then(told));
+    match (own, site) {
+        (Some(own), Some(site)) if is_server || own.percent_interval.1 < site.percent_interval.0 => {
+            Some(site)
+        }
+        (own, site) => own.or(site),
+    }
+}
+
+fn slowness_of(
+    stream: Option<&Stream>,
+    finding: &Finding,
+    closeup: &Closeup,
+    among_failures: bool,
+) -> Option<Slowness> {
     let Effect::Latency { share, share_range, slowdown, slowdown_range, .. } = finding.effect else {
         return None;
     };
     let place = stream.and_then(|stream| stream.place.as_ref());
-    // Failed ones and those without a latency are not known to be slow.
-    let part = part_of_all(place.map(|(d, v)| (*d, v.raw())), finding, closeup);
-    let percent = |share: f64| (share * part * 100.0).clamp(0.0, 100.0);
+    // Those that were refused or failed and those without a latency are not known to be slow: none may be, or as many as
+    // of the others.
+    let (part, most) = parts_of_all(place.map(|(d, v)| (*d, v.raw())), finding, closeup);
+    let percent = |share: f64, part: f64| (share * part * 100.0).clamp(0.0, 100.0);
     Some(Slowness {
-        percent: percent(share),
-        percent_interval: (percent(share_range.0), percent(share_range.1)),
+        percent: percent(share, part),
+        percent_interval: (
+            percent(share_range.0, part),
+            percent(share_range.1, if among_failures { part } else { most }),
+        ),
         factor: slowdown,
         factor_interval: slowdown_range,
     })
 }
 
-/// Requests with a latency, of one place or of all, as a part of all user requests; 1 where nothing was read again.
-fn part_of_all(place: Option<(Dimension, &[u8])>, finding: &Finding, closeup: &Closeup) -> f64 {
+/// Requests of one place or of all, those with a latency that tells and all of them, as parts of all user requests; 1
+/// where nothing was read again.
+fn parts_of_all(place: Option<(Dimension, &[u8])>, finding: &Finding, closeup: &Closeup) -> (f64, f64) {
     let all = closeup.total.inside.requests;
     if all == 0 {
-        return 1.0;
+        return (1.0, 1.0);
     }
-    let paced = match place {
-        None => closeup.total.paced_inside.requests,
+    let (paced, most) = match place {
+        None => (closeup.total.paced_inside.requests, all),
         Some((dimension, value)) => {
             let values = closeup.dimensions.get(&dimension);
             let tone = values.and_then(|v| v.iter().map(|(_, t)| t).find(|t| *t.value == *value));
-            tone.map_or(finding.requests, |tone| tone.paced_inside.requests)
+            tone.map_or((finding.requests, finding.requests), |tone| {
+                (tone.paced_inside.requests, tone.inside.requests)
+            })
         }
     };
-    if paced == 0 { 1.0 } else { (paced as f64 / all as f64).min(1.0) }
+    let part = |requests: u64| (requests as f64 / all as f64).min(1.0);
+    if paced == 0 { (1.0, 1.0) } else { (part(paced), part(most.max(paced))) }
 }
 
 /// What did not come.

@@ -9,15 +9,16 @@ use rayon::prelude::*;
 use super::assemble::Known;
 use super::replicas::{Set, replicas};
 use crate::detect::{
-    BLIP_SECONDS, Caveat, Finding, Findings, Merged, Sensitivity, Series, Whole, find_errors,
-    find_errors_of_part, find_latency, find_missing_member, find_traffic, merge, stands_out,
+    BLIP_SECONDS, Caveat, Finding, Findings, LatencySeries, Merged, Sensitivity, Series, Signal, Whole,
+    find_errors, find_errors_of_part, find_latency, find_missing_member, find_traffic, merge, slows_alone,
+    stands_out,
 };
 use crate::explain::Stream;
 use crate::explain::facts::Role;
 use crate::model::{Dimension, Untrusted};
 use crate::survey::{
-    Clock, Limits, Merge, SiteSeries, Tally, ValueSeries, Windows, gave_up_series, latency_series,
-    message_series, series, value_series,
+    Clock, Limits, Merge, PacedValue, SiteSeries, Tally, ValueSeries, Windows, gave_up_series,
+    latency_series, message_series, paced_values, series, value_series,
 };
 
 /// A vhost or upstream with this part of the site's requests is the site.
@@ -72,6 +73,7 @@ enum Question<'a> {
     Member(&'a Server<'a>, Vec<&'a Server<'a>>),
     ValueErrors(&'a ValueSeries),
     ValueTraffic(&'a ValueSeries),
+    ValueLatency(&'a PacedValue),
     Messages(&'a Part<'a>),
 }
 
@@ -79,6 +81,7 @@ enum Question<'a> {
 struct Searcher<'a> {
     edge: &'a Part<'a>,
     site: &'a Whole<'a>,
+    paces: &'a LatencySeries,
     limits: Limits,
     range: Range<i64>,
     sensitivity: Sensitivity,
@@ -93,10 +96,11 @@ impl Searcher<'_> {
         match question {
             Question::SiteErrors => errors(self.site.series()),
             Question::SiteGaveUp => errors(&gave_up_series(self.edge, self.limits, self.range.clone())),
-            Question::SiteLatency => self.latency(self.edge),
+            Question::SiteLatency => find_latency(self.paces, streams, sensitivity),
             Question::SiteTraffic => find_traffic(self.site.series(), streams, sensitivity),
             Question::Errors(server) => errors(&self.requests(&server.part)),
-            Question::Latency(server) => self.latency(&server.part),
+            Question::Latency(server) => find_latency(&self.latencies(&server.part), streams, sensitivity),
+            Question::ValueLatency(value) => find_latency(&self.value_latencies(value), streams, sensitivity),
             Question::Traffic(server) => find_traffic(&self.requests(&server.part), streams, sensitivity),
             Question::Member(server, peers) => {
                 let peers: Part<'_> = peers.iter().flat_map(|peer| peer.part.iter().cloned()).collect();
@@ -116,8 +120,8 @@ impl Searcher<'_> {
         }
     }
 
-    /// Leaves of the errors of parts those that the site shows as well and those that are the part's own: what all of
-    /// the site went through and what is nothing there is nothing in one of its parts.
+    /// Leaves of what parts went through what the site shows as well and what is the part's own: what all of the site went
+    /// through and what is nothing there is nothing in one of its parts. Slow requests of a part are its own or nothing.
     fn keep_own(&self, questions: &[(usize, Question<'_>)], answers: &mut [Findings]) {
         let span = |finding: &Finding| (finding.start.second, finding.end.second);
         let of_site: Vec<(i64, i64)> = questions
@@ -126,16 +130,32 @@ impl Searcher<'_> {
             .filter(|((_, question), _)| matches!(question, Question::SiteErrors))
             .flat_map(|(_, findings)| findings.incidents.iter().map(span))
             .collect();
-        let found: Vec<(i64, i64)> = answers.iter().flat_map(|f| f.incidents.iter().map(span)).collect();
-        let shown = |finding: &Finding| {
-            let (start, end) = span(finding);
-            let common = |&(from, until): &(i64, i64)| {
-                until.min(end).saturating_sub(from.max(start)).saturating_add(1).max(0)
-            };
-            let seconds: i64 = of_site.iter().map(common).fold(0, i64::saturating_add);
-            seconds as f64 >= SHOWN * end.saturating_sub(start).saturating_add(1) as f64
+        let all = |signal: Option<Signal>| -> Vec<(i64, i64)> {
+            let found = answers.iter().flat_map(|f| &f.incidents);
+            found.filter(|f| signal.is_none_or(|signal| f.signal == signal)).map(span).collect()
+        };
+        let (found, slow) = (all(None), all(Some(Signal::Latency)));
+        let shown = |finding: &Finding| covered(finding, of_site.iter().copied());
+        let failures = answers.iter().flat_map(|f| &f.incidents).filter(|f| f.signal == Signal::Errors);
+        let failing: Vec<((i64, i64), f64)> = failures.map(|f| (span(f), f.strength)).collect();
+        // Who gives up on a request that fails later has waited for it: that is no further trouble.
+        let gave_up = |finding: &Finding| {
+            let stronger = failing.iter().filter(|(_, strength)| *strength >= finding.strength);
+            covered(finding, stronger.map(|(span, _)| *span))
         };
         questions.par_iter().zip(answers).for_each(|((_, question), findings)| {
+            if findings.incidents.is_empty() {
+                return;
+            }
+            let paces = match question {
+                Question::Latency(server) => Some(self.latencies(&server.part)),
+                Question::ValueLatency(value) => Some(self.value_latencies(value)),
+                _ => None,
+            };
+            if let Some(part) = paces {
+                let own = |finding: &Finding| slows_alone(finding, &part, self.paces, &slow);
+                return findings.incidents.retain(|finding| !gave_up(finding) && own(finding));
+            }
             if findings.incidents.iter().all(shown) {
                 return;
             }
@@ -153,9 +173,22 @@ impl Searcher<'_> {
         series(part, self.limits, self.range.clone()).series
     }
 
-    fn latency(&self, part: &Part<'_>) -> Findings {
-        find_latency(&latency_series(part, self.limits, self.range.clone()), self.streams, self.sensitivity)
+    fn latencies(&self, part: &Part<'_>) -> LatencySeries {
+        latency_series(part, self.limits, self.range.clone())
     }
+
+    fn value_latencies(&self, value: &PacedValue) -> LatencySeries {
+        value.series(self.edge, self.limits, self.range.clone())
+    }
+}
+
+/// Whether these spans, [first, last], cover a finding for [`SHOWN`] of it.
+fn covered(finding: &Finding, spans: impl Iterator<Item = (i64, i64)>) -> bool {
+    let (start, end) = (finding.start.second, finding.end.second);
+    let common =
+        |(from, until): (i64, i64)| until.min(end).saturating_sub(from.max(start)).saturating_add(1).max(0);
+    let seconds = spans.map(common).fold(0, i64::saturating_add);
+    seconds as f64 >= SHOWN * end.saturating_sub(start).saturating_add(1) as f64
 }
 
 /// Searches all streams between two seconds (the second one excluded).
@@ -171,8 +204,10 @@ pub(super) fn search(
     let site = series(&edge, limits, range.clone());
     let values: Vec<ValueSeries> = value_series(&edge, limits, range.clone())
         .into_iter()
-        .filter(|value| !is_all_of_it(value, &site.series))
+        .filter(|value| value.own_requests().is_none_or(|requests| !is_all_of_it(requests, &site.series)))
         .collect();
+    let mut own_latencies = paced_values(&edge, &range);
+    own_latencies.retain(|value| !is_all_of_it(value.requests, &site.series));
     let applications = applications(known, site.series.slots.is_empty());
     let mut streams = vec![Stream::default()];
     let mut questions: Vec<(usize, Question<'_>)> =
@@ -188,6 +223,12 @@ pub(super) fn search(
             questions.push((stream, Question::ValueTraffic(value)));
         }
     }
+    for value in &own_latencies {
+        let of = (value.name.dimension, Untrusted::new(&value.name.value));
+        let known = streams.iter().position(|stream| stream.place.as_ref() == Some(&of));
+        let stream = known.unwrap_or_else(|| new_stream(&mut streams, of.0, of.1));
+        questions.push((stream, Question::ValueLatency(value)));
+    }
     for (name, part) in &applications {
         let stream = new_stream(&mut streams, Dimension::Source, (*name).clone());
         if let Some(stream) = streams.get_mut(stream) {
@@ -196,7 +237,16 @@ pub(super) fn search(
         questions.push((stream, Question::Messages(part)));
     }
     let whole = Whole::of(&site.series);
-    let searcher = Searcher { edge: &edge, site: &whole, limits, range, sensitivity, streams: streams.len() };
+    let paces = latency_series(&edge, limits, range.clone());
+    let searcher = Searcher {
+        edge: &edge,
+        site: &whole,
+        paces: &paces,
+        limits,
+        range,
+        sensitivity,
+        streams: streams.len(),
+    };
     let mut answers: Vec<Findings> =
         questions.par_iter().map(|(_, question)| searcher.answer(question)).collect();
     searcher.keep_own(&questions, &mut answers);
@@ -345,9 +395,9 @@ fn span(server: &Server<'_>, range: &Range<i64>) -> Range<i64> {
     span.map_or(0..0, |(first, last)| first..last)
 }
 
-fn is_all_of_it(value: &ValueSeries, site: &Series) -> bool {
+fn is_all_of_it(requests: u64, site: &Series) -> bool {
     let all = site.slots.iter().map(|slot| u64::from(slot.requests)).sum::<u64>() as f64;
-    value.own_requests().is_some_and(|requests| requests as f64 >= ALL_OF_IT * all)
+    requests as f64 >= ALL_OF_IT * all
 }
 
 /// Logs of applications (of servers' errors as well, where there are no requests), those with the most lines.

@@ -11,9 +11,11 @@ mod limits;
 mod merge;
 mod orphans;
 mod own;
+mod paces;
 mod requests;
 mod second;
 mod series;
+mod slow;
 mod surveyor;
 mod tally;
 mod times;
@@ -27,7 +29,9 @@ pub use failing::{Failing, FailingValue, GaveUp, Name, Names};
 pub use limits::Limits;
 pub use merge::Merge;
 pub use own::{Own, OwnValue};
+pub use paces::{Paces, counts};
 pub use series::{SiteSeries, gave_up_series, latency_series, message_series, series};
+pub use slow::{PacedValue, paced_values};
 pub use surveyor::Surveyor;
 pub use tally::{
     BLOCK, Day, Example, Rare, RareKind, Reason, Sample, Seam, Span, Tally, Timed, Written, block_of,

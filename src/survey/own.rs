@@ -1,10 +1,10 @@
-//! Requests and failures of each vhost and upstream.
+//! Requests, failures and latencies of each vhost and upstream.
 
 use std::collections::BTreeMap;
 
 use super::failing::{cut_value, value_hash};
 use super::requests::ends;
-use super::{Coarse, Count, Group, Name, Seconds};
+use super::{Coarse, Count, Group, Limits, Name, Paces, Seconds};
 use crate::model::Dimension;
 
 /// Vhosts and upstreams counted per source: those with the lowest hashes, so that the choice does not depend on the
@@ -13,6 +13,9 @@ const MAX_OWN: usize = 32;
 /// Slots of the cache, as many as a byte tells apart.
 const CACHE_SLOTS: usize = 256;
 
+/// Latencies of one value that wait in the cache, at most: they are handed over with the 64 seconds, or when so many came.
+const MAX_WAITING: usize = 256;
+
 /// The counts of one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnValue {
@@ -20,6 +23,8 @@ pub struct OwnValue {
     pub name: Name,
     /// Users' requests and those of them answered 5xx; the unit of time is 64 seconds.
     pub counts: Coarse<Group<Count>>,
+    /// Latencies of users' requests that tell.
+    pub latency: Paces,
 }
 
 /// Value → counts, for at most 32 values. One that is kept at the end was kept all along, so its counts are exact.
@@ -27,13 +32,16 @@ pub struct OwnValue {
 pub struct Own {
     /// Groups per value.
     groups: usize,
+    /// Slots with latencies, shared evenly by the values. There are never fewer values than before, so that a value's
+    /// slots are never wider than they are in the end, and the result is the same in any order.
+    paces: usize,
     map: BTreeMap<u32, OwnValue>,
 }
 
 impl Own {
-    /// Nothing counted yet; at most so many groups per value.
-    pub fn new(groups: usize) -> Self {
-        Self { groups, map: BTreeMap::new() }
+    /// Nothing counted yet.
+    pub fn new(limits: Limits) -> Self {
+        Self { groups: limits.own, paces: limits.own_latency, map: BTreeMap::new() }
     }
 
     /// Whether nothing was counted.
@@ -41,26 +49,45 @@ impl Own {
         self.map.is_empty()
     }
 
+    /// The counts of the value with a hash.
+    pub fn get(&self, hash: u32) -> Option<&OwnValue> {
+        self.map.get(&hash)
+    }
+
     /// (hash, counts), ascending by hash.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &OwnValue)> {
         self.map.iter().map(|(hash, value)| (*hash, value))
     }
 
-    /// Adds the counts of 64 seconds.
-    fn add(&mut self, hash: u32, dimension: Dimension, value: &[u8], unit: i64, group: &Seconds<Count>) {
+    /// Adds what the cache has of 64 seconds; nothing is left there.
+    fn add(&mut self, unit: i64, cached: &mut Cached) {
+        let (hash, dimension, value) = (cached.hash, cached.dimension, cached.value.as_slice());
+        let Some(counts) = cached.counts.as_mut().filter(|counts| counts.any()) else { return };
         if let Some(known) = self.map.get_mut(&hash) {
             // of two values with one hash the smaller names both, whatever the order
             if (dimension, value) < (known.name.dimension, &*known.name.value) {
                 known.name = Name { dimension, value: value.into() };
             }
-            return known.counts.add_seconds(unit, group);
-        }
-        if self.map.len() < MAX_OWN || self.map.last_key_value().is_some_and(|(last, _)| hash < *last) {
-            let mut counts = Coarse::new(self.groups);
-            counts.add_seconds(unit, group);
+            known.counts.add_seconds(unit, counts);
+            hand_over(&mut cached.paces, unit, &mut known.latency);
+        } else if self.map.len() < MAX_OWN || self.map.last_key_value().is_some_and(|(last, _)| hash < *last)
+        {
+            let mut groups = Coarse::new(self.groups);
+            groups.add_seconds(unit, counts);
+            let mut latency = Paces::new(self.paces);
+            hand_over(&mut cached.paces, unit, &mut latency);
             let name = Name { dimension, value: value.into() };
-            self.map.insert(hash, OwnValue { name, counts });
+            self.map.insert(hash, OwnValue { name, counts: groups, latency });
             self.cut();
+        }
+        counts.clear();
+        cached.paces.clear();
+    }
+
+    /// Sorts in what came late.
+    pub(super) fn settle(&mut self) {
+        for value in self.map.values_mut() {
+            value.latency.settle();
         }
     }
 
@@ -68,17 +95,23 @@ impl Own {
         while self.map.len() > MAX_OWN {
             self.map.pop_last();
         }
+        let each = self.paces / self.map.len().max(1);
+        for value in self.map.values_mut() {
+            value.latency.limit(each);
+        }
     }
 
     /// Adds what `other` counted.
     pub fn absorb(&mut self, other: Self) {
         self.groups = self.groups.max(other.groups);
+        self.paces = self.paces.max(other.paces);
         for (hash, value) in other.map {
             match self.map.entry(hash) {
                 std::collections::btree_map::Entry::Vacant(v) => _ = v.insert(value),
                 std::collections::btree_map::Entry::Occupied(mut o) => {
                     let mine = o.get_mut();
                     mine.counts.absorb(value.counts);
+                    mine.latency.absorb(value.latency);
                     if value.name < mine.name {
                         mine.name = value.name;
                     }
@@ -87,6 +120,18 @@ impl Own {
         }
         self.cut();
     }
+}
+
+/// Counts latencies of 64 seconds; none are left.
+fn hand_over(paces: &mut Vec<Pace>, unit: i64, latency: &mut Paces) {
+    paces.sort_unstable();
+    for second in paces.chunk_by(|a, b| a.second == b.second) {
+        let Some(first) = second.first() else { continue };
+        let counted = |of: &[Pace]| Some((of.first()?.bin, u32::try_from(of.len()).unwrap_or(u32::MAX)));
+        let counts = second.chunk_by(|a, b| a.bin == b.bin).filter_map(counted);
+        latency.add(unit << 6 | i64::from(first.second), counts);
+    }
+    paces.clear();
 }
 
 /// The counts of the current 64 seconds, by value: direct-mapped, a line costs a cheap hash, a comparison and an
@@ -101,6 +146,13 @@ pub(super) struct OwnGroup {
     touched: Vec<u8>,
 }
 
+/// A latency: the second of the 64, and its bin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Pace {
+    second: u8,
+    bin: u8,
+}
+
 /// A value; none was seen in its slot while it has no counts.
 #[derive(Debug, Clone)]
 struct Cached {
@@ -108,6 +160,7 @@ struct Cached {
     value: Vec<u8>,
     hash: u32,
     counts: Option<Seconds<Count>>,
+    paces: Vec<Pace>,
     /// Whether it is among those touched.
     listed: bool,
 }
@@ -120,7 +173,7 @@ impl OwnGroup {
         &mut self,
         dimension: Dimension,
         value: &[u8],
-        failed: bool,
+        (failed, pace): (bool, Option<u8>),
         second: i64,
         own: &mut Own,
     ) {
@@ -144,42 +197,38 @@ impl OwnGroup {
             count.all += 1;
             count.bad += u32::from(failed);
         }
+        if let Some(bin) = pace {
+            slot.paces.push(Pace { second: u8::try_from(second & 63).unwrap_or(0), bin });
+            if slot.paces.len() >= MAX_WAITING {
+                own.add(self.unit, slot);
+            }
+        }
     }
 
     #[inline(never)]
     fn replace(&mut self, at: u8, dimension: Dimension, value: &[u8], own: &mut Own) {
         if self.slots.is_empty() {
             let hash = value_hash(dimension, b"");
-            let empty = Cached { dimension, value: Vec::new(), hash, counts: None, listed: false };
+            let paces = Vec::new();
+            let empty = Cached { dimension, value: Vec::new(), hash, counts: None, paces, listed: false };
             self.slots = vec![empty; CACHE_SLOTS];
         }
         let Some(slot) = self.slots.get_mut(usize::from(at)) else { return };
-        slot.hand_over(self.unit, own);
+        own.add(self.unit, slot);
         slot.dimension = dimension;
         slot.value.clear();
         slot.value.extend_from_slice(value);
         slot.hash = value_hash(dimension, value);
+        slot.paces.reserve_exact(MAX_WAITING);
     }
 
     /// Hands over all counts.
     pub(super) fn leave(&mut self, own: &mut Own) {
         for at in self.touched.drain(..) {
             if let Some(slot) = self.slots.get_mut(usize::from(at)) {
-                slot.hand_over(self.unit, own);
+                own.add(self.unit, slot);
                 slot.listed = false;
             }
-        }
-    }
-}
-
-impl Cached {
-    fn hand_over(&mut self, unit: i64, own: &mut Own) {
-        // one that had to make room may have come to nothing since
-        if let Some(counts) = &mut self.counts
-            && counts.any()
-        {
-            own.add(self.hash, self.dimension, &self.value, unit, counts);
-            counts.clear();
         }
     }
 }

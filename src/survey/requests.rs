@@ -2,7 +2,7 @@
 
 use super::failing::{cut_value, value_hash};
 use super::{FailingValue, Surveyor, Windows};
-use crate::model::{Dimension, Escape, Request, Stamp, Status};
+use crate::model::{Dimension, Escape, Histogram, Request, Stamp, Status};
 use crate::parse::{last_of_list, normalise, unescape};
 use crate::sniff::FormatId;
 
@@ -55,11 +55,12 @@ impl Surveyor<'_> {
         if let (Some(window), Some(path)) = (self.second.window, request.path) {
             self.timed(zoned).windows.add(window, request.method.unwrap_or_default(), path);
         }
-        if let Some(latency) = request.pace_us() {
-            self.second.latencies.record(latency);
+        let pace = request.pace_us().map(Histogram::bin_of);
+        if let Some(bin) = pace {
+            self.second.latencies.record(bin);
         }
         if request.vhost.is_some() || request.upstream.is_some() {
-            self.count_own(request, failed);
+            self.count_own(request, (failed, pace));
         }
     }
 
@@ -107,14 +108,14 @@ impl Surveyor<'_> {
     }
 
     #[inline(never)]
-    fn count_own(&mut self, request: &Request<'_>, failed: bool) {
+    fn count_own(&mut self, request: &Request<'_>, seen: (bool, Option<u8>)) {
         let second = &mut self.second;
         let timed = if second.zoned { &mut self.tally.zoned } else { &mut self.tally.naive };
         if let Some(vhost) = request.vhost {
-            second.own.count(Dimension::Vhost, vhost, failed, second.at, &mut timed.own);
+            second.own.count(Dimension::Vhost, vhost, seen, second.at, &mut timed.own);
         }
         if let Some(upstream) = request.upstream {
-            second.own.count(Dimension::Upstream, last_of_list(upstream), failed, second.at, &mut timed.own);
+            second.own.count(Dimension::Upstream, last_of_list(upstream), seen, second.at, &mut timed.own);
         }
     }
 

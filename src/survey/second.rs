@@ -2,7 +2,6 @@
 
 use super::own::OwnGroup;
 use super::{Cell, Count, Failing, GaveUp, Merge as _, Seconds, Slot as _, Timed};
-use crate::model::Histogram;
 
 /// The second of the last request.
 #[derive(Default)]
@@ -72,8 +71,7 @@ impl Default for Latencies {
 
 impl Latencies {
     #[inline]
-    pub(super) fn record(&mut self, latency_us: u64) {
-        let bin = Histogram::bin_of(latency_us);
+    pub(super) fn record(&mut self, bin: u8) {
         if let (Some(count), Some(word)) =
             (self.counts.get_mut(usize::from(bin)), self.used.get_mut(usize::from(bin >> 6)))
         {
@@ -84,25 +82,21 @@ impl Latencies {
 
     #[inline]
     fn leave(&mut self, second: i64, timed: &mut Timed) {
-        if self.used != [0; 4] {
-            let latencies = self.take();
-            timed.latency.bucket(second).absorb(latencies);
+        if self.used == [0; 4] {
+            return;
         }
-    }
-
-    fn take(&mut self) -> Histogram {
-        let bins = self.used.iter().fold(0, |n: u32, word| n.saturating_add(word.count_ones()));
-        let mut out = Histogram::with_capacity(usize::try_from(bins).unwrap_or(0));
-        for (at, word) in (0u8..).zip(&mut self.used) {
-            while *word != 0 {
-                let bin = at << 6 | u8::try_from(word.trailing_zeros()).unwrap_or(0);
+        let (counts, used) = (&mut self.counts, &mut self.used);
+        let bins = (0u8..).zip(used).flat_map(|(at, word)| {
+            std::iter::from_fn(move || {
+                let bit = u8::try_from(word.trailing_zeros()).ok().filter(|bit| *bit < 64)?;
                 *word &= word.wrapping_sub(1);
-                if let Some(count) = self.counts.get_mut(usize::from(bin)) {
-                    out.add(bin, std::mem::take(count));
-                }
-            }
-        }
-        out
+                Some(at << 6 | bit)
+            })
+        });
+        timed.latency.add(
+            second,
+            bins.filter_map(|bin| Some((bin, std::mem::take(counts.get_mut(usize::from(bin))?)))),
+        );
     }
 }
 

@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Bucket, Cell, Clock, Coarse, Count, Failing, Group, Limits, Merge, Slot, Tally, Timed};
+use super::{
+    Bucket, Cell, Clock, Coarse, Count, Failing, Group, Limits, Merge, Paces, Slot, Tally, Timed, counts,
+};
 use crate::detect::{self, ClientBuckets, LatencySeries, LatencySlot, Series};
-use crate::model::Histogram;
 
 /// The site's series and the sums that go with it.
 #[derive(Debug, Clone, Default)]
@@ -80,13 +81,30 @@ pub fn message_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<
 
 /// Latencies of users' requests that were not answered 5xx.
 pub fn latency_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) -> LatencySeries {
-    let mut latency: Coarse<Histogram> = Coarse::new(limits.latency);
-    each(tallies, |timed, clock| add(&mut latency, &timed.latency, clock));
+    let mut latency = Paces::new(limits.latency);
+    each(tallies, |timed, clock| add_paces(&mut latency, &timed.latency, clock));
+    latencies(&latency, range)
+}
+
+/// Adds latencies; the result is at least as wide.
+pub(super) fn add_paces(into: &mut Paces, from: &Paces, clock: Option<&Clock>) {
+    if clock.is_none() {
+        return into.absorb(from.clone());
+    }
+    for (wall, bytes) in from.slots() {
+        into.add(moved(wall, clock), counts(bytes));
+    }
+    into.settle();
+    into.widen(from.shift().saturating_sub(into.shift()));
+}
+
+/// The slots of a range.
+pub(super) fn latencies(latency: &Paces, range: Range<i64>) -> LatencySeries {
     let mut series = LatencySeries { slot_seconds: width(latency.shift()), ..LatencySeries::default() };
     let range = whole_slots(range, latency.shift());
-    for (second, histogram) in latency.iter().filter(|(second, _)| range.contains(second)) {
+    for (second, bytes) in latency.slots().filter(|(second, _)| range.contains(second)) {
         let from = u32::try_from(series.bins.len()).unwrap_or(u32::MAX);
-        series.bins.extend_from_slice(histogram.counts());
+        series.bins.extend(counts(bytes));
         let until = u32::try_from(series.bins.len()).unwrap_or(u32::MAX);
         series.slots.push(LatencySlot { second, from, until });
     }

@@ -122,6 +122,27 @@ fn latencies_are_kept_per_second_without_those_of_failures() {
 }
 
 #[test]
+fn a_vhost_and_an_upstream_have_latencies_of_their_own() {
+    let tally = tally(&json(FEW));
+    let all = [(&tally, utc())];
+    let bin = |ms: u64| Histogram::bin_of(ms * 1000);
+    let seen: Vec<_> = paced_values(&all, &ALL)
+        .iter()
+        .map(|value| {
+            let series = value.series(&all, Limits::merged(), ALL);
+            let slots: Vec<_> = series.slots.iter().map(|s| s.second - NOON).collect();
+            (String::from_utf8_lossy(&value.name.value).into_owned(), value.requests, slots, series.bins)
+        })
+        .collect();
+    let expected = [
+        ("a", 2, vec![0], vec![(bin(1), 1)]),
+        ("b", 4, vec![1, 70], vec![(bin(1), 1), (bin(4), 1)]),
+        ("10.1.1.2:80", 6, vec![0, 1, 70], vec![(bin(1), 1), (bin(1), 1), (bin(4), 1)]),
+    ];
+    assert_eq!(seen, expected.map(|(name, requests, slots, bins)| (name.to_owned(), requests, slots, bins)));
+}
+
+#[test]
 fn messages_are_counted_with_those_that_are_errors() {
     let text = "2023-05-14 12:00:03,000 ERROR app boom\nTraceback:\n  File x\n2023-05-14 12:00:03,500 INFO app ok\n2023-05-14 12:01:30,000 INFO app ok\n";
     let tally = tally(text);
@@ -154,7 +175,16 @@ fn hostile_lines_fill_no_memory() {
             "x".repeat(300)
         );
     }
-    let limits = Limits { groups: 20, failing: 40, rare: 4, latency: 30, own: 3, messages: 5, names: 50 };
+    let limits = Limits {
+        groups: 20,
+        failing: 40,
+        rare: 4,
+        latency: 30,
+        own: 3,
+        own_latency: 320,
+        messages: 5,
+        names: 50,
+    };
     let tools = Tools::new();
     let tally = tools.survey(text.as_bytes(), &[], limits);
     assert_eq!(tally, tools.survey(text.as_bytes(), &[500, 501, 2_000], limits));
@@ -163,7 +193,7 @@ fn hostile_lines_fill_no_memory() {
     assert!(timed.latency.len() <= 30);
     assert!(timed.failing.iter().all(|(_, f)| f.values().len() <= 24));
     assert_eq!(timed.own.iter().count(), 32);
-    assert!(timed.own.iter().all(|(_, v)| v.counts.len() <= 3));
+    assert!(timed.own.iter().all(|(_, v)| v.counts.len() <= 3 && v.latency.len() <= 10));
     assert_eq!(tally.names.iter().count(), 50);
     assert!(tally.names.iter().all(|(_, name)| name.value.len() <= 128));
     let all = [(&tally, utc())];

@@ -338,6 +338,10 @@ impl<'a> Surveyor<'a> {
     pub fn finish(mut self) -> Tally {
         self.leave_second();
         self.leave_group();
+        for timed in [&mut self.tally.zoned, &mut self.tally.naive] {
+            timed.latency.settle();
+            timed.own.settle();
+        }
         self.leave_messages();
         self.leave_block();
         self.leave_format();

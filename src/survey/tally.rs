@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::merge::{greatest, least};
-use super::{Bucket, Cell, Clock, Coarse, Count, Failing, GaveUp, Group, Limits, Merge, Names, Own, Windows};
+use super::{
+    Bucket, Cell, Clock, Coarse, Count, Failing, GaveUp, Group, Limits, Merge, Names, Own, Paces, Windows,
+};
 use crate::model::{Histogram, Level, Offset, Timestamp};
 use crate::signature::RuleId;
 use crate::sniff::FormatId;
@@ -98,8 +100,6 @@ impl Merge for Histogram {
     }
 }
 
-impl Bucket for Histogram {}
-
 /// First and last time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Span {
@@ -191,8 +191,8 @@ pub struct Timed {
     pub failing: Coarse<Failing>,
     /// Requests that clients gave up; the unit of time is a second.
     pub gave_up: Coarse<GaveUp>,
-    /// Latencies of users' requests not answered 5xx; the unit of time is a second.
-    pub latency: Coarse<Histogram>,
+    /// Latencies of users' requests not answered 5xx.
+    pub latency: Paces,
     /// Requests and failures of each vhost and upstream.
     pub own: Own,
     /// Messages and those at error level or worse; the unit of time is 64 seconds.
@@ -213,8 +213,8 @@ impl Timed {
             groups: Coarse::new(limits.groups),
             failing: Coarse::new(limits.failing),
             gave_up: Coarse::new(limits.failing),
-            latency: Coarse::new(limits.latency),
-            own: Own::new(limits.own),
+            latency: Paces::new(limits.latency),
+            own: Own::new(limits),
             messages: Coarse::new(limits.messages),
             rare: BTreeMap::new(),
             blocks: BTreeMap::new(),

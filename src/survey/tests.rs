@@ -50,7 +50,16 @@ impl Tools {
 
 /// Limits so low that everything must give way.
 fn tight(n: usize) -> Limits {
-    Limits { groups: n, failing: n + 1, rare: 2, latency: n + 2, own: n, messages: n, names: 5 * n }
+    Limits {
+        groups: n,
+        failing: n + 1,
+        rare: 2,
+        latency: n + 2,
+        own: n,
+        own_latency: 40 * n,
+        messages: n,
+        names: 5 * n,
+    }
 }
 
 fn log(kinds: &[u8]) -> Vec<u8> {

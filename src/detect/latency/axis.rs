@@ -23,6 +23,9 @@ const BELOW_TICK: f64 = 4.0;
 /// Part of a bin's mass that its two neighbours share: a constant latency that drifts by a percent may change bins.
 const SMOOTHED: f64 = 0.4;
 
+/// Bins beside those that occur that a healthy latency may lie in: a factor of two.
+const SPAN_MARGIN: usize = 4;
+
 /// Requests that take no time by the clock, files that a proxy has at hand, stay that fast whatever gets slow behind it.
 /// They are told by a gap of so many bins (a factor of eight) above them …
 const GAP_BINS: usize = 12;
@@ -44,6 +47,10 @@ pub(super) struct Axis {
     longest: f64,
     /// Below it (in ln µs) no request can be seen to be slower.
     still: Option<f64>,
+    /// The bins that occur, and some on either side.
+    span: std::ops::Range<usize>,
+    /// Bins that share mass with those beside them, ascending.
+    shared: Vec<usize>,
 }
 
 /// The row of a bin, whatever a caller put into the series.
@@ -81,7 +88,18 @@ impl Axis {
             }
         }
         let longest = edges[occupied.last().map_or(BINS, |&bin| bin + 1)];
-        Self { edges, longest, still: still.map(|bin| edges[bin + 1]) }
+        let still = still.map(|bin| edges[bin + 1]);
+        let span = occupied.first().map_or(0, |bin| bin.saturating_sub(SPAN_MARGIN))
+            ..occupied.last().map_or(BINS, |bin| (bin + 1 + SPAN_MARGIN).min(BINS));
+        // What lies apart stays apart.
+        let apart = still.map_or(0, |still| edges.partition_point(|&edge| edge <= still));
+        let shared = (apart..BINS).filter(|&bin| edges[bin + 1] > edges[bin]).collect();
+        Self { edges, longest, still, span, shared }
+    }
+
+    /// The bins that occur, and some on either side: of no other one is anything asked, slot by slot.
+    pub(super) fn span(&self) -> std::ops::Range<usize> {
+        self.span.clone()
     }
 
     /// Below it (in ln µs) requests are as fast as ever while others are slow.
@@ -113,18 +131,19 @@ impl Axis {
     }
 
     /// A part of each bin's mass goes to the bins beside it.
-    fn smoothed(&self, counts: &Counts) -> Counts {
-        // What lies apart stays apart.
-        let apart = self.still.map_or(0, |still| self.edges.partition_point(|&edge| edge <= still));
-        let wide: Vec<usize> =
-            (0..BINS).filter(|&bin| bin >= apart && self.high(bin) > self.low(bin)).collect();
-        let mut out = [0.0; BINS];
-        out[..apart].copy_from_slice(&counts[..apart]);
-        for (index, &bin) in wide.iter().enumerate() {
-            let neighbour = |at: Option<usize>| at.and_then(|at| wide.get(at)).copied().unwrap_or(bin);
-            out[bin] += (1.0 - SMOOTHED) * counts[bin];
-            out[neighbour(index.checked_sub(1))] += 0.5 * SMOOTHED * counts[bin];
-            out[neighbour(index.checked_add(1))] += 0.5 * SMOOTHED * counts[bin];
+    pub(super) fn smoothed(&self, counts: &Counts) -> Counts {
+        let mut out = *counts;
+        for &bin in &self.shared {
+            out[bin] -= SMOOTHED * counts[bin];
+        }
+        let ends = [self.shared.first(), self.shared.last()];
+        for &bin in ends.into_iter().flatten() {
+            out[bin] += 0.5 * SMOOTHED * counts[bin];
+        }
+        for pair in self.shared.windows(2) {
+            let &[low, high] = pair else { continue };
+            out[low] += 0.5 * SMOOTHED * counts[high];
+            out[high] += 0.5 * SMOOTHED * counts[low];
         }
         out
     }

@@ -1,7 +1,9 @@
 //! How much more alike the latencies of neighbouring requests are than independent ones: φ, the divisor of every
 //! log-likelihood ratio.
 
-use super::emission::{PROBE, Reader};
+use super::emission::{PROBE, STATES, State, Table};
+use super::normal::Normal;
+use super::record::Record;
 
 /// Windows whose nats are compared with what independent requests would scatter by. The shortest tells what neighbours
 /// have in common, and is what the edges go by; the longest also what wanders from one minute to the next.
@@ -36,11 +38,11 @@ impl Dispersion {
     }
 
     /// φ = trimmed Pearson χ²/df of the unmasked windows, 1–[`HIGHEST`].
-    pub(super) fn of(reader: &mut Reader<'_>, mask: &[bool]) -> Self {
+    pub(super) fn of(record: Record<'_>, normal: &Normal, mask: &[bool]) -> Self {
         let mut found = Self::NONE;
         let mut nearest = true;
-        for seconds in WINDOWS_SECONDS {
-            let Some((value, windows)) = trimmed_chi2(reader, mask, seconds) else { continue };
+        for terms in terms(record, normal, mask) {
+            let Some((value, windows)) = trimmed_chi2(terms) else { continue };
             if nearest {
                 found.near = value.clamp(1.0, HIGHEST);
                 found.far = found.near;
@@ -71,27 +73,47 @@ impl Window {
     }
 }
 
-/// χ²/df of the windows of some length, and how many there are.
-fn trimmed_chi2(reader: &mut Reader<'_>, mask: &[bool], seconds: i64) -> Option<(f64, f64)> {
-    let record = reader.record;
-    let seconds = seconds.max(record.stream.width);
-    let mut terms = Vec::new();
-    let mut window = Window::default();
+/// χ² of each window, by the windows' lengths.
+fn terms(record: Record<'_>, normal: &Normal, mask: &[bool]) -> [Vec<f64>; WINDOWS_SECONDS.len()] {
+    const PROBED: [State; 1] = [STATES[PROBE]];
+    let lengths = WINDOWS_SECONDS.map(|seconds| seconds.max(record.stream.width));
+    let mut terms: [Vec<f64>; WINDOWS_SECONDS.len()] = Default::default();
+    let mut windows: [Window; WINDOWS_SECONDS.len()] = Default::default();
+    let mut probe: Option<(u32, Table<1>, f64)> = None;
     for (slot, _) in mask.iter().enumerate().filter(|&(_, &masked)| !masked) {
-        let number = Some(record.stream.second(slot).div_euclid(seconds));
-        if window.number != number {
-            window.push_to(&mut terms);
-            window = Window { number, ..Window::default() };
-        }
+        let cell = normal.cell_of(slot);
+        let known = probe.take().filter(|(of, ..)| *of == cell);
+        let (_, table, variance) = probe.insert(known.unwrap_or_else(|| {
+            let shape = normal.shape(slot);
+            let table = Table::of(record.axis, shape, &PROBED);
+            let square = table.gains.iter().enumerate().map(|(bin, [gain])| shape.mass(bin) * gain * gain);
+            let variance = square.sum::<f64>() - table.expected.iter().map(|nats| nats * nats).sum::<f64>();
+            (cell, table, variance)
+        }));
         let requests = record.stream.requests_at(slot);
-        let table = reader.table(slot);
-        let gain = |bin: usize| table.gains.get(bin).and_then(|row| row.get(PROBE)).copied().unwrap_or(0.0);
+        let gain = |bin: usize| table.gains.get(bin).map_or(0.0, |[gain]| *gain);
         let nats: f64 = record.bins_at(slot).map(|(bin, count)| count * gain(bin)).sum();
-        window.requests += requests;
-        window.surplus += nats - requests * table.expected.get(PROBE).copied().unwrap_or(0.0);
-        window.variance += requests * table.variance;
+        let surplus = nats - requests * table.expected.iter().sum::<f64>();
+        let second = record.stream.second(slot);
+        for ((window, terms), length) in windows.iter_mut().zip(&mut terms).zip(lengths) {
+            let number = Some(second.div_euclid(length));
+            if window.number != number {
+                window.push_to(terms);
+                *window = Window { number, ..Window::default() };
+            }
+            window.requests += requests;
+            window.surplus += surplus;
+            window.variance += requests * *variance;
+        }
     }
-    window.push_to(&mut terms);
+    for (window, terms) in windows.iter().zip(&mut terms) {
+        window.push_to(terms);
+    }
+    terms
+}
+
+/// χ²/df of windows, the highest left out, and how many these are.
+fn trimmed_chi2(mut terms: Vec<f64>) -> Option<(f64, f64)> {
     if terms.len() < LEAST_WINDOWS {
         return None;
     }

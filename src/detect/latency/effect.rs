@@ -25,8 +25,14 @@ const LEAST_SEEN: f64 = 0.01;
 const QUEUED: [f64; 12] = [0.061, 0.193, 0.337, 0.497, 0.678, 0.885, 1.126, 1.415, 1.777, 2.260, 3.0, 4.585];
 /// What that must gain over one slowdown for all slow requests, in nats.
 const QUEUED_NATS: f64 = 6.0;
+/// Some kinds of requests are slowed less than others: logarithms of slowdowns over their median.
+const SPREAD: [f64; 5] = [0.4, 0.7, 1.0, 1.3, 1.6];
+/// What explains the latencies but for so many nats is believed as far as an interval goes.
+const AS_LIKELY_NATS: f64 = 3.0;
 /// Mass on either side of an interval.
 const TAIL: f64 = 0.025;
+/// The same in standard deviations.
+const DEVIATIONS: f64 = 1.96;
 
 /// However many requests, ln s is no better known than this: what would be normal now is guessed from hours away.
 const SYSTEMATIC: f64 = 0.05;
@@ -93,67 +99,89 @@ fn surface(
     nats
 }
 
-/// The nats of one slowdown for all slow requests, or of what a queue does where that is likelier by far. Only where some
-/// requests never get slower is a queue looked for, as that is what they don't wait in: elsewhere its shape would stand
-/// in for slow requests that are not like the others.
-fn likeliest<'a>(
+/// How the slowdowns of the slow requests differ: that of all is the same, or each is at one of these points, over the
+/// median in logarithms, as often as at the others.
+type Points = &'static [f64];
+
+/// What may have happened to the slow requests, with its nats, the one that is believed first. Only where some requests
+/// never get slower is a queue looked for, as that is what they don't wait in: elsewhere its shape would stand in for slow
+/// requests that are not like the others.
+fn explanations(
     scale: Scale<'_>,
     groups: &[(&Shape, Counts)],
     (slowdowns, shares): (Line, Line),
     dispersion: f64,
-) -> (&'a [f64], Surface) {
-    let single = surface(scale, groups, (slowdowns, &[1.0]), shares);
-    if scale.record.axis.still().is_none() {
-        return (&[1.0], single);
+) -> Vec<(Points, Surface)> {
+    let of = |points: Points| (points, surface(scale, groups, (slowdowns, points), shares));
+    let mut found = vec![of(&[1.0]), of(&SPREAD)];
+    let single = found.first().map_or(0.0, |(_, nats)| highest(nats));
+    if scale.record.axis.still().is_some() {
+        found.push(of(&QUEUED));
+        if found.last().is_some_and(|(_, nats)| highest(nats) > single + QUEUED_NATS * dispersion) {
+            found.swap(0, 2);
+        }
     }
-    let queued = surface(scale, groups, (slowdowns, &QUEUED), shares);
-    if highest(&queued) > highest(&single) + QUEUED_NATS * dispersion {
-        (&QUEUED, queued)
-    } else {
-        (&[1.0], single)
-    }
+    let believed = found.first().map_or(0.0, |(_, nats)| highest(nats));
+    found.retain(|(_, nats)| highest(nats) >= believed - AS_LIKELY_NATS * dispersion);
+    found
 }
 
 /// The posterior from the latencies in some slots, `first..=last`, each against the baseline of its time. Means are
-/// tempered by what neighbouring requests have in common, intervals by what whole minutes have.
+/// tempered by what neighbouring requests have in common, intervals by what whole minutes have. How many requests are
+/// slow depends on whether all are slowed alike, which nobody knows: the interval of the share holds what each explanation
+/// that is as likely makes of it.
 pub(super) fn posterior(
     scale: Scale<'_>,
     (first, last): (usize, usize),
     dispersion: Dispersion,
 ) -> Posterior {
     let groups = groups(scale, first, last);
-    let mut shares = Line { low: SHARE_RANGE.0, high: SHARE_RANGE.1 };
-    let mut slowdowns = Line { low: SLOWDOWN_RANGE.0.ln(), high: SLOWDOWN_RANGE.1.ln() };
-    let (points, nats) = likeliest(scale, &groups, (slowdowns, shares), dispersion.far);
-    let best = highest(&nats);
-    let near = |nats: &f64| (nats - best) / dispersion.far > -NEGLIGIBLE_NATS;
-    let extent = |holds: &dyn Fn(usize) -> bool| {
-        let first = (0..POINTS).find(|&index| holds(index)).unwrap_or(0);
-        (first, (0..POINTS).rev().find(|&index| holds(index)).unwrap_or(POINTS - 1))
-    };
-    let rows = extent(&|row| nats[row].iter().any(near));
-    let columns = extent(&|column| nats.iter().any(|row| near(&row[column])));
-    slowdowns = slowdowns.around(rows.0, rows.1);
-    shares = shares.around(columns.0, columns.1);
-    let nats = surface(scale, &groups, (slowdowns, points), shares);
+    let shares = Line { low: SHARE_RANGE.0, high: SHARE_RANGE.1 };
+    let slowdowns = Line { low: SLOWDOWN_RANGE.0.ln(), high: SLOWDOWN_RANGE.1.ln() };
+    let found = explanations(scale, &groups, (slowdowns, shares), dispersion.far);
+    // In a queue everybody waits: how many do so for too short a time to be seen depends on its shape alone.
+    let queued = found.first().is_some_and(|(points, _)| points.len() == QUEUED.len());
+    let mut explained = found
+        .into_iter()
+        .map(|(points, nats)| resolve(scale, &groups, (points, &nats), (slowdowns, shares), dispersion));
     let movable = movable(scale.record.axis, &groups);
     let middle = groups
         .first()
         .map_or(0, |(shape, _)| scale.record.axis.bin_of(shape.quantile(scale.record.axis, 0.5)));
     let coarse = SYSTEMATIC_OF_BIN * (scale.record.axis.high(middle) - scale.record.axis.low(middle));
-    let means = Marginals::of(&nats, slowdowns, shares, dispersion.near);
-    let wide = Marginals::of(&nats, slowdowns, shares, dispersion.far);
+    let Some((means, wide)) = explained.next() else {
+        let none = (1.0, 1.0);
+        return Posterior {
+            share: 0.0,
+            share_range: (0.0, 1.0),
+            slowdown: 1.0,
+            slowdown_range: none,
+            effect: 0.0,
+        };
+    };
     let share = movable * means.share();
-    let (share_low, share_high) = wide.share_range();
+    let (share_low, share_high) = explained.fold(wide.share_range(), |(low, high), (_, other)| {
+        let (other_low, other_high) = other.share_range();
+        (low.min(other_low), high.max(other_high))
+    });
     let (share_low, share_high) = (movable * share_low, movable * share_high);
+    let requests: f64 = groups.iter().flat_map(|(_, counts)| counts).sum();
+    // How many of these could get slower is a sample of those that do.
+    let sampled = DEVIATIONS * (movable * (1.0 - movable) / requests.max(1.0)).max(0.0).sqrt();
+    let systematic = SYSTEMATIC_SHARE.hypot(sampled);
     let ln_slowdown = means.ln_slowdown();
     let (slow_low, slow_high) = wide.ln_slowdown_range();
     let wider = |at: f64| (at - ln_slowdown).hypot(SYSTEMATIC).hypot(coarse);
     Posterior {
         share,
         share_range: (
-            (share - (share - share_low).max(0.0).hypot(SYSTEMATIC_SHARE)).max(0.0),
-            (share + (share_high - share).max(0.0).hypot(SYSTEMATIC_SHARE)).min(1.0),
+            (share - (share - share_low).max(0.0).hypot(systematic)).max(0.0),
+            if queued {
+                movable + systematic
+            } else {
+                share + (share_high - share).max(0.0).hypot(systematic)
+            }
+            .min(1.0),
         ),
         slowdown: ln_slowdown.exp(),
         slowdown_range: (
@@ -162,6 +190,28 @@ pub(super) fn posterior(
         ),
         effect: movable * means.effect,
     }
+}
+
+/// The posteriors for means and for intervals, on a grid around what a first one found.
+fn resolve(
+    scale: Scale<'_>,
+    groups: &[(&Shape, Counts)],
+    (points, nats): (Points, &Surface),
+    (slowdowns, shares): (Line, Line),
+    dispersion: Dispersion,
+) -> (Marginals, Marginals) {
+    let best = highest(nats);
+    let near = |nats: &f64| (nats - best) / dispersion.far > -NEGLIGIBLE_NATS;
+    let extent = |holds: &dyn Fn(usize) -> bool| {
+        let first = (0..POINTS).find(|&index| holds(index)).unwrap_or(0);
+        (first, (0..POINTS).rev().find(|&index| holds(index)).unwrap_or(POINTS - 1))
+    };
+    let rows = extent(&|row| nats[row].iter().any(near));
+    let columns = extent(&|column| nats.iter().any(|row| near(&row[column])));
+    let (slowdowns, shares) = (slowdowns.around(rows.0, rows.1), shares.around(columns.0, columns.1));
+    let nats = surface(scale, groups, (slowdowns, points), shares);
+    let of = |dispersion: f64| Marginals::of(&nats, slowdowns, shares, dispersion);
+    (of(dispersion.near), of(dispersion.far))
 }
 
 fn highest(nats: &Surface) -> f64 {
@@ -237,7 +287,12 @@ fn groups(scale: Scale<'_>, first: usize, last: usize) -> Vec<(&Shape, Counts)> 
         let (from, _) = *cells.first()?;
         let (_, until) = *cells.last()?;
         let (middle, _) = *cells.get(cells.len() / 2)?;
-        Some((scale.normal.shape(middle), scale.record.counts(from..=until)))
+        let axis = scale.record.axis;
+        let counts = scale.record.counts(from..=until);
+        // As the baseline is: one that is wider than what it is compared with would pass for a mixture, and slow requests
+        // for more of them that are less slow. A queue is so much wider still that this makes nothing of its shape.
+        let counts = if axis.still().is_some() { counts } else { axis.smoothed(&counts) };
+        Some((scale.normal.shape(middle), counts))
     };
     cells.chunks(each).filter_map(group).collect()
 }

@@ -10,7 +10,7 @@
     reason = "bins are rows of the axis, categories one more than their bounds"
 )]
 
-use super::axis::{Axis, BINS, Shape};
+use super::axis::{Axis, Shape};
 use super::normal::Normal;
 use super::record::Record;
 use crate::detect::segment::Emission;
@@ -96,7 +96,7 @@ impl Categories {
         })
     }
 
-    /// Nats per request of each bin in each state.
+    /// Nats per request of each bin in each state; bins that don't occur have none.
     pub(super) fn gains<const N: usize>(&self, axis: &Axis, shape: &Shape, states: &[State; N]) -> Gains<N> {
         let mut nats = [[0.0; N]; CATEGORIES];
         let mut shifted: Option<(f64, [f64; CATEGORIES])> = None;
@@ -107,19 +107,18 @@ impl Categories {
             };
             shifted = Some((state.slowdown, slow));
             for (nats, (slow, mass)) in nats.iter_mut().zip(slow.iter().zip(&self.mass)) {
-                nats[column] = (state.share * (slow / mass - 1.0)).max(-1.0 + 1e-9).ln_1p();
+                nats[column] = (1.0 + state.share * (slow / mass - 1.0)).max(1e-9).ln();
             }
         }
-        let row = |bin| {
-            let mut row = [0.0; N];
+        let mut gains = vec![[0.0; N]; axis.span().end];
+        for bin in axis.span() {
             for (category, part) in self.parts(axis, bin) {
-                for (sum, nats) in row.iter_mut().zip(&nats[category]) {
+                for (sum, nats) in gains[bin].iter_mut().zip(&nats[category]) {
                     *sum += part * nats;
                 }
             }
-            row
-        };
-        (0..BINS).map(row).collect()
+        }
+        gains
     }
 }
 
@@ -138,30 +137,37 @@ fn masses(axis: &Axis, shape: &Shape, bounds: &[f64; CATEGORIES - 1], shift: f64
 
 /// What every step asks of the bins, for one cell of the baseline.
 #[derive(Debug, Clone)]
-pub(super) struct Table {
-    pub(super) gains: Gains<{ STATES.len() }>,
-    /// The part of each bin above each of [`THRESHOLDS`].
-    pub(super) above: Vec<[f64; THRESHOLDS.len()]>,
-    /// ln of the latency over the baseline's median, clipped.
-    pub(super) residual: Vec<f64>,
+pub(super) struct Table<const N: usize> {
+    pub(super) gains: Gains<N>,
     /// Nats per healthy request in each state, below 0.
-    pub(super) expected: [f64; STATES.len()],
-    /// Variance of a healthy request's nats in the state [`PROBE`].
-    pub(super) variance: f64,
+    pub(super) expected: [f64; N],
 }
 
-impl Table {
-    pub(super) fn of(axis: &Axis, shape: &Shape) -> Self {
-        let gains = Categories::of(axis, shape).gains(axis, shape, &STATES);
-        let mut expected = [0.0; STATES.len()];
-        let mut square = 0.0;
-        for (bin, row) in gains.iter().enumerate() {
+impl<const N: usize> Table<N> {
+    pub(super) fn of(axis: &Axis, shape: &Shape, states: &[State; N]) -> Self {
+        let gains = Categories::of(axis, shape).gains(axis, shape, states);
+        let mut expected = [0.0; N];
+        for (bin, row) in gains.iter().enumerate().skip(axis.span().start) {
             let mass = shape.mass(bin);
             for (sum, gain) in expected.iter_mut().zip(row) {
                 *sum += mass * gain;
             }
-            square += mass * row[PROBE].powi(2);
         }
+        Self { gains, expected }
+    }
+}
+
+/// What two sides of an edge are compared by, for one cell of the baseline.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Residuals {
+    /// The part of each bin above each of [`THRESHOLDS`].
+    pub(super) above: Vec<[f64; THRESHOLDS.len()]>,
+    /// ln of the latency over the baseline's median, clipped.
+    pub(super) residual: Vec<f64>,
+}
+
+impl Residuals {
+    fn of(axis: &Axis, shape: &Shape) -> Self {
         let limits = THRESHOLDS.map(|quantile| shape.quantile(axis, quantile));
         let above = |bin| {
             limits.map(|limit| {
@@ -173,13 +179,8 @@ impl Table {
         let least = shape.quantile(axis, 0.01) - CLIPPED.ln() - median;
         let most = shape.quantile(axis, 0.99) + CLIPPED.ln() - median;
         let residual = |bin| (axis.middle(bin) - median).clamp(least, most.max(least));
-        Self {
-            gains,
-            above: (0..BINS).map(above).collect(),
-            residual: (0..BINS).map(residual).collect(),
-            expected,
-            variance: square - expected[PROBE].powi(2),
-        }
+        let bins = 0..axis.span().end;
+        Self { above: bins.clone().map(above).collect(), residual: bins.map(residual).collect() }
     }
 }
 
@@ -188,29 +189,27 @@ impl Table {
 pub(super) struct Reader<'a> {
     pub(super) record: Record<'a>,
     normal: &'a Normal,
-    cell: Option<u32>,
-    table: Table,
+    table: Option<(u32, Table<{ STATES.len() }>)>,
+    residuals: Option<(u32, Residuals)>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(record: Record<'a>, normal: &'a Normal) -> Self {
-        let empty = Table {
-            gains: Vec::new(),
-            above: Vec::new(),
-            residual: Vec::new(),
-            expected: [0.0; STATES.len()],
-            variance: 0.0,
-        };
-        Self { record, normal, cell: None, table: empty }
+        Self { record, normal, table: None, residuals: None }
     }
 
-    pub(super) fn table(&mut self, slot: usize) -> &Table {
+    pub(super) fn table(&mut self, slot: usize) -> &Table<{ STATES.len() }> {
         let cell = self.normal.cell_of(slot);
-        if self.cell != Some(cell) {
-            self.cell = Some(cell);
-            self.table = Table::of(self.record.axis, self.normal.shape(slot));
-        }
-        &self.table
+        let known = self.table.take().filter(|(of, _)| *of == cell);
+        let table = || Table::of(self.record.axis, self.normal.shape(slot), &STATES);
+        &self.table.insert(known.unwrap_or_else(|| (cell, table()))).1
+    }
+
+    pub(super) fn residuals(&mut self, slot: usize) -> &Residuals {
+        let cell = self.normal.cell_of(slot);
+        let known = self.residuals.take().filter(|(of, _)| *of == cell);
+        let residuals = || Residuals::of(self.record.axis, self.normal.shape(slot));
+        &self.residuals.insert(known.unwrap_or_else(|| (cell, residuals()))).1
     }
 
     /// Adds the slot's nats in each state, φ not yet divided out.

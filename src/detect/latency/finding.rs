@@ -22,7 +22,7 @@ const LEAST_DELAY_US: f64 = 1000.0;
 /// What lasts less than this …
 const SHORT_SECONDS: i64 = 300;
 /// … has so many slow requests even at the lower end of the interval of their share: a few may be one user's.
-const LEAST_SLOW_SHORT: f64 = 8.0;
+const LEAST_SLOW_SHORT: f64 = 5.0;
 /// Nats against "it went on" that the requests beyond an edge must carry, or the edge is open.
 const CLOSED_NATS: f64 = 3.0;
 /// One request counts as at most so many for that: a handful must be seen.

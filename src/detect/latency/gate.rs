@@ -8,11 +8,11 @@ use crate::detect::validate::Chain;
 /// Log-likelihood ratio as a part of β.
 pub(super) const LEAST_OF_PENALTY: f64 = 0.8;
 /// Slow requests, at least: fewer are one user with a few large files …
-const LEAST_SLOW: f64 = 12.0;
+const LEAST_SLOW: f64 = 8.0;
 /// … unless they take this long to come, …
 const LASTING_SECONDS: i64 = 300;
 /// … when so many do.
-const LEAST_SLOW_LASTING: f64 = 8.0;
+const LEAST_SLOW_LASTING: f64 = 6.0;
 /// Without its strongest slot this part of β is left: one user who fetches a dozen large files is no incident.
 const LEAST_OF_PENALTY_WITHOUT_SLOT: f64 = 0.6;
 

@@ -9,11 +9,14 @@ mod finding;
 mod gate;
 mod normal;
 mod record;
+mod specific;
 mod validate;
+
+pub use specific::slows_alone;
 
 use axis::Axis;
 use dispersion::{Dispersion, HIGHEST, SUSPICIOUS};
-use emission::{Reader, Slow};
+use emission::Slow;
 use finding::{Frame, describe};
 use gate::{Candidate, gate};
 use normal::{FIRST_NEIGHBOURHOOD_SECONDS, NEIGHBOURHOOD_SECONDS, Normal};
@@ -102,6 +105,7 @@ impl Model {
             dispersion: Dispersion::NONE,
             mask: vec![false; slots],
         };
+        let mut found = Dispersion::NONE;
         for round in 0..ROUNDS {
             let mut mask = model.suspected(record, penalty);
             if round == 0 && !model.credible(record, penalty, &mask) {
@@ -109,8 +113,11 @@ impl Model {
                 mask = model.suspected(record, penalty);
             }
             let reach = if round == 0 { FIRST_NEIGHBOURHOOD_SECONDS } else { NEIGHBOURHOOD_SECONDS };
-            model.normal = normal::local(record, &mask, reach);
-            let found = Dispersion::of(&mut Reader::new(record, &model.normal), &mask);
+            // the same mask as in the last round makes the same baseline
+            if round < 2 || mask != model.mask {
+                model.normal = normal::local(record, &mask, reach);
+                found = Dispersion::of(record, &model.normal, &mask);
+            }
             model.dispersion = if round + 1 < ROUNDS { found.at_most(SUSPICIOUS) } else { found };
             model.mask = mask;
         }

@@ -7,8 +7,12 @@ use super::record::Record;
 
 /// A distribution holds for a cell this long; ± 90 minutes don't change much within it.
 const CELL_SECONDS: i64 = 300;
-/// More cells than this (70 days' worth) become longer ones: each holds a distribution of a kilobyte.
-const MOST_CELLS: f64 = 20_000.0;
+/// More cells than this (two weeks' worth) become longer ones: each holds a distribution of a kilobyte.
+const MOST_CELLS: f64 = 4_032.0;
+/// A cell holds so many slots: a distribution for each slot would take longer than all else.
+const LEAST_SLOTS: i64 = 4;
+/// Nor are there more cells than this on either side of one: so far away nothing changes within one of them.
+const NEIGHBOURHOOD_CELLS: i64 = 18;
 /// Where requests are so rare that a neighbourhood is taken for its number of them anyway, a cell holds about so many …
 const SPARSE_CELL_REQUESTS: f64 = 10.0;
 /// … and is no longer than this.
@@ -164,7 +168,8 @@ pub(super) fn local(record: Record<'_>, mask: &[bool], neighbourhood: i64) -> No
     let sparse = rate * (2 * NEIGHBOURHOOD_SECONDS) as f64 <= FEWEST_REQUESTS;
     #[allow(clippy::cast_possible_truncation, reason = "at most the longest cell")]
     let stretched = if sparse { (SPARSE_CELL_REQUESTS / rate).min(LONGEST_CELL_SECONDS) as i64 } else { 0 };
-    let width = CELL_SECONDS.max(record.stream.width).max(longer).max(stretched);
+    let shortest = CELL_SECONDS.max(neighbourhood / NEIGHBOURHOOD_CELLS);
+    let width = shortest.max(record.stream.width.saturating_mul(LEAST_SLOTS)).max(longer).max(stretched);
     let (cells, table) = cells(record, mask, width);
     let busy = rate * SHORTEST_NEIGHBOURHOOD_SECONDS as f64 >= SHORTEST_NEIGHBOURHOOD_REQUESTS;
     let most = neighbourhood / width;
@@ -334,8 +339,11 @@ impl Residuals {
     }
 
     fn add_to(&self, axis: &Axis, counts: &mut Counts, median: f64) {
-        for (bin, count) in counts.iter_mut().enumerate() {
-            *count += self.below(axis.high(bin) - median) - self.below(axis.low(bin) - median);
+        let mut before = 0.0;
+        for (bin, count) in counts.iter_mut().enumerate().take(axis.span().end) {
+            let below = if bin + 1 < axis.span().start { 0.0 } else { self.below(axis.high(bin) - median) };
+            *count += below - before;
+            before = below;
         }
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn counted(series: &LatencySeries) -> Series {
     Series { slots: slots.collect(), slot_seconds: series.slot_seconds, ..Series::default() }
 }
 
-fn bins_of<'a>(series: &'a LatencySeries, slot: &LatencySlot) -> &'a [(u8, u32)] {
+pub(super) fn bins_of<'a>(series: &'a LatencySeries, slot: &LatencySlot) -> &'a [(u8, u32)] {
     let range = usize::try_from(slot.from).ok().zip(usize::try_from(slot.until).ok());
     range.and_then(|(from, until)| series.bins.get(from..until)).unwrap_or_default()
 }

@@ -163,7 +163,7 @@ struct Side {
 impl Side {
     fn add(&mut self, reader: &mut Reader<'_>, slot: usize) {
         let bins = reader.record.bins_at(slot);
-        let table = reader.table(slot);
+        let table = reader.residuals(slot);
         for (bin, count) in bins {
             self.requests += count;
             self.residual += count * table.residual[bin];

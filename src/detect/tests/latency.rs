@@ -62,6 +62,18 @@ fn seventy_percent_twice_as_slow_for_twenty_minutes() {
 }
 
 #[test]
+fn half_of_the_requests_a_little_slower_are_not_all_of_them() {
+    // The width of a smoothed baseline must not pass for part of what the mixture adds: that is little here.
+    let site = Site::quiet(6 * HOUR, 20.0, 80.0, 0.35).with(3 * HOUR, 4 * HOUR - 1, 0.5, 1.7);
+    let findings = play(site, 11);
+    let finding = only(&findings);
+    let (share, slowdown) = share_and_slowdown(finding);
+    assert!((share - 0.5).abs() < 0.12 && (slowdown / 1.7).ln().abs() < 0.12, "{share} {slowdown}");
+    let Effect::Latency { share_range: (low, high), .. } = finding.effect else { return };
+    assert!(low < 0.5 && 0.5 < high, "{low} {high}");
+}
+
+#[test]
 fn three_requests_a_minute_tell_an_hour_of_slowness() {
     let site = Site::quiet(24 * HOUR, 0.05, 80.0, 0.8).with(10 * HOUR, 11 * HOUR - 1, 1.0, 4.0);
     let findings = play(site, 2);
