@@ -316,8 +316,9 @@ fn are_two_clients(stream: &Stream<'_>, buckets: &[u64; 16]) -> bool {
     order.sort_unstable_by(|a, b| b.cmp(a));
     let all: u64 = buckets.iter().sum();
     let of_two: u64 = order.iter().take(2).map(|(count, _)| count).sum();
-    let requests: u64 = order.iter().take(2).filter_map(|(_, bucket)| active.get(*bucket)).sum();
-    let usual = requests as f64 / active.iter().sum::<u64>().max(1) as f64;
+    let active = active.map(|requests| requests as f64);
+    let requests: f64 = order.iter().take(2).filter_map(|(_, bucket)| active.get(*bucket)).sum();
+    let usual = requests / active.iter().sum::<f64>().max(1.0);
     let part = of_two as f64 / all.max(1) as f64;
     all.saturating_sub(of_two) <= TWO_CLIENTS_REST
         && part > usual
