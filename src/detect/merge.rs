@@ -53,6 +53,7 @@ pub fn merge(findings: Vec<(usize, Finding)>) -> Vec<Merged> {
     join_waiting(&mut incidents);
     for incident in &mut incidents {
         lead_with_silence(incident);
+        lead_with_the_site(incident);
         join_those_who_gave_up(incident);
         let mut signals = vec![incident.finding.signal];
         for (_, other) in &incident.others {
@@ -118,6 +119,20 @@ fn lead_with_silence(incident: &mut Merged) {
     let slow = (incident.stream, std::mem::replace(&mut incident.finding, finding));
     incident.stream = stream;
     incident.others.insert(0, slow);
+}
+
+/// Where the whole site is silent so are its parts, some of which may show it better by being steadier.
+fn lead_with_the_site(incident: &mut Merged) {
+    if incident.stream == 0 || !is_silence(&incident.finding) {
+        return;
+    }
+    let of_site = |(stream, other): &(usize, Finding)| {
+        *stream == 0 && is_silence(other) && covers(other, &incident.finding)
+    };
+    if let Some((stream, other)) = incident.others.iter_mut().find(|other| of_site(other)) {
+        std::mem::swap(stream, &mut incident.stream);
+        std::mem::swap(other, &mut incident.finding);
+    }
 }
 
 /// Clients gave up waiting more often than they do in health.
@@ -218,6 +233,15 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].stream, found[0].finding.start.second), (2, 100));
         assert_eq!(found[0].signals, [Signal::Traffic, Signal::Latency]);
+    }
+
+    #[test]
+    fn a_silent_site_is_not_told_as_one_of_its_parts() {
+        let silent = |strength| finding(Signal::Traffic, (100, 199), strength);
+        let site = merge(vec![(2, silent(700.0)), (3, silent(500.0)), (0, silent(30.0))]);
+        assert_eq!((site.len(), site[0].stream, site[0].others.len()), (1, 0, 2));
+        let part = merge(vec![(2, silent(700.0)), (0, finding(Signal::Traffic, (150, 160), 30.0))]);
+        assert_eq!(part[0].stream, 2);
     }
 
     #[test]
