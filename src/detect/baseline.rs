@@ -53,6 +53,11 @@ pub(super) fn overall_rate(stream: &Stream<'_>) -> f64 {
     pooled(stream.failures, stream.requests)
 }
 
+/// The least rate that so many requests can tell from 0.
+pub(super) fn least_rate(stream: &Stream<'_>) -> f64 {
+    pooled(0.0, stream.requests)
+}
+
 /// A first baseline that no incident can raise: the pooled rate of the blocks with the lowest rates, 60 % of the
 /// traffic or, where that can't be anybody's normal, less.
 pub(super) fn lowest_blocks_rate(stream: &Stream<'_>) -> f64 {

@@ -10,7 +10,7 @@ use super::finding::{Context, describe, whole_recording};
 use super::gate::{Candidate, Proxied, gate, joins};
 use super::part::{Part, Whole};
 use super::segment::{Penalties, segment};
-use super::storms::{Storm, storms, without};
+use super::storms::{Storm, divergence, storms, without};
 use super::stream::{Stream, Sums};
 use super::validate::{Chain, LEVEL_CHANGE_NATS, Scale, validate};
 use super::{BLIP_SECONDS, Caveat, Finding, Findings, Sensitivity, Series};
@@ -22,6 +22,12 @@ const MASK_MARGIN_SECONDS: i64 = 30;
 /// The margins may take this part of the healthy requests at most.
 const LEAST_LEFT: f64 = 0.5;
 const SECONDS_PER_DAY: f64 = 86_400.0;
+/// With more failures than this a first baseline has enough blocks to choose from.
+const FEW_FAILURES: f64 = 40.0;
+/// Failures that lie together, as a part of all, where there are hardly any others.
+const MOST_CLUSTERED: f64 = 0.7;
+/// Nats that tell them from chance, as a part of β.
+const CLUSTERED_OF_PENALTY: f64 = 0.55;
 /// When so much of the traffic is flagged, the baseline is doubted.
 const MOST_FLAGGED: f64 = 0.5;
 /// It is believed all the same when the flagged part fails at least so often …
@@ -143,6 +149,10 @@ impl Model {
         for round in 0..ROUNDS {
             let mut chains = model.chains(stream, penalty);
             let mut mask = suspected(stream, &chains);
+            if round == 0 && chains.is_empty() && stream.failures <= FEW_FAILURES {
+                model.curve = Curve::constant(slots, baseline::least_rate(stream));
+                (chains, mask) = model.clustered(stream, penalty).unwrap_or((chains, mask));
+            }
             if round == 0 && !credible(stream, &mask) {
                 model.curve = Curve::constant(slots, baseline::overall_rate(stream));
                 chains = model.chains(stream, penalty);
@@ -160,6 +170,26 @@ impl Model {
         }
         model.dispersion = found;
         model
+    }
+
+    /// The chains that hold most of the failures in less than half of the traffic, and their slots.
+    ///
+    /// Where nearly nothing ever fails, the few failures of an incident are all that a first baseline knows. But then
+    /// nothing else is known of what is usual either: they must lie much closer together than chance has them lie
+    /// (generalised likelihood ratio of two shares against one).
+    fn clustered(&self, stream: &Stream<'_>, penalty: f64) -> Option<(Vec<Chain>, Vec<bool>)> {
+        let chains = self.chains(stream, penalty);
+        let mask = suspected(stream, &chains);
+        let inside = masked_sums(stream, &mask);
+        let outside = (stream.requests - inside.requests, stream.failures - inside.failures);
+        let share = |requests: f64, failures: f64| if requests > 0.0 { failures / requests } else { 0.0 };
+        let all = share(stream.requests, stream.failures);
+        let nats = inside.requests * divergence(share(inside.requests, inside.failures), all)
+            + outside.0 * divergence(share(outside.0, outside.1), all);
+        let together = inside.requests <= MOST_FLAGGED * stream.requests
+            && inside.failures >= MOST_CLUSTERED * stream.failures
+            && nats >= CLUSTERED_OF_PENALTY * penalty;
+        together.then_some((chains, mask))
     }
 
     fn scale<'a>(&'a self, stream: &'a Stream<'a>, penalty: f64) -> Scale<'a> {

@@ -566,6 +566,22 @@ fn a_path_of_few_requests_that_all_fail_is_found_behind_a_healthy_site() {
 }
 
 #[test]
+fn what_never_fails_fails_for_a_quarter_of_a_short_recording() {
+    let mut recorder = Recorder::new();
+    for second in 0..7200_i64 {
+        let failing = (3000..4400).contains(&second) && second % 140 == 0;
+        let mut clients = [0; 16];
+        clients[(second / 140 % 16) as usize] = u16::from(failing);
+        recorder.push(EPOCH + second, u32::from(second % 2 == 0), &[(502, u32::from(failing))], clients);
+    }
+    let series = recorder.finish(true);
+    let findings = find_errors_of_part(&Part::all(&Whole::of(&series)), 8, Sensitivity::Normal);
+    let finding = only(&findings);
+    assert_eq!((finding.start.second, finding.end.second), (EPOCH + 3080, EPOCH + 4340));
+    assert_eq!(finding.failures, 10);
+}
+
+#[test]
 fn a_finding_tells_what_it_passed_and_what_came_second() {
     let site = Site::quiet(4 * HOUR, 12.0, 0.002).with(HOUR, HOUR + 1799, 0.4, Shape::Step, 502);
     let findings = play(site, 77);
