@@ -40,8 +40,12 @@ pub fn merge(findings: Vec<(usize, Finding)>) -> Vec<Merged> {
         let key = |f: &Finding| (f.start.second, f.end.second, f.signal);
         b.strength.total_cmp(&a.strength).then(a_stream.cmp(b_stream)).then(key(a).cmp(&key(b)))
     });
+    let of_site: Vec<Finding> =
+        left.iter().filter(|(stream, _)| *stream == 0).map(|(_, f)| f.clone()).collect();
+    let (left, glue): (Vec<_>, Vec<_>) =
+        left.into_iter().partition(|(stream, finding)| *stream == 0 || !is_glue(finding, &of_site));
     let mut incidents: Vec<Merged> = Vec::new();
-    for (stream, finding) in left {
+    for (stream, finding) in left.into_iter().chain(glue) {
         if let Some(incident) = incidents.iter_mut().find(|i| overlap(&i.finding, &finding) > 0) {
             incident.others.push((stream, finding));
             continue;
@@ -65,6 +69,13 @@ pub fn merge(findings: Vec<(usize, Finding)>) -> Vec<Merged> {
     }
     incidents.sort_by_key(|incident| (incident.finding.start.second, incident.stream));
     incidents
+}
+
+/// What looks like one stretch in a part of the site, and is several in all of it, where more speaks for them.
+fn is_glue(finding: &Finding, of_site: &[Finding]) -> bool {
+    let inside = |of: &&Finding| of.signal == finding.signal && overlap(of, finding) > 0;
+    let several: Vec<&Finding> = of_site.iter().filter(inside).collect();
+    several.len() > 1 && several.iter().map(|of| of.strength).sum::<f64>() >= finding.strength
 }
 
 /// Seconds that two findings have in common.
@@ -205,6 +216,16 @@ mod tests {
         assert_eq!((found[0].finding.start.second, found[0].finding.end.second), (100, 199));
         assert_eq!(found[0].others.len(), 1);
         assert_eq!(found[1].stream, 4);
+    }
+
+    #[test]
+    fn one_server_does_not_glue_two_incidents_of_the_site() {
+        let site = [(100, 199), (600, 900)].map(|span| (0, finding(Signal::Errors, span, 800.0)));
+        let of_server = |strength| (2, finding(Signal::Errors, (100, 900), strength));
+        let found = merge([site.to_vec(), vec![of_server(1500.0)]].concat());
+        assert_eq!(found.iter().map(|i| i.stream).collect::<Vec<_>>(), [0, 0]);
+        let found = merge([site.to_vec(), vec![of_server(1700.0)]].concat());
+        assert_eq!(found.iter().map(|i| i.stream).collect::<Vec<_>>(), [2]);
     }
 
     #[test]
