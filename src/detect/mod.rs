@@ -33,6 +33,7 @@ pub use latency::{find_latency, slows_alone};
 pub use merge::{Merged, merge};
 pub use part::{Part, Whole};
 pub use specific::stands_out;
+pub use storms::divergence;
 pub use traffic::{find_missing_member, find_traffic};
 
 /// Counts of one stream over one slot of time, usually a second.

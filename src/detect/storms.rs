@@ -101,7 +101,7 @@ impl Busiest {
 }
 
 /// Kullback–Leibler divergence of two coins, in nats.
-pub(super) fn divergence(a: f64, b: f64) -> f64 {
+pub fn divergence(a: f64, b: f64) -> f64 {
     let term = |a: f64, b: f64| if a > 0.0 { a * (a / b).ln() } else { 0.0 };
     term(a, b.clamp(1e-12, 1.0)) + term(1.0 - a, (1.0 - b).clamp(1e-12, 1.0))
 }

@@ -10,6 +10,7 @@ mod overview;
 mod related;
 mod scope;
 mod signals;
+mod storms;
 mod suspects;
 pub mod templates;
 mod timeline;

@@ -6,6 +6,7 @@
 //! that what is always broken takes no blame and what hit everything names nobody.
 
 use super::facts::ScopeItem;
+use super::storms::Storms;
 use crate::detect::{Effect, Finding, Signal};
 use crate::inspect::{Closeup, Part, Tone};
 use crate::model::{Dimension, Untrusted};
@@ -103,16 +104,19 @@ struct Set {
 /// What all cuts share.
 struct Scale {
     all: Part,
+    /// Those of single clients as well, which a figure does not leave out.
+    whole: Part,
     usual: f64,
     dispersion: f64,
     candidates: f64,
 }
 
-/// Which counts an incident is about: affected requests, or slow ones among those with a latency.
-fn parts(signal: Signal, tone: &Tone) -> (Part, Part) {
+/// Which counts an incident is about: affected requests, or slow ones among those with a latency. What single clients
+/// met with alone is left out.
+fn parts((signal, storms): (Signal, Storms), tone: &Tone) -> (Part, Part) {
     match signal {
         Signal::Latency => (tone.paced_inside, tone.paced_outside),
-        Signal::Errors | Signal::Traffic => (tone.inside, tone.outside),
+        Signal::Errors | Signal::Traffic => (storms.without(tone), tone.outside),
     }
 }
 
@@ -123,14 +127,15 @@ pub(super) fn scope(
     place: Option<&(Dimension, Untrusted)>,
     closeup: &Closeup,
 ) -> Vec<ScopeItem> {
-    let (all, outside) = parts(finding.signal, &closeup.total);
+    let about = (finding.signal, Storms::of(closeup));
+    let (all, outside) = parts(about, &closeup.total);
     let known = outside.requests > 0;
     let usual = if known {
         (outside.affected as f64 + 0.5) / (outside.requests as f64 + 1.0)
     } else {
         finding.baseline.error_share
     };
-    let count = |tone: &&Tone| parts(finding.signal, tone).0.requests > 0;
+    let count = |tone: &&Tone| parts(about, tone).0.requests > 0;
     let candidates: usize = closeup
         .dimensions
         .values()
@@ -138,6 +143,7 @@ pub(super) fn scope(
         .sum();
     let scale = Scale {
         all,
+        whole: parts((finding.signal, Storms::default()), &closeup.total).0,
         usual: usual.clamp(1e-6, 0.999),
         dispersion: finding.dispersion.max(1.0),
         candidates: candidates.max(1) as f64,
@@ -147,7 +153,7 @@ pub(super) fn scope(
         .iter()
         .filter_map(|(&dimension, values)| {
             let tones: Vec<&Tone> = values.iter().map(|(_, tone)| tone).filter(count).collect();
-            cut(&scale, finding.signal, dimension, tones)
+            cut(&scale, about, dimension, tones)
         })
         .collect();
     let sets: Vec<Set> = cuts.iter().flat_map(|cut| sets(&scale, cut)).collect();
@@ -161,7 +167,12 @@ pub(super) fn scope(
     if items.is_empty() { unseen(finding, place, closeup).into_iter().collect() } else { items }
 }
 
-fn cut<'a>(scale: &Scale, signal: Signal, dimension: Dimension, mut tones: Vec<&'a Tone>) -> Option<Cut<'a>> {
+fn cut<'a>(
+    scale: &Scale,
+    about: (Signal, Storms),
+    dimension: Dimension,
+    mut tones: Vec<&'a Tone>,
+) -> Option<Cut<'a>> {
     // A value that all requests have tells nothing.
     if tones.len() < 2 || scale.all.affected == 0 {
         return None;
@@ -172,7 +183,7 @@ fn cut<'a>(scale: &Scale, signal: Signal, dimension: Dimension, mut tones: Vec<&
     let mut cells: Vec<Cell> = tones
         .iter()
         .map(|tone| {
-            let (inside, outside) = parts(signal, tone);
+            let (inside, outside) = parts(about, tone);
             let usual = (outside.affected as f64 + shrink * scale.usual) / (outside.requests as f64 + shrink);
             Cell {
                 requests: inside.requests as f64,
@@ -324,6 +335,7 @@ fn item(
     at: usize,
 ) -> Option<ScopeItem> {
     let (tone, cell) = (cut.tones.get(at)?, cut.cells.get(at)?);
+    let (inside, _) = parts((finding.signal, Storms::default()), tone);
     let share = |affected: f64, of: f64| if of > 0.0 { affected / of } else { 0.0 };
     let (affected_percent, baseline_percent) = match finding.effect {
         Effect::Latency { share: slowed, .. } => {
@@ -332,12 +344,14 @@ fn item(
                 share(cell.excess(), cell.requests) / share(cut.excess, scale.all.requests as f64).max(1e-9);
             (slowed * if place.is_some() { 1.0 } else { density.max(0.0) }, 0.0)
         }
-        Effect::Errors | Effect::Traffic { .. } => (share(cell.affected, cell.requests), cell.usual),
+        Effect::Errors | Effect::Traffic { .. } => {
+            (share(inside.affected as f64, inside.requests as f64), cell.usual)
+        }
     };
     Some(ScopeItem {
         dimension: cut.dimension,
         value: Untrusted::new(&tone.value),
-        affected_share: share(cell.affected, scale.all.affected as f64).min(1.0),
+        affected_share: share(inside.affected as f64, scale.whole.affected as f64).min(1.0),
         affected_percent: affected_percent.clamp(0.0, 1.0) * 100.0,
         baseline_percent: baseline_percent * 100.0,
     })

@@ -113,6 +113,32 @@ pub struct Tone {
     pub paced_inside: Part,
     /// The same in the comparison window.
     pub paced_outside: Part,
+    /// In the window, by [`client_group`].
+    pub by_client: [Group; CLIENT_GROUPS],
+}
+
+/// Groups that clients fall into by their hash, so that one can be left out.
+pub const CLIENT_GROUPS: usize = 16;
+
+/// The group of a client with this hash.
+pub fn client_group(hash: u64) -> usize {
+    usize::try_from(hash >> 60).unwrap_or(0)
+}
+
+/// Requests of a group of clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Group {
+    /// All.
+    pub requests: u32,
+    /// Those affected.
+    pub affected: u32,
+}
+
+impl Merge for Group {
+    fn absorb(&mut self, other: Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.affected = self.affected.saturating_add(other.affected);
+    }
 }
 
 impl Merge for Tone {
@@ -124,6 +150,9 @@ impl Merge for Tone {
         self.outside.absorb(other.outside);
         self.paced_inside.absorb(other.paced_inside);
         self.paced_outside.absorb(other.paced_outside);
+        for (mine, theirs) in self.by_client.iter_mut().zip(other.by_client) {
+            mine.absorb(theirs);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Lines → close-ups.
 
-use super::closeup::{FirstMessage, Line, Tone};
+use super::closeup::{FirstMessage, Group, Line, Tone, client_group};
 use super::distinct::hash;
 use super::{Closeup, Visit, Watch, Window};
 use crate::format::Class;
@@ -340,6 +340,8 @@ struct Seen {
     affected: bool,
     /// Has the value that the window is about.
     within: bool,
+    /// The group of its client.
+    client: Option<usize>,
 }
 
 impl Seen {
@@ -359,7 +361,8 @@ impl Seen {
         let within = window.place.as_ref().is_none_or(|(dimension, place)| {
             values.iter().any(|(d, value)| d == dimension && *value == Some(place.as_ref()))
         });
-        Self { inside, slow, affected, within }
+        let client = request.client.map(|address| client_group(hash(address)));
+        Self { inside, slow, affected, within, client }
     }
 
     fn count(self, tone: &mut Tone) {
@@ -371,6 +374,11 @@ impl Seen {
         part.see(self.affected, self.within);
         if let Some(slow) = self.slow {
             paced.see(slow, self.within);
+        }
+        if self.inside
+            && let Some(group) = self.client.and_then(|group| tone.by_client.get_mut(group))
+        {
+            group.absorb(Group { requests: 1, affected: u32::from(self.affected) });
         }
     }
 }

@@ -7,7 +7,10 @@ mod distinct;
 mod inspector;
 mod plan;
 
-pub use closeup::{Affected, Around, Client, Closeup, Dimensions, Line, Part, TemplateTone, Tone};
+pub use closeup::{
+    Affected, Around, CLIENT_GROUPS, Client, Closeup, Dimensions, Group, Line, Part, TemplateTone, Tone,
+    client_group,
+};
 pub use distinct::Distinct;
 pub use inspector::{Inspector, Kit, Subject};
 pub use plan::{Visit, Watch, Window, plan, read_range};

@@ -3,7 +3,7 @@
 use crate::detect::{Audit, Baseline, Boundary, Effect, Finding, Latencies, Signal};
 use crate::explain::facts::ScopeItem;
 use crate::explain::scope::scope;
-use crate::inspect::{Closeup, Part, Tone};
+use crate::inspect::{Closeup, Group as Few, Part, Tone, client_group};
 use crate::model::{Dimension, Untrusted};
 
 /// Requests with the same values: inside (all, affected), in the comparison window (all, affected).
@@ -134,6 +134,34 @@ fn one_path_with_less_than_a_hundredth_of_the_requests() {
     // 80 of 17 996
     groups[49].inside.1 = groups[49].inside.0;
     assert_eq!(found(&groups), [path("/p50")]);
+}
+
+#[test]
+fn a_storm_of_one_client_on_another_path_does_not_hide_the_one_that_is_hit() {
+    let mut groups = fifty();
+    groups[3].inside.1 = groups[3].inside.0 / 2;
+    let mut stormy = closeup(&groups, Signal::Errors);
+    for client in 0..100_u64 {
+        let seen = stormy.clients.entry(client << 57).unwrap();
+        (seen.inside, seen.outside) = (part((170, 5)), 1700);
+    }
+    assert_eq!(named(&scope(&finding(Signal::Errors), None, &stormy)), [path("/p4")]);
+    // 600 failures of a client that is hardly ever seen
+    let storm = u64::MAX;
+    stormy.clients.entry(storm).unwrap().inside = part((600, 600));
+    let group = Few { requests: 600, affected: 600 };
+    let paths = stormy.dimensions.get_mut(&Dimension::Path).unwrap();
+    let hashes: Vec<u64> =
+        paths.iter().filter(|(_, tone)| *tone.value == *b"/p9").map(|(hash, _)| hash).collect();
+    for tone in [&mut stormy.total, paths.entry(hashes[0]).unwrap()] {
+        tone.inside.requests += 600;
+        tone.inside.affected += 600;
+        tone.by_client[client_group(storm)] = group;
+    }
+    let items = scope(&finding(Signal::Errors), None, &stormy);
+    assert_eq!(named(&items), [path("/p4")]);
+    // but the figures are those of all
+    assert!(items[0].affected_share < 0.5, "{items:?}");
 }
 
 #[test]
