@@ -5,7 +5,7 @@ use super::segment::Run;
 use super::storms::{Busiest, divergence};
 use super::stream::{Stream, Sums};
 use super::validate::{Chain, LEAST_CONTRAST, Scale};
-use super::{FEW_CLIENTS, Gate, GateKind, Series};
+use super::{BLIP_SECONDS, FEW_CLIENTS, Gate, GateKind, Series};
 
 /// Two chains with a shorter pause between them are one flapping incident.
 pub(super) const JOIN_SECONDS: i64 = 120;
@@ -39,6 +39,8 @@ const MISSING_PART: f64 = 0.3;
 /// A run must keep this part of β without its busiest client, or it is neither the end of a chain nor one by itself.
 const CHAIN_OF_PENALTY_WITHOUT_CLIENT: f64 = 0.2;
 
+/// What is nearly all of the failures of others.
+const REST_PART: f64 = 0.8;
 /// Two clients (buckets) that hold all failures but so many …
 const TWO_CLIENTS_REST: u64 = 1;
 /// … and so many nats more of them than their part of the requests accounts for, are two of them that failed at the same
@@ -283,8 +285,8 @@ fn is_one_client(
     let little = excess < least_excess
         || strength < least_of_penalty * scale.penalty
         || (least_excess >= LEAST_EXCESS_WITHOUT_CLIENT
-            && others_go_on(scale, chains)
-            && are_two_clients(scale.stream, &buckets));
+            && ((others_go_on(scale, chains) && are_two_clients(scale.stream, &buckets))
+                || rest_is_blip(scale, chains, &buckets)));
     little
         && match proxied {
             Proxied::No => true,
@@ -309,6 +311,45 @@ fn others_go_on(scale: Scale<'_>, chains: &[Chain]) -> bool {
     sums.requests - sums.failures >= OTHERS_PART * sums.failures
 }
 
+/// What the busiest failing client leaves lies within a few seconds nearly all: its clump and a blip, or another's clump,
+/// minutes apart make no incident.
+fn rest_is_blip(scale: Scale<'_>, chains: &[Chain], buckets: &[u64; 16]) -> bool {
+    let Some(top) = busiest(buckets) else { return false };
+    let stream = scale.stream;
+    let (first, last) = span_of(chains);
+    if stream.last_second(last).saturating_sub(stream.second(first)) < 2 * BLIP_SECONDS {
+        return false;
+    }
+    let mut rest: Vec<(i64, u64)> = Vec::new();
+    for slot in chains.iter().flat_map(|chain| &chain.runs).flat_map(|run| run.first..=run.last) {
+        let Some(clients) = stream.clients_at(slot) else { continue };
+        let others = clients.iter().enumerate().filter(|(bucket, _)| *bucket != top);
+        let count: u64 = others.map(|(_, &count)| u64::from(count)).sum();
+        if count > 0 {
+            rest.push((stream.second(slot), count));
+        }
+    }
+    let all: u64 = rest.iter().map(|(_, count)| count).sum();
+    // the shortest stretch that holds so many
+    let (mut from, mut inside) = (rest.iter(), 0u64);
+    let mut shortest = i64::MAX;
+    for (until, count) in &rest {
+        inside += count;
+        while inside as f64 >= REST_PART * all as f64 {
+            let Some((first, count)) = from.next() else { break };
+            shortest = shortest.min(until.saturating_sub(*first));
+            inside -= count;
+        }
+    }
+    shortest.saturating_add(stream.width) < BLIP_SECONDS
+}
+
+/// The bucket with the most failures, of equal ones the first.
+fn busiest(buckets: &[u64; 16]) -> Option<usize> {
+    let top = buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index));
+    top.map(|(bucket, _)| bucket)
+}
+
 /// All failures but a few are those of two clients, who are few of those that are there.
 fn are_two_clients(stream: &Stream<'_>, buckets: &[u64; 16]) -> bool {
     let Some(active) = stream.series().active_client_buckets else { return false };
@@ -327,7 +368,7 @@ fn are_two_clients(stream: &Stream<'_>, buckets: &[u64; 16]) -> bool {
 
 /// Excess failures and nats ÷ φ that are left without the client bucket that failed most often.
 fn without_top_client(scale: Scale<'_>, chains: &[Chain], buckets: &[u64; 16]) -> Option<(f64, f64)> {
-    let (top, _) = buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))?;
+    let top = busiest(buckets)?;
     let (mut excess, mut strength) = (0.0, 0.0);
     for run in chains.iter().flat_map(|chain| &chain.runs) {
         let mut rest = Sums::default();

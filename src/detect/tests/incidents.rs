@@ -648,3 +648,23 @@ fn a_storm_is_one_beside_a_client_who_sends_half_of_the_requests() {
     assert_near(only(&findings).start.second, EPOCH + 3000, 0);
     assert_near(only(&findings).end.second, EPOCH + 3119, 0);
 }
+
+#[test]
+fn one_clients_clump_and_a_blip_are_no_incident() {
+    for lasts in [2, 60] {
+        let mut recorder = Recorder::new();
+        for second in 0..7200_i64 {
+            let mut clients = [0; 16];
+            if (3000..3014).contains(&second) && second % 2 == 0 {
+                clients[3] = 1;
+            }
+            if (3014..3014 + lasts).contains(&second) {
+                clients[4..8].fill(1);
+            }
+            let failures = clients.iter().map(|&n| u32::from(n)).sum();
+            recorder.push(EPOCH + second, 16, &[(502, failures)], clients);
+        }
+        let found = find(&recorder.finish(true)).incidents;
+        assert_eq!(found.is_empty(), lasts == 2, "{lasts}: {found:#?}");
+    }
+}
