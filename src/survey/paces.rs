@@ -13,7 +13,7 @@ const END: u8 = 0xff;
 /// merging is commutative and associative.
 ///
 /// A slot is the distance from the one before it, then a byte and a count for each bin that occurs, ascending, then
-/// [`END`]. Numbers have seven bits to a byte, the lowest first.
+/// `END`. Numbers have seven bits to a byte, the lowest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paces {
     shift: u8,
