@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::boundary::{Affected, Clump, Edge, Side, locate};
 use super::emission::nats;
 use super::finding::Context;
-use super::gate::{Candidate, JOIN_SECONDS, buckets_in, joins};
+use super::gate::{Candidate, JOIN_SECONDS, buckets_in, busiest, joins};
 use super::validate::{Chain, Scale};
 
 /// Excess failures, and nats ÷ φ, beyond the edge of the dominant status that make it everybody's edge.
@@ -125,8 +125,7 @@ fn clump_at(scale: Scale<'_>, candidate: &Candidate, edge: usize, side: Side) ->
         Side::End => ((0..=edge).rev().take_while(near).last()?, edge),
     };
     let buckets = buckets_in(stream, first..=last);
-    let (bucket, &count) =
-        buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))?;
+    let (bucket, count) = busiest(&buckets)?;
     let failures = scale.sums(first..=last).failures;
     let (of_it, all) =
         (candidate.buckets.get(bucket).copied().unwrap_or(0), candidate.buckets.iter().sum::<u64>());

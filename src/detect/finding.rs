@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::boundary::{Edge, Side};
 use super::dispersion::SUSPICIOUS;
-use super::gate::{Candidate, buckets_in};
+use super::gate::{Candidate, buckets_in, busiest};
 use super::stream::{Stream, Sums};
 use super::validate::Scale;
 use super::{Audit, Baseline, Boundary, Effect, Finding, Level, Signal};
@@ -122,8 +122,7 @@ impl<'a> Context<'a> {
         }
         let ((first, last), _) = self.near_edge(run, side);
         let near = buckets_in(self.scale.stream, first..=last);
-        let (top, &count) =
-            near.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))?;
+        let (top, count) = busiest(&near)?;
         let part = |count: u64, of: &[u64; 16]| count as f64 / of.iter().sum::<u64>().max(1) as f64;
         let elsewhere = candidate.buckets.get(top).copied().unwrap_or(0);
         (count >= STORM_FAILURES

@@ -314,7 +314,7 @@ fn others_go_on(scale: Scale<'_>, chains: &[Chain]) -> bool {
 /// What the busiest failing client leaves lies within a few seconds nearly all: its clump and a blip, or another's clump,
 /// minutes apart make no incident.
 fn rest_is_blip(scale: Scale<'_>, chains: &[Chain], buckets: &[u64; 16]) -> bool {
-    let Some(top) = busiest(buckets) else { return false };
+    let Some((top, _)) = busiest(buckets) else { return false };
     let stream = scale.stream;
     let (first, last) = span_of(chains);
     if stream.last_second(last).saturating_sub(stream.second(first)) < 2 * BLIP_SECONDS {
@@ -344,10 +344,10 @@ fn rest_is_blip(scale: Scale<'_>, chains: &[Chain], buckets: &[u64; 16]) -> bool
     shortest.saturating_add(stream.width) < BLIP_SECONDS
 }
 
-/// The bucket with the most failures, of equal ones the first.
-fn busiest(buckets: &[u64; 16]) -> Option<usize> {
+/// The bucket with the most failures, of equal ones the first, and how many it has.
+pub(super) fn busiest(buckets: &[u64; 16]) -> Option<(usize, u64)> {
     let top = buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index));
-    top.map(|(bucket, _)| bucket)
+    top.map(|(bucket, &count)| (bucket, count))
 }
 
 /// All failures but a few are those of two clients, who are few of those that are there.
@@ -368,7 +368,7 @@ fn are_two_clients(stream: &Stream<'_>, buckets: &[u64; 16]) -> bool {
 
 /// Excess failures and nats ÷ φ that are left without the client bucket that failed most often.
 fn without_top_client(scale: Scale<'_>, chains: &[Chain], buckets: &[u64; 16]) -> Option<(f64, f64)> {
-    let top = busiest(buckets)?;
+    let (top, _) = busiest(buckets)?;
     let (mut excess, mut strength) = (0.0, 0.0);
     for run in chains.iter().flat_map(|chain| &chain.runs) {
         let mut rest = Sums::default();

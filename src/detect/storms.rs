@@ -3,7 +3,7 @@
 //! A client whose requests all fail is no incident, but in the middle of one it splits it, moves its edges, or is all
 //! that a gate sees of it.
 
-use super::gate::{Proxied, buckets_in};
+use super::gate::{Proxied, buckets_in, busiest};
 use super::segment::Run;
 use super::stream::Stream;
 use super::{ClientBuckets, Series};
@@ -74,8 +74,7 @@ impl Busiest {
     pub(super) fn of(stream: &Stream<'_>, buckets: [u64; 16]) -> Option<Self> {
         let active = stream.series().active_client_buckets?;
         let sum = |counts: &[u64; 16]| counts.iter().fold(0_u64, |sum, &count| sum.saturating_add(count));
-        let (bucket, &failures) =
-            buckets.iter().enumerate().max_by_key(|&(index, &count)| (count, usize::MAX - index))?;
+        let (bucket, failures) = busiest(&buckets)?;
         let usual = active.get(bucket).copied().unwrap_or(0) as f64 / sum(&active).max(1) as f64;
         let others = sum(&buckets).saturating_sub(failures);
         Some(Self { bucket, failures, others, usual: usual.max(LEAST_PART) })

@@ -8,6 +8,7 @@
     reason = "simulated counts are small, seconds positive, and a share has a shape"
 )]
 
+mod clients;
 mod edges;
 mod fuzz;
 mod incidents;
