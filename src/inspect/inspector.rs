@@ -340,8 +340,8 @@ struct Seen {
     affected: bool,
     /// Has the value that the window is about.
     within: bool,
-    /// The group of its client.
-    client: Option<usize>,
+    /// The hash of its client.
+    client: Option<u64>,
 }
 
 impl Seen {
@@ -361,7 +361,7 @@ impl Seen {
         let within = window.place.as_ref().is_none_or(|(dimension, place)| {
             values.iter().any(|(d, value)| d == dimension && *value == Some(place.as_ref()))
         });
-        let client = request.client.map(|address| client_group(hash(address)));
+        let client = request.client.map(hash);
         Self { inside, slow, affected, within, client }
     }
 
@@ -376,7 +376,7 @@ impl Seen {
             paced.see(slow, self.within);
         }
         if self.inside
-            && let Some(group) = self.client.and_then(|group| tone.by_client.get_mut(group))
+            && let Some(group) = self.client.and_then(|hash| tone.by_client.get_mut(client_group(hash)))
         {
             group.absorb(Group { requests: 1, affected: u32::from(self.affected) });
         }
@@ -398,13 +398,13 @@ fn dimensions(closeup: &mut Closeup, values: &[(Dimension, Option<&[u8]>)], seen
 }
 
 fn client(closeup: &mut Closeup, request: &Request<'_>, seen: Seen) {
-    let Some(address) = request.client else {
+    let Some(hash) = seen.client else {
         if seen.inside {
             closeup.anonymous.see(seen.affected, seen.within);
         }
         return;
     };
-    let Some(client) = closeup.clients.entry(hash(address)) else { return };
+    let Some(client) = closeup.clients.entry(hash) else { return };
     let code = request.status.map_or(0, Status::code);
     let good = u64::from((100..400).contains(&code));
     // 499 is a client that gave up waiting
