@@ -105,7 +105,7 @@ fn find(axis: &Axis, streams: usize, sensitivity: Sensitivity) -> Findings {
         let finding = describe(axis, &model, draft, (before, after), penalty);
         if finding.lasted_seconds() >= BLIP_SECONDS {
             findings.incidents.push(finding);
-        } else if draft.strength >= EVIDENT_BLIP_REQUESTS {
+        } else if finding.lasted_seconds() >= 1 && draft.strength >= EVIDENT_BLIP_REQUESTS {
             findings.blips.push(finding);
         }
     }
