@@ -5,6 +5,8 @@ use super::stream::Stream;
 
 /// Windows that failures are counted over.
 const WINDOWS_SECONDS: [i64; 2] = [10, 60];
+/// And where they are too few in all of those.
+const LONG_WINDOW_SECONDS: i64 = 240;
 /// A window says something if so many failures are expected in it.
 const LEAST_EXPECTED: f64 = 2.0;
 /// So few windows say nothing.
@@ -23,7 +25,9 @@ pub(super) const HIGHEST: f64 = 256.0;
 /// φ = trimmed Pearson χ²/df of the unmasked windows, the larger of two window lengths, 1–[`HIGHEST`].
 pub(super) fn dispersion(stream: &Stream<'_>, curve: &Curve, mask: &[bool]) -> f64 {
     let lengths = WINDOWS_SECONDS.iter().map(|&seconds| trimmed_chi2(stream, curve, mask, seconds));
-    lengths.flatten().fold(1.0, f64::max).min(HIGHEST)
+    let known = lengths.flatten().reduce(f64::max);
+    let known = known.or_else(|| trimmed_chi2(stream, curve, mask, LONG_WINDOW_SECONDS));
+    known.unwrap_or(1.0).clamp(1.0, HIGHEST)
 }
 
 fn trimmed_chi2(stream: &Stream<'_>, curve: &Curve, mask: &[bool], seconds: i64) -> Option<f64> {
