@@ -2,9 +2,12 @@
 
 #![allow(clippy::indexing_slicing, reason = "indices come from enumerating the same vectors")]
 
+use std::collections::VecDeque;
+
 use super::RunnerUp;
 use super::baseline::Curve;
 use super::emission::nats;
+use super::mix::Mix;
 use super::stream::{Stream, Sums};
 use super::validate::Scale;
 
@@ -19,25 +22,41 @@ const NEGLIGIBLE_NATS: f64 = 30.0;
 /// What it costs to have a fainter part at the edge. That chance makes up for more has a probability of e to the minus of
 /// it: a likelihood ratio is a martingale.
 const FAINT_NATS: f64 = 4.0;
+/// Who waits for a backend is told that it timed out after so many seconds (nginx's default).
+const TIMEOUT_SECONDS: u64 = 60;
 /// Mass on either side of the interval.
 const TAIL: f64 = 0.025;
 /// The level that the posterior uses stays within these, so that its logarithms do.
 const LEVEL_RANGE: (f64, f64) = (0.000_05, 0.999);
-/// Parts of the level that the outermost slot may be affected at, equally likely.
-const PARTS: [f64; 5] = [1.0, 0.8, 0.6, 0.4, 0.2];
+/// Parts of the outermost slot that may be affected, and how likely they are: any moment of it is as likely as the next.
+const PARTS: [(f64, f64); 9] = [
+    (1.0, 0.2),
+    (0.8, 0.2),
+    (0.6, 0.2),
+    (0.4, 0.2),
+    (0.2, 0.1),
+    (0.1, 0.05),
+    (0.05, 0.025),
+    (0.02, 0.015),
+    (0.01, 0.01),
+];
+/// Which of them a fainter beginning has of the level.
+const FAINT_PART: usize = 4;
 /// The fit is repeated from the edge it found.
 const FITS: usize = 3;
 
-/// Failures that the boundary is about: all of them, those of the dominant status, or those of all clients but one.
+/// Failures that the boundary is about: all of them, each for what its status says, or those of all clients but one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Affected<'a> {
     pub(super) stream: &'a Stream<'a>,
     pub(super) curve: &'a Curve,
     pub(super) dispersion: f64,
-    /// The status and its part of the baseline's failures.
-    pub(super) status: Option<(u16, f64)>,
+    /// How the statuses tell them from the background's.
+    pub(super) mix: Option<&'a Mix>,
     /// A client bucket to leave out: one client's storm leads into (out of) the incident.
     pub(super) without: Option<usize>,
+    /// The outermost part may be fainter, for so long as a timeout lasts.
+    pub(super) late: bool,
     /// Failures to count once.
     pub(super) clump: Option<Clump>,
 }
@@ -67,7 +86,7 @@ impl<'a> Affected<'a> {
     /// All failures.
     pub(super) fn of(scale: Scale<'a>) -> Self {
         let Scale { stream, curve, dispersion, .. } = scale;
-        Self { stream, curve, dispersion, status: None, without: None, clump: None }
+        Self { stream, curve, dispersion, mix: None, without: None, late: false, clump: None }
     }
 
     /// Requests, and affected requests among them.
@@ -75,10 +94,6 @@ impl<'a> Affected<'a> {
         let (requests, all) = (self.stream.requests_at(slot), self.stream.failures_at(slot));
         if all <= 0.0 {
             return (requests, 0.0);
-        }
-        if let Some((status, _)) = self.status {
-            let repeated = self.clump.map_or(0.0, |clump| clump.more_than_once(self.stream, slot)).min(all);
-            return (requests - repeated, self.stream.status_at(slot, status).min(all - repeated));
         }
         if let Some(clump) = self.clump.filter(|_| self.without.is_none()) {
             let repeated = clump.more_than_once(self.stream, slot).min(all);
@@ -90,7 +105,7 @@ impl<'a> Affected<'a> {
     }
 
     fn rate(&self, slot: usize) -> f64 {
-        self.curve.rate(slot) * self.status.map_or(1.0, |(_, part)| part)
+        self.curve.rate(slot)
     }
 
     fn add(&self, sums: &mut Sums, slot: usize) {
@@ -158,7 +173,15 @@ fn fit(of: Affected<'_>, anchor: usize, (first, last): (usize, usize), side: Sid
         Side::Start => _ = (anchor..=last.max(anchor)).take_while(|&slot| take(slot)).count(),
         Side::End => _ = (first.min(anchor)..=anchor).rev().take_while(|&slot| take(slot)).count(),
     }
-    (sums.share().clamp(LEVEL_RANGE.0, LEVEL_RANGE.1), inner)
+    let level = of.mix.map_or_else(
+        || sums.share(),
+        |mix| {
+            let span = (anchor.min(inner), anchor.max(inner));
+            let counts: Vec<(u16, f64)> = of.stream.statuses_in(span).collect();
+            mix.level(sums.requests, sums.base_rate(), &counts)
+        },
+    );
+    (level.clamp(LEVEL_RANGE.0, LEVEL_RANGE.1), inner)
 }
 
 fn search(
@@ -180,22 +203,29 @@ fn search(
     // The same with the outermost part at a fifth of the level: what rises slowly may have begun before it is all there. That
     // is for the interval; the edge itself is where the level shows.
     let mut faint = f64::NEG_INFINITY;
+    let mut late = Late::default();
     let mut positions: Vec<(usize, f64, bool)> = Vec::new();
     let mut possible: Vec<(usize, f64, bool)> = Vec::new();
-    let mut table = Table::new(level, of.dispersion);
+    let mut table = Table::new(of, level);
     for slot in outward {
-        table.tabulate(of.rate(slot));
-        let (requests, failures) = of.counts(slot);
+        let nats = table.nats(slot);
         // As the outermost slot it may be affected for a part of its time only.
-        faint = faint.max(score - FAINT_NATS) + table.faint(requests, failures);
-        let outermost = score + table.partial(requests, failures);
-        score += table.whole(requests, failures);
+        faint = faint.max(score - FAINT_NATS) + nats.faint();
+        let second = of.stream.second(slot);
+        let outermost = if of.late {
+            late.push(second, score, nats.faint());
+            late.best().max(score + nats.partial())
+        } else {
+            score + nats.partial()
+        };
+        score += nats.whole();
         best = best.max(outermost);
-        positions.push((slot, outermost, failures > 0.0));
-        possible.push((slot, outermost.max(faint), failures > 0.0));
+        positions.push((slot, outermost, nats.affected));
+        possible.push((slot, outermost.max(faint), nats.affected));
+        let requests = of.stream.requests_at(slot);
         if (side == Side::Start && slot < anchor) || (side == Side::End && slot > anchor) {
             beyond += requests * evidence;
-            let far = of.stream.second(slot).abs_diff(of.stream.second(anchor)) as f64;
+            let far = second.abs_diff(of.stream.second(anchor)) as f64;
             if beyond >= SEARCH_NATS
                 && far >= SEARCH_SECONDS
                 && score < best - NEGLIGIBLE_NATS
@@ -219,17 +249,45 @@ fn search(
     Some(Edge { slot, range: (low.min(second), high.max(second)), runner_up })
 }
 
-/// Nats per failed and passed request at the level, and at parts of it.
-struct Table {
-    level: f64,
-    dispersion: f64,
-    rate: f64,
-    rows: [(f64, f64); PARTS.len()],
+/// Timeouts go on for as long as one lasts, while what was asked for after the end succeeds: a fainter part of limited
+/// length outside of the whole level.
+#[derive(Default)]
+struct Late {
+    /// Second, nats of the whole level up to there, nats of the fainter one in all slots before it.
+    from: VecDeque<(i64, f64, f64)>,
+    faint: f64,
 }
 
-impl Table {
-    fn new(level: f64, dispersion: f64) -> Self {
-        Self { level, dispersion, rate: f64::NAN, rows: [(0.0, 0.0); PARTS.len()] }
+impl Late {
+    /// A slot further out, with the nats of the whole level in all slots before it and its own of the fainter one.
+    fn push(&mut self, second: i64, whole: f64, faint: f64) {
+        self.from.push_back((second, whole, self.faint));
+        self.faint += faint;
+        while self.from.front().is_some_and(|(from, ..)| from.abs_diff(second) > TIMEOUT_SECONDS) {
+            self.from.pop_front();
+        }
+    }
+
+    /// Nats of the best place for it to begin.
+    fn best(&self) -> f64 {
+        let of = self.from.iter().map(|(_, whole, before)| whole + self.faint - before);
+        of.fold(f64::NEG_INFINITY, f64::max) - FAINT_NATS
+    }
+}
+
+/// Nats per failed and passed request at the level, and at parts of it.
+pub(super) struct Table<'a> {
+    of: Affected<'a>,
+    level: f64,
+    rate: f64,
+    rows: [(f64, f64); PARTS.len()],
+    /// Of a failed request with each status of the mixture.
+    statuses: Vec<(u16, [f64; PARTS.len()])>,
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn new(of: Affected<'a>, level: f64) -> Self {
+        Self { of, level, rate: f64::NAN, rows: [(0.0, 0.0); PARTS.len()], statuses: Vec::new() }
     }
 
     fn tabulate(&mut self, rate: f64) {
@@ -237,30 +295,70 @@ impl Table {
             return;
         }
         self.rate = rate;
-        for (row, part) in self.rows.iter_mut().zip(PARTS) {
-            *row = nats(self.level * part, rate, self.dispersion);
+        let dispersion = self.of.dispersion;
+        for (row, (part, _)) in self.rows.iter_mut().zip(PARTS) {
+            *row = nats(self.level * part, rate, dispersion);
+        }
+        self.statuses.clear();
+        for (status, odds) in self.of.mix.into_iter().flat_map(Mix::odds) {
+            let up = |(part, _)| mixed_nats(self.level * part, rate, odds) / dispersion;
+            self.statuses.push((status, PARTS.map(up)));
         }
     }
 
+    pub(super) fn nats(&mut self, slot: usize) -> Nats {
+        self.tabulate(self.of.rate(slot));
+        let (requests, failures) = self.of.counts(slot);
+        let passed = requests - failures;
+        let all = self.of.stream.failures_at(slot);
+        if self.of.mix.is_none() || failures <= 0.0 {
+            let rows = self.rows.map(|(up, down)| failures * up + passed * down);
+            return Nats { rows, affected: failures > 0.0 };
+        }
+        let mut nats = Nats { rows: self.rows.map(|(_, down)| passed * down), affected: false };
+        for (status, count) in self.of.stream.statuses_in((slot, slot)) {
+            let found = self.statuses.iter().find(|(of, _)| *of == status);
+            let up = found.map_or_else(|| self.rows.map(|(_, down)| down), |(_, up)| *up);
+            nats.affected |= up[0] > 0.0;
+            for (sum, up) in nats.rows.iter_mut().zip(up) {
+                *sum += count * failures / all * up;
+            }
+        }
+        nats
+    }
+}
+
+/// What a failed request says for a level if its status has so many times the part of the incident's failures that it has
+/// of the background's: ln((1−f) + f·odds ÷ p₀). With odds of 1 − f·p₀ ÷ … ≈ 1 this is the nats of any failure.
+fn mixed_nats(level: f64, rate: f64, odds: f64) -> f64 {
+    let rate = rate.clamp(1e-12, 1.0 - 1e-9);
+    (level * (odds / rate - 1.0)).ln_1p()
+}
+
+/// What a slot says for each of [`PARTS`] of it being affected.
+pub(super) struct Nats {
+    rows: [f64; PARTS.len()],
+    /// It has failures that the incident may have.
+    affected: bool,
+}
+
+impl Nats {
     /// Of a slot that is affected from beginning to end.
-    fn whole(&self, requests: f64, failures: f64) -> f64 {
-        let (up, down) = self.rows[0];
-        failures * up + (requests - failures) * down
+    pub(super) fn whole(&self) -> f64 {
+        self.rows[0]
     }
 
     /// Of a slot before it is all there.
-    fn faint(&self, requests: f64, failures: f64) -> f64 {
-        let [.., (up, down)] = self.rows;
-        failures * up + (requests - failures) * down
+    fn faint(&self) -> f64 {
+        self.rows[FAINT_PART]
     }
 
     /// Of the slot in which the fault begins (ends), at any moment of it and with requests still (already) under way
-    /// that succeed: the logarithm of the mean likelihood over parts of the level.
-    fn partial(&self, requests: f64, failures: f64) -> f64 {
-        let passed = requests - failures;
-        let of = self.rows.map(|(up, down)| failures * up + passed * down);
-        let best = of.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        best + (of.iter().map(|nats| (nats - best).exp()).sum::<f64>() / PARTS.len() as f64).ln()
+    /// that succeed: the logarithm of the mean likelihood over parts of the slot.
+    fn partial(&self) -> f64 {
+        let best = self.rows.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mean = self.rows.iter().zip(PARTS).map(|(nats, (_, weight))| (nats - best).exp() * weight);
+        best + mean.sum::<f64>().ln()
     }
 }
 

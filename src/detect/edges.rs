@@ -3,11 +3,12 @@
 
 use std::ops::Range;
 
-use super::boundary::{Affected, Clump, Edge, Side, locate};
-use super::emission::nats;
+use super::boundary::{Affected, Clump, Edge, Side, Table, locate};
 use super::finding::Context;
 use super::gate::{Candidate, JOIN_SECONDS, buckets_in, busiest, joins};
+use super::mix::Mix;
 use super::validate::{Chain, Scale};
+use crate::model::Status;
 
 /// Excess failures, and nats ÷ φ, beyond the edge of the dominant status that make it everybody's edge.
 const WIDER_EXCESS: f64 = 3.0;
@@ -21,6 +22,8 @@ const BURST_NATS: f64 = 12.0;
 const BURST_LEVEL: f64 = 0.9;
 /// Pauses that an edge is moved over, at most.
 const MOST_BURSTS: usize = 8;
+/// Part of an incident's failures that are timeouts, so that it ends when they do.
+const TIMEOUT_PART: f64 = 0.25;
 /// Failures of one client within so many seconds of the first (last) one are one event …
 const CLUMP_SECONDS: u64 = 10;
 /// … if they are so many …
@@ -59,11 +62,12 @@ fn edge(
     let run = (chain.first(), chain.last());
     let all = Affected::of(scale);
     let without = context.storm_at_edge(run, side, candidate);
-    let status = if without.is_none() { context.status_at_edge(run, side) } else { None };
-    let affected = Affected { status, without, ..all };
+    let mix = if without.is_none() { context.mix_at_edge(run, side) } else { None };
+    let late = side == Side::End && mix.as_ref().is_some_and(has_timeouts);
+    let affected = Affected { mix: mix.as_ref(), without, late, ..all };
     let Some(found) = locate(affected, run, side, limit) else { return locate(all, run, side, limit) };
     // Who runs into a timeout shows that much later than those who fail at once.
-    let wider = status.and_then(|_| locate(all, run, side, limit));
+    let wider = mix.as_ref().and_then(|_| locate(all, run, side, limit));
     let wider = wider.filter(|wider| begins_before(scale, beyond(found.slot, wider.slot, side)));
     let found = wider.unwrap_or(found);
     if let Some(clump) = clump_at(scale, candidate, found.slot, side) {
@@ -75,8 +79,8 @@ fn edge(
     }
     let mut found = found;
     for _ in 0..MOST_BURSTS {
-        let Some(burst) = burst_beyond(scale, chain, found.slot, side, limit) else { break };
-        let Some(next) = locate(all, burst, side, limit) else { break };
+        let Some(burst) = burst_beyond(affected, scale, chain, (found.slot, limit), side) else { break };
+        let Some(next) = locate(affected, burst, side, limit) else { break };
         let further = match side {
             Side::Start => next.slot < found.slot,
             Side::End => next.slot > found.slot,
@@ -87,6 +91,11 @@ fn edge(
         found = next;
     }
     Some(found)
+}
+
+/// A good part of the failures are timeouts: they go on while what was asked for after the end succeeds.
+fn has_timeouts(mix: &Mix) -> bool {
+    mix.raised(Status::GATEWAY_TIMEOUT.code()) >= TIMEOUT_PART
 }
 
 /// The slots after an edge up to another one further out.
@@ -113,36 +122,46 @@ fn is_several_clients(scale: Scale<'_>, slots: Range<usize>) -> bool {
     top as f64 <= WIDER_TOP * all as f64
 }
 
-/// The failures of one client next to an edge that are one event rather than several.
+/// The failures of one client next to an edge that are one event rather than several: the longest such stretch.
 fn clump_at(scale: Scale<'_>, candidate: &Candidate, edge: usize, side: Side) -> Option<Clump> {
     if candidate.clients_unknown {
         return None;
     }
     let stream = scale.stream;
     let near = |slot: &usize| stream.second(*slot).abs_diff(stream.second(edge)) <= CLUMP_SECONDS;
-    let (first, last) = match side {
-        Side::Start => (edge, (edge..stream.len()).take_while(near).last()?),
-        Side::End => ((0..=edge).rev().take_while(near).last()?, edge),
+    let inward: Box<dyn Iterator<Item = usize>> = match side {
+        Side::Start => Box::new(edge..stream.len()),
+        Side::End => Box::new((0..=edge).rev()),
     };
-    let buckets = buckets_in(stream, first..=last);
-    let (bucket, count) = busiest(&buckets)?;
-    let failures = scale.sums(first..=last).failures;
-    let (of_it, all) =
-        (candidate.buckets.get(bucket).copied().unwrap_or(0), candidate.buckets.iter().sum::<u64>());
-    (count >= CLUMP_FAILURES
-        && count as f64 >= CLUMP_PART * failures
-        && of_it as f64 <= CLUMP_PART_OF_ALL * all as f64)
-        .then_some(Clump { first, last, edge, bucket })
+    let all = candidate.buckets.iter().sum::<u64>() as f64;
+    let (mut buckets, mut failures) = ([0u64; 16], 0.0);
+    let mut longest = None;
+    for slot in inward.take_while(near) {
+        failures += stream.failures_at(slot);
+        let clients = stream.clients_at(slot);
+        for (sum, &count) in buckets.iter_mut().zip(clients.into_iter().flatten()) {
+            *sum += u64::from(count);
+        }
+        let Some((bucket, count)) = busiest(&buckets) else { continue };
+        let of_it = candidate.buckets.get(bucket).copied().unwrap_or(0);
+        if count >= CLUMP_FAILURES
+            && count as f64 >= CLUMP_PART * failures
+            && of_it as f64 <= CLUMP_PART_OF_ALL * all
+        {
+            longest = Some(Clump { first: edge.min(slot), last: edge.max(slot), edge, bucket });
+        }
+    }
+    longest
 }
 
 /// The likeliest stretch of failing slots beyond an edge, not far from it and of more than one client: an incident that
 /// comes and goes may end with too few failures for a chain of their own.
 fn burst_beyond(
+    affected: Affected<'_>,
     scale: Scale<'_>,
     chain: &Chain,
-    edge: usize,
+    (edge, limit): (usize, usize),
     side: Side,
-    limit: usize,
 ) -> Option<(usize, usize)> {
     let stream = scale.stream;
     let level = scale.sums(chain.first()..=chain.last()).share().min(BURST_LEVEL);
@@ -158,10 +177,9 @@ fn burst_beyond(
     // The stretch with the largest sum (Kadane).
     let (mut sum, mut from) = (0.0_f64, None);
     let mut best: Option<(f64, usize, usize)> = None;
+    let mut table = Table::new(affected, level);
     for slot in outward.take_while(near) {
-        let (requests, failures) = (stream.requests_at(slot), stream.failures_at(slot));
-        let (up, down) = nats(level, scale.curve.rate(slot), scale.dispersion);
-        let gain = failures * up + (requests - failures) * down;
+        let gain = table.nats(slot).whole();
         if sum + gain <= 0.0 {
             (sum, from) = (0.0, None);
             continue;

@@ -7,9 +7,10 @@ use super::dispersion::{SUSPICIOUS, dispersion};
 use super::edges::edges;
 use super::emission::{Errors, Grain};
 use super::finding::{Context, describe, whole_recording};
-use super::gate::{Candidate, Proxied, gate, joins};
+use super::gate::{Candidate, Proxied, gate, hardly_apart, joins};
 use super::part::{Part, Whole};
 use super::segment::{Penalties, segment};
+use super::statuses::of_single_statuses;
 use super::storms::{Storm, divergence, storms, without};
 use super::stream::{Stream, Sums};
 use super::validate::{Chain, LEVEL_CHANGE_NATS, Scale, validate};
@@ -49,8 +50,15 @@ const LONGEST_JOIN_SECONDS: i64 = 600;
 ///
 /// `streams` is the number of streams that are searched, which raises the penalty by its logarithm. O(slots × levels).
 pub fn find_errors(series: &Series, streams: usize, sensitivity: Sensitivity) -> Findings {
-    let fewer = compact(&Part::all(&Whole::of(series)));
-    find(fewer.as_ref().unwrap_or(series), streams, sensitivity, Grain::Whole)
+    let whole = Whole::of(series);
+    let all = Part::all(&whole);
+    let fewer = compact(&all);
+    let mut found = find(fewer.as_ref().unwrap_or(series), streams, sensitivity, Grain::Whole);
+    if !found.caveats.contains(&Caveat::NoHealthyPeriod) {
+        found.incidents.extend(of_single_statuses(&all, streams, sensitivity, &found.incidents));
+        found.incidents.sort_by_key(|finding| finding.start.second);
+    }
+    found
 }
 
 /// The same for the failures of a part, such as one path, against the requests of the whole: a route with few requests
@@ -60,7 +68,7 @@ pub fn find_errors_of_part(part: &Part<'_>, streams: usize, sensitivity: Sensiti
     find(&series, streams, sensitivity, Grain::Part)
 }
 
-fn find(series: &Series, streams: usize, sensitivity: Sensitivity, grain: Grain) -> Findings {
+pub(super) fn find(series: &Series, streams: usize, sensitivity: Sensitivity, grain: Grain) -> Findings {
     let (findings, storms) = find_in(series, streams, sensitivity, grain);
     if storms.is_empty() {
         return findings;
@@ -274,7 +282,8 @@ fn locate_all(context: &Context<'_>, candidates: Vec<Candidate>) -> Vec<Finding>
             });
             let Some((start, end)) = edges(context, &candidate, lower, upper) else { break };
             let close = |before: &mut Located| {
-                !far(before) && joins(stream, (before.start.slot, before.end.slot), (start.slot, end.slot))
+                let spans = ((before.start.slot, before.end.slot), (start.slot, end.slot));
+                !far(before) && (joins(stream, spans.0, spans.1) || hardly_apart(stream, spans.0, spans.1))
             };
             let Some(mut before) = found.pop_if(close) else {
                 found.push(Located { candidate, start, end });

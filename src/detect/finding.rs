@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::boundary::{Edge, Side};
 use super::dispersion::SUSPICIOUS;
 use super::gate::{Candidate, buckets_in, busiest};
+use super::mix::Mix;
 use super::stream::{Stream, Sums};
 use super::validate::Scale;
 use super::{Audit, Baseline, Boundary, Effect, Finding, Level, Signal};
@@ -102,11 +103,17 @@ impl<'a> Context<'a> {
         (near, sums)
     }
 
-    /// The status that dominates the first (last) failures of a run: a restart ends an outage of 500s with 502s, and
-    /// the end belongs to those.
-    pub(super) fn status_at_edge(&self, run: (usize, usize), side: Side) -> Option<(u16, f64)> {
+    /// The statuses of the first (last) failures of a run against those of the background: a restart ends an outage of
+    /// 500s with 502s, and the end belongs to those.
+    pub(super) fn mix_at_edge(&self, run: (usize, usize), side: Side) -> Option<Mix> {
         let (near, sums) = self.near_edge(run, side);
-        self.dominant(std::iter::once(near), sums)
+        let mut counts: BTreeMap<u16, f64> = BTreeMap::new();
+        for (status, count) in self.scale.stream.statuses_in(near) {
+            *counts.entry(status).or_default() += count;
+        }
+        let counts: Vec<(u16, f64, f64)> =
+            counts.into_iter().map(|(status, n)| (status, n, self.background_part(status))).collect();
+        Mix::fit(sums.requests, sums.base_rate(), &counts)
     }
 
     /// A client bucket that holds most of the failures next to an edge though not of the candidate: somebody's storm
@@ -220,6 +227,7 @@ pub(super) fn describe(context: &Context<'_>, candidate: &Candidate, start: Edge
             gates: candidate.gates.clone(),
             start_runner_up: start.runner_up,
             end_runner_up: end.runner_up,
+            alone: None,
         },
     }
 }

@@ -12,6 +12,8 @@ pub(super) const JOIN_SECONDS: i64 = 120;
 /// And a pause this many times as long as the shorter of what it separates separates it: two bad seconds of a restart
 /// are not the beginning of an outage a minute later.
 const JOIN_TIMES: i64 = 10;
+/// Two incidents with no more requests between them are one.
+const JOIN_REQUESTS: f64 = 60.0;
 /// Failures beyond what the baseline expects.
 const LEAST_EXCESS: f64 = 4.0;
 /// Share of requests that fail beyond the baseline, 0.8 points.
@@ -130,6 +132,12 @@ pub(super) fn joins(stream: &Stream<'_>, before: (usize, usize), after: (usize, 
     let shorter = lasted(before).min(lasted(after));
     let pause = stream.second(after.0).saturating_sub(stream.last_second(before.1));
     pause <= JOIN_SECONDS.min(shorter.saturating_mul(JOIN_TIMES)) && !stream.breaks_between(before.1, after.0)
+}
+
+/// So few requests lie between two incidents that their pause says as little as two minutes of a busier site.
+pub(super) fn hardly_apart(stream: &Stream<'_>, before: (usize, usize), after: (usize, usize)) -> bool {
+    let between: f64 = (before.1 + 1..after.0).map(|slot| stream.requests_at(slot)).sum();
+    between <= JOIN_REQUESTS && !stream.breaks_between(before.1, after.0)
 }
 
 /// Takes runs that are one client's storm off either end of a chain: it may lead into an incident of everybody.

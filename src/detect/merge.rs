@@ -8,6 +8,9 @@ const COVERS: f64 = 0.5;
 /// So much of the expected requests is missing where a stream is called silent.
 const SILENT: f64 = 0.9;
 
+/// The site speaks for failures if it has so many times the excess of the part that is surest of them.
+const MORE_OF_THE_SITE: f64 = 2.0;
+
 /// Clients that give up so many seconds before (after) the first (last) failure belong to it.
 const GAVE_UP_SECONDS: u64 = 120;
 
@@ -55,9 +58,12 @@ pub fn merge(findings: Vec<(usize, Finding)>) -> Vec<Merged> {
         incidents.push(Merged { stream, signals, finding, others: Vec::new(), gave_up });
     }
     join_waiting(&mut incidents);
-    for incident in &mut incidents {
+    let spans: Vec<(i64, i64)> = incidents.iter().map(span_of).collect();
+    for (own, incident) in incidents.iter_mut().enumerate() {
+        let others: Vec<(i64, i64)> =
+            spans.iter().enumerate().filter(|(at, _)| *at != own).map(|(_, span)| *span).collect();
         lead_with_silence(incident);
-        lead_with_the_site(incident);
+        lead_with_the_site(incident, &others);
         join_those_who_gave_up(incident);
         let mut signals = vec![incident.finding.signal];
         for (_, other) in &incident.others {
@@ -132,18 +138,41 @@ fn lead_with_silence(incident: &mut Merged) {
     incident.others.insert(0, slow);
 }
 
-/// Where the whole site is silent so are its parts, some of which may show it better by being steadier.
-fn lead_with_the_site(incident: &mut Merged) {
-    if incident.stream == 0 || !is_silence(&incident.finding) {
+/// Where the whole site is silent so are its parts, some of which may show it better by being steadier. And where requests
+/// fail everywhere, a part whose failures clump less may be surer of it, but the site has more of them to tell when.
+///
+/// `others`: first and last second of the other incidents, which it must not reach into.
+fn lead_with_the_site(incident: &mut Merged, others: &[(i64, i64)]) {
+    if incident.stream == 0 {
         return;
     }
-    let of_site = |(stream, other): &(usize, Finding)| {
-        *stream == 0 && is_silence(other) && covers(other, &incident.finding)
+    let part = &incident.finding;
+    let shows_more = |site: &Finding| match part.signal {
+        Signal::Traffic => is_silence(part) && is_silence(site) && covers(site, part),
+        Signal::Errors => {
+            site.signal == Signal::Errors
+                && !is_gave_up(site)
+                && covers(site, part)
+                && covers(part, site)
+                && excess(site) >= MORE_OF_THE_SITE * excess(part)
+                && others.iter().all(|(start, end)| *end < site.start.second || site.end.second < *start)
+        }
+        Signal::Latency => false,
     };
-    if let Some((stream, other)) = incident.others.iter_mut().find(|other| of_site(other)) {
+    let found = incident.others.iter().position(|(stream, other)| *stream == 0 && shows_more(other));
+    if let Some((stream, other)) = found.and_then(|at| incident.others.get_mut(at)) {
         std::mem::swap(stream, &mut incident.stream);
         std::mem::swap(other, &mut incident.finding);
     }
+}
+
+fn span_of(incident: &Merged) -> (i64, i64) {
+    (incident.finding.start.second, incident.finding.end.second)
+}
+
+/// Failures beyond what the baseline expects.
+fn excess(finding: &Finding) -> f64 {
+    finding.failures as f64 - finding.requests as f64 * finding.baseline.error_share
 }
 
 /// Clients gave up waiting more often than they do in health.

@@ -17,9 +17,11 @@ mod finding;
 mod gate;
 mod latency;
 mod merge;
+mod mix;
 mod part;
 mod segment;
 mod specific;
+mod statuses;
 mod storms;
 mod stream;
 mod traffic;
@@ -240,6 +242,19 @@ pub struct Audit {
     pub start_runner_up: Option<RunnerUp>,
     /// The end that came second.
     pub end_runner_up: Option<RunnerUp>,
+    /// It shows in the failures with one status alone: gates and strength are of those, not of all failures.
+    pub alone: Option<Alone>,
+}
+
+/// Failures with one status between start and end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Alone {
+    /// The status.
+    pub status: u16,
+    /// How many there were.
+    pub failures: u64,
+    /// How many the baseline of this status expects.
+    pub expected: f64,
 }
 
 /// A stretch that the baseline cannot explain.

@@ -149,12 +149,11 @@ impl<'a> Stream<'a> {
         self.series.failing_clients.get(index)
     }
 
-    /// Failures of one status in a slot.
-    pub(super) fn status_at(&self, slot: usize, status: u16) -> f64 {
-        let Ok(slot) = u32::try_from(slot) else { return 0.0 };
-        let from = self.series.statuses.partition_point(|&(at, ..)| at < slot);
-        let found = self.series.statuses[from..].iter().take_while(|&&(at, ..)| at == slot);
-        found.filter(|&&(_, code, _)| code == status).map(|&(.., count)| f64::from(count)).sum()
+    /// (status, failures) of some slots, ascending by slot.
+    pub(super) fn statuses_in(&self, (first, last): (usize, usize)) -> impl Iterator<Item = (u16, f64)> {
+        let from = self.series.statuses.partition_point(|&(at, ..)| (at as usize) < first);
+        let found = self.series.statuses[from..].iter().take_while(move |&&(at, ..)| at as usize <= last);
+        found.map(|&(_, status, count)| (status, f64::from(count)))
     }
 
     /// The pause before this slot is too long for an incident to reach across it.

@@ -18,6 +18,7 @@ mod latency_measure;
 mod latency_sim;
 mod measure;
 mod sim;
+mod statuses;
 mod traffic;
 mod traffic_cases;
 mod traffic_sim;

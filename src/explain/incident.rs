@@ -7,7 +7,7 @@ use super::impact::Subject;
 use super::{Case, changes, evidence, impact, related, scope, signals, suspects};
 use crate::detect::{Finding, Level, Merged, Signal};
 use crate::inspect::{Closeup, Line, Part};
-use crate::model::{Dimension, Location, Timestamp, Untrusted};
+use crate::model::{Dimension, Location, MICROS, Timestamp, Untrusted};
 
 /// The share from which on an incident is critical, in percent, if it lasts so many seconds.
 const CRITICAL: (f64, f64) = (50.0, 60.0);
@@ -61,7 +61,7 @@ pub(super) fn incident(
         confidence: finding.confidence,
         first_arrival: closeup.affected.arrival.filter(|_| finding.signal == Signal::Errors),
         change_to_recovery_seconds: suspects::trigger(&suspects)
-            .map(|s| end.at.micros().saturating_sub(s.time.micros()) as f64 / crate::model::MICROS as f64),
+            .map(|s| end.at.micros().saturating_sub(s.time.micros()) as f64 / MICROS as f64),
         phases: phases(of, impact.percent),
         statuses: if finding.signal == Signal::Errors && !messages {
             impact::statuses(closeup)
@@ -120,9 +120,12 @@ fn place_of(line: &Line) -> Location {
 /// The edge at the line that shows it; at the second that detection names where no line was read again.
 fn edge(boundary: crate::detect::Boundary, line: Option<&Line>, past: i64) -> Edge {
     let at = line.map_or_else(|| Timestamp::from_seconds(boundary.second), |l| l.time);
+    // Detection knows seconds. Where the clock is finer, any moment of the last of them is meant.
+    let finer = if at.micros() % MICROS == 0 { 0 } else { MICROS - 1 };
+    let until = Timestamp::from_micros(boundary.range.1.saturating_mul(MICROS).saturating_add(finer));
     let range = (
         Timestamp::from_seconds(boundary.range.0).min(at).plus_seconds(past),
-        Timestamp::from_seconds(boundary.range.1).max(at).plus_seconds(past),
+        until.max(at).plus_seconds(past),
     );
     Edge { at: at.plus_seconds(past), range, open: boundary.open, location: line.map(place_of) }
 }

@@ -119,8 +119,16 @@ fn counts(f: &Finding, messages: bool) -> String {
     match f.effect {
         Effect::Errors => {
             let what = if messages { "messages were severe" } else { "requests failed" };
+            let alone = f.audit.alone.map_or_else(String::new, |alone| {
+                let expected = time::rate(alone.expected);
+                format!(
+                    "; {} of them with {}, {expected} expected, which shows it: what follows is of these",
+                    time::count(alone.failures),
+                    alone.status
+                )
+            });
             format!(
-                "{} of {} {what}, {} expected",
+                "{} of {} {what}, {} expected{alone}",
                 time::count(f.failures),
                 time::count(f.requests),
                 time::rate(f.baseline.error_share * f.requests as f64)

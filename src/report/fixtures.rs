@@ -246,6 +246,7 @@ fn failing() -> Finding {
             ],
             start_runner_up: next("12:00:04", 9.1),
             end_runner_up: next("12:48:00", 27.3),
+            alone: None,
         },
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub(super) use computation::{Burst, Computation, Gate, Level, Missing, RunnerUp, Slowness};
+pub(super) use computation::{Alone, Burst, Computation, Gate, Level, Missing, RunnerUp, Slowness};
 
 /// Name and version of the shape.
 pub(super) const SCHEMA: &str = "logtopsy/report/1";

@@ -87,6 +87,7 @@ pub(super) fn describe(frame: &Frame<'_>, candidate: &Candidate, start: Edge, en
             ],
             start_runner_up: start.runner_up,
             end_runner_up: end.runner_up,
+            alone: None,
         },
     })
 }

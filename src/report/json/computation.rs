@@ -4,7 +4,7 @@ use crate::detect::{Effect, Level, RunnerUp};
 use crate::explain::facts;
 use crate::model::{Timestamp, Untrusted};
 
-use super::super::schema::{self, Burst, Computation, Gate, Missing, Slowness, Time};
+use super::super::schema::{self, Alone, Burst, Computation, Gate, Missing, Slowness, Time};
 use super::super::wording;
 use super::{Context, dimension, finite, pair, signal};
 
@@ -69,6 +69,11 @@ impl Context<'_> {
             requests: f.requests,
             affected,
             expected,
+            alone: f.audit.alone.map(|alone| Alone {
+                status: alone.status,
+                failures: alone.failures,
+                expected: finite(alone.expected),
+            }),
             likelihood_ratio_nats: finite(f.strength),
             dispersion: finite(f.dispersion),
             penalty_nats: finite(f.audit.penalty).filter(|penalty| *penalty > 0.0),

@@ -66,6 +66,9 @@ pub(in crate::report) struct Computation {
     pub(in crate::report) requests: Count,
     pub(in crate::report) affected: Option<Count>,
     pub(in crate::report) expected: Option<f64>,
+    /// Where one status alone shows it: strength and gates are of its failures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::report) alone: Option<Alone>,
     pub(in crate::report) likelihood_ratio_nats: Option<f64>,
     /// φ: 1 is binomial.
     pub(in crate::report) dispersion: Option<f64>,
@@ -75,6 +78,14 @@ pub(in crate::report) struct Computation {
     pub(in crate::report) levels: Vec<Level>,
     /// 0–1.
     pub(in crate::report) confidence: Option<f64>,
+}
+
+/// Failures with one status.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(in crate::report) struct Alone {
+    pub(in crate::report) status: u16,
+    pub(in crate::report) failures: Count,
+    pub(in crate::report) expected: Option<f64>,
 }
 
 /// The next best place for a boundary.

@@ -1,0 +1,111 @@
+//! Stretches in which one status is raised and the failures of all statuses together are not: gateway timeouts beside
+//! the errors that an application has all day.
+
+use std::collections::BTreeMap;
+
+use super::compact::compact;
+use super::emission::Grain;
+use super::errors::find;
+use super::part::Part;
+use super::{Alone, Audit, Finding, Sensitivity, Series, Slot};
+
+/// Failures that a status needs to be searched: less is no incident.
+const LEAST_FAILURES: u64 = 4;
+/// The usual status is the one with the most failures in most blocks of so many seconds.
+const BLOCK_SECONDS: i64 = 600;
+/// Statuses searched at most: those with the most failures.
+const MOST_STATUSES: usize = 6;
+
+/// What is found in the failures of single statuses of a series and overlaps nothing that is `known`.
+pub(super) fn of_single_statuses(
+    all: &Part<'_>,
+    streams: usize,
+    sensitivity: Sensitivity,
+    known: &[Finding],
+) -> Vec<Finding> {
+    let mut found: Vec<(u16, Finding)> = Vec::new();
+    let statuses = worth_a_look(all);
+    let streams = streams.saturating_mul(statuses.len().saturating_add(1));
+    for status in statuses {
+        let part = of_status(all, status);
+        let series = compact(&part).unwrap_or_else(|| part.series());
+        let findings = find(&series, streams, sensitivity, Grain::Whole);
+        found.extend(findings.incidents.into_iter().map(|finding| (status, finding)));
+    }
+    found.sort_by(|(_, a), (_, b)| b.strength.total_cmp(&a.strength));
+    let apart = |a: &Finding, b: &Finding| a.end.second < b.start.second || b.end.second < a.start.second;
+    let mut kept: Vec<Finding> = Vec::new();
+    for (status, finding) in found {
+        if known.iter().chain(&kept).all(|other| apart(other, &finding)) {
+            kept.push(with_all(finding, status, all.whole.series));
+        }
+    }
+    kept
+}
+
+/// Statuses with some failures but the usual one, which drifts as all failures do; ascending.
+fn worth_a_look(all: &Part<'_>) -> Vec<u16> {
+    let mut counts: BTreeMap<u16, u64> = BTreeMap::new();
+    let mut blocks: BTreeMap<i64, BTreeMap<u16, u64>> = BTreeMap::new();
+    for &(index, status, count) in all.statuses.iter() {
+        let Some(slot) = all.whole.series.slots.get(index as usize) else { continue };
+        let count = u64::from(count);
+        *counts.entry(status).or_default() += count;
+        *blocks.entry(slot.second.div_euclid(BLOCK_SECONDS)).or_default().entry(status).or_default() += count;
+    }
+    let most =
+        |of: &BTreeMap<u16, u64>| of.iter().max_by_key(|&(_, count)| *count).map(|(status, _)| *status);
+    let mut leads: BTreeMap<u16, u64> = BTreeMap::new();
+    for status in blocks.values().filter_map(most) {
+        *leads.entry(status).or_default() += 1;
+    }
+    let usual = most(&leads);
+    let wanted = |&(status, count): &(u16, u64)| count >= LEAST_FAILURES && Some(status) != usual;
+    let mut wanted: Vec<(u16, u64)> = counts.into_iter().filter(wanted).collect();
+    wanted.sort_by_key(|&(status, count)| (std::cmp::Reverse(count), status));
+    wanted.truncate(MOST_STATUSES);
+    wanted.sort_unstable();
+    wanted.into_iter().map(|(status, _)| status).collect()
+}
+
+/// The failures of one status. Whose they are is known of all failures of a second only, which errs towards one client.
+fn of_status<'a>(all: &'a Part<'a>, status: u16) -> Part<'a> {
+    let mut part = Part { clients: all.clients.clone(), ..Part::new(all.whole) };
+    let mut failing = all.failing.iter().peekable();
+    for &(index, _, count) in all.statuses.iter().filter(|&&(_, of, _)| of == status) {
+        let at = index as usize;
+        while failing.next_if(|(slot, _)| *slot < at).is_some() {}
+        if let Some((_, slot)) = failing.peek().filter(|(slot, _)| *slot == at) {
+            part.failing.push((at, Slot { failures: count, ..*slot }));
+            part.statuses.to_mut().push((index, status, count));
+        }
+    }
+    part
+}
+
+/// The finding with the counts of all failures beside those of its status.
+fn with_all(finding: Finding, status: u16, series: &Series) -> Finding {
+    let sums = |from: i64, until: i64| {
+        let first = series.slots.partition_point(|slot| slot.second < from);
+        let slots = series.slots.iter().skip(first).take_while(|slot| slot.second <= until);
+        slots.fold((0u64, 0u64), |(requests, failures), slot| {
+            let failed = slot.failures.min(slot.requests);
+            (requests.saturating_add(slot.requests.into()), failures.saturating_add(failed.into()))
+        })
+    };
+    let share = |(requests, failures): (u64, u64)| failures as f64 / requests.max(1) as f64;
+    let (requests, failures) = sums(finding.start.second, finding.end.second);
+    let expected = finding.baseline.error_share * finding.requests as f64;
+    let alone = Some(Alone { status, failures: finding.failures, expected });
+    let audit = Audit { alone, ..finding.audit };
+    let mut finding = Finding { requests, failures, audit, ..finding };
+    if let Some((from, until)) = finding.baseline.window {
+        let usual = share(sums(from, until));
+        finding.baseline.error_share = finding.baseline.error_share.max(usual);
+        for level in &mut finding.levels {
+            let raised = share(sums(level.start, level.end));
+            level.share = ((raised - usual) / (1.0 - usual).max(f64::EPSILON)).clamp(level.share, 1.0);
+        }
+    }
+    finding
+}
