@@ -53,19 +53,31 @@ pub fn find_errors(series: &Series, streams: usize, sensitivity: Sensitivity) ->
     let whole = Whole::of(series);
     let all = Part::all(&whole);
     let fewer = compact(&all);
-    let mut found = find(fewer.as_ref().unwrap_or(series), streams, sensitivity, Grain::Whole);
-    if !found.caveats.contains(&Caveat::NoHealthyPeriod) {
-        found.incidents.extend(of_single_statuses(&all, streams, sensitivity, &found.incidents));
-        found.incidents.sort_by_key(|finding| finding.start.second);
-    }
-    found
+    let found = find(fewer.as_ref().unwrap_or(series), streams, sensitivity, Grain::Whole);
+    with_single_statuses(found, &all, streams, sensitivity, Grain::Whole)
 }
 
 /// The same for the failures of a part, such as one path, against the requests of the whole: a route with few requests
 /// that all fail is a small share of them and yet an incident. What share of the part fails has to be looked up.
 pub fn find_errors_of_part(part: &Part<'_>, streams: usize, sensitivity: Sensitivity) -> Findings {
     let series = compact(part).unwrap_or_else(|| part.series());
-    find(&series, streams, sensitivity, Grain::Part)
+    let found = find(&series, streams, sensitivity, Grain::Part);
+    with_single_statuses(found, part, streams, sensitivity, Grain::Part)
+}
+
+fn with_single_statuses(
+    mut found: Findings,
+    all: &Part<'_>,
+    streams: usize,
+    sensitivity: Sensitivity,
+    grain: Grain,
+) -> Findings {
+    if !found.caveats.contains(&Caveat::NoHealthyPeriod) {
+        let hidden = of_single_statuses(all, streams, sensitivity, &found, grain);
+        found.incidents.extend(hidden);
+        found.incidents.sort_by_key(|finding| finding.start.second);
+    }
+    found
 }
 
 pub(super) fn find(series: &Series, streams: usize, sensitivity: Sensitivity, grain: Grain) -> Findings {

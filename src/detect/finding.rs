@@ -6,12 +6,10 @@ use super::boundary::{Edge, Side};
 use super::dispersion::SUSPICIOUS;
 use super::gate::{Candidate, buckets_in, busiest};
 use super::mix::Mix;
-use super::stream::{Stream, Sums};
+use super::stream::{DOMINANT_PART, Stream, Sums};
 use super::validate::Scale;
 use super::{Audit, Baseline, Boundary, Effect, Finding, Level, Signal};
 
-/// A status with this part of the excess is what the finding is about.
-const DOMINANT_PART: f64 = 0.7;
 /// Excess failures next to an edge that decide which status the edge is about.
 const EDGE_FAILURES: f64 = 40.0;
 /// One client bucket with at least so many of them, and this part, is a storm of its own …

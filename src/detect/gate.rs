@@ -12,6 +12,8 @@ pub(super) const JOIN_SECONDS: i64 = 120;
 /// And a pause this many times as long as the shorter of what it separates separates it: two bad seconds of a restart
 /// are not the beginning of an outage a minute later.
 const JOIN_TIMES: i64 = 10;
+/// The same where one fails with one status and the other with another.
+const JOIN_TIMES_OTHER_STATUS: i64 = 3;
 /// Two incidents with no more requests between them are one.
 const JOIN_REQUESTS: f64 = 60.0;
 /// Failures beyond what the baseline expects.
@@ -131,7 +133,10 @@ pub(super) fn joins(stream: &Stream<'_>, before: (usize, usize), after: (usize, 
     };
     let shorter = lasted(before).min(lasted(after));
     let pause = stream.second(after.0).saturating_sub(stream.last_second(before.1));
-    pause <= JOIN_SECONDS.min(shorter.saturating_mul(JOIN_TIMES)) && !stream.breaks_between(before.1, after.0)
+    let statuses = (stream.dominant_status(before), stream.dominant_status(after));
+    let differ = statuses.0.zip(statuses.1).is_some_and(|(before, after)| before != after);
+    let times = if differ { JOIN_TIMES_OTHER_STATUS } else { JOIN_TIMES };
+    pause <= JOIN_SECONDS.min(shorter.saturating_mul(times)) && !stream.breaks_between(before.1, after.0)
 }
 
 /// So few requests lie between two incidents that their pause says as little as two minutes of a busier site.

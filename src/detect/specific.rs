@@ -1,7 +1,7 @@
 //! Whether failures of a part are the part's own, or what all of the site went through.
 
 use super::stream::Sums;
-use super::{Finding, Series};
+use super::{Finding, Series, Slot};
 
 /// What is compared with lasts as long as the finding to either side of it, within these bounds.
 const BESIDE_SECONDS: (i64, i64) = (1800, 7200);
@@ -22,8 +22,24 @@ const LEAST_RATIO: f64 = 1.5;
 /// nothing there.
 ///
 /// `found` are the spans, [first, last], of everything found, which no comparison is made with. `part` has its own
-/// requests or the site's.
+/// requests or the site's. Where one status shows the finding, failures are those with it.
 pub fn stands_out(finding: &Finding, part: &Series, site: &Series, found: &[(i64, i64)]) -> bool {
+    let Some(alone) = finding.audit.alone else { return rises_alone(finding, part, site, found) };
+    rises_alone(finding, &with_status(part, alone.status), &with_status(site, alone.status), found)
+}
+
+/// The failures with one status, slot by slot.
+fn with_status(series: &Series, status: u16) -> Series {
+    let mut slots: Vec<Slot> = series.slots.iter().map(|slot| Slot { failures: 0, ..*slot }).collect();
+    for &(slot, _, count) in series.statuses.iter().filter(|(_, of, _)| *of == status) {
+        if let Some(slot) = slots.get_mut(slot as usize) {
+            slot.failures = slot.failures.saturating_add(count);
+        }
+    }
+    Series { slots, slot_seconds: series.slot_seconds, ..Series::default() }
+}
+
+fn rises_alone(finding: &Finding, part: &Series, site: &Series, found: &[(i64, i64)]) -> bool {
     let (start, end) = (finding.start.second, finding.end.second);
     let reach = end.saturating_sub(start).clamp(BESIDE_SECONDS.0, BESIDE_SECONDS.1);
     let beside = |second: i64| {
@@ -61,7 +77,9 @@ pub fn stands_out(finding: &Finding, part: &Series, site: &Series, found: &[(i64
     let (rest_within, rest_without) = (rest(all_within, within), rest(all_without, without));
     let rest_expected = rest_without.failures / rest_without.requests.max(1.0) * rest_within.requests;
     let rise = (rest_within.failures + PRIOR_FAILURES) / (rest_expected + PRIOR_FAILURES);
-    let usual = (without.failures / without.requests).max(finding.baseline.error_share);
+    let expected = finding.audit.alone.map(|alone| alone.expected / (finding.requests as f64).max(1.0));
+    let baseline = expected.unwrap_or(finding.baseline.error_share);
+    let usual = (without.failures / without.requests).max(baseline);
     let judged = Sums { expected: within.requests * (usual * rise.max(1.0)).min(1.0), ..within };
     judged.failures >= LEAST_RATIO * judged.expected
         && judged.llr() / finding.dispersion.max(1.0) >= LEAST_OF_PENALTY * finding.audit.penalty
@@ -70,7 +88,7 @@ pub fn stands_out(finding: &Finding, part: &Series, site: &Series, found: &[(i64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::{Audit, Baseline, Boundary, Effect, Signal, Slot};
+    use crate::detect::{Audit, Baseline, Boundary, Effect, Signal};
 
     fn finding((start, end): (i64, i64)) -> Finding {
         let edge = |second| Boundary { second, range: (second, second), open: false };

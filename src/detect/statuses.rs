@@ -7,21 +7,25 @@ use super::compact::compact;
 use super::emission::Grain;
 use super::errors::find;
 use super::part::Part;
-use super::{Alone, Audit, Finding, Sensitivity, Series, Slot};
+use super::{Alone, Audit, Finding, Findings, Sensitivity, Slot};
 
 /// Failures that a status needs to be searched: less is no incident.
 const LEAST_FAILURES: u64 = 4;
 /// The usual status is the one with the most failures in most blocks of so many seconds.
 const BLOCK_SECONDS: i64 = 600;
+/// What lasts less is a restart that a failure of every day lies beside; what is short and has no other failures around
+/// it shows in all of them.
+const LEAST_SECONDS: i64 = 30;
 /// Statuses searched at most: those with the most failures.
 const MOST_STATUSES: usize = 6;
 
-/// What is found in the failures of single statuses of a series and overlaps nothing that is `known`.
+/// What is found in the failures of single statuses of a series and overlaps nothing that is `known` of all of them.
 pub(super) fn of_single_statuses(
     all: &Part<'_>,
     streams: usize,
     sensitivity: Sensitivity,
-    known: &[Finding],
+    known: &Findings,
+    grain: Grain,
 ) -> Vec<Finding> {
     let mut found: Vec<(u16, Finding)> = Vec::new();
     let statuses = worth_a_look(all);
@@ -29,15 +33,16 @@ pub(super) fn of_single_statuses(
     for status in statuses {
         let part = of_status(all, status);
         let series = compact(&part).unwrap_or_else(|| part.series());
-        let findings = find(&series, streams, sensitivity, Grain::Whole);
-        found.extend(findings.incidents.into_iter().map(|finding| (status, finding)));
+        let findings = find(&series, streams, sensitivity, grain);
+        let lasting = findings.incidents.into_iter().filter(|found| found.lasted_seconds() >= LEAST_SECONDS);
+        found.extend(lasting.map(|finding| (status, finding)));
     }
     found.sort_by(|(_, a), (_, b)| b.strength.total_cmp(&a.strength));
     let apart = |a: &Finding, b: &Finding| a.end.second < b.start.second || b.end.second < a.start.second;
     let mut kept: Vec<Finding> = Vec::new();
     for (status, finding) in found {
-        if known.iter().chain(&kept).all(|other| apart(other, &finding)) {
-            kept.push(with_all(finding, status, all.whole.series));
+        if known.incidents.iter().chain(&known.blips).chain(&kept).all(|other| apart(other, &finding)) {
+            kept.push(with_all(finding, status, all));
         }
     }
     kept
@@ -84,14 +89,16 @@ fn of_status<'a>(all: &'a Part<'a>, status: u16) -> Part<'a> {
 }
 
 /// The finding with the counts of all failures beside those of its status.
-fn with_all(finding: Finding, status: u16, series: &Series) -> Finding {
+fn with_all(finding: Finding, status: u16, all: &Part<'_>) -> Finding {
     let sums = |from: i64, until: i64| {
-        let first = series.slots.partition_point(|slot| slot.second < from);
-        let slots = series.slots.iter().skip(first).take_while(|slot| slot.second <= until);
-        slots.fold((0u64, 0u64), |(requests, failures), slot| {
-            let failed = slot.failures.min(slot.requests);
-            (requests.saturating_add(slot.requests.into()), failures.saturating_add(failed.into()))
-        })
+        let slots = &all.whole.series.slots;
+        let first = slots.partition_point(|slot| slot.second < from);
+        let inside = slots.iter().skip(first).take_while(|slot| slot.second <= until);
+        let requests = inside.fold(0u64, |sum, slot| sum.saturating_add(slot.requests.into()));
+        let first = all.failing.partition_point(|(_, slot)| slot.second < from);
+        let inside = all.failing.iter().skip(first).take_while(|(_, slot)| slot.second <= until);
+        let failed = inside.map(|(_, slot)| u64::from(slot.failures.min(slot.requests)));
+        (requests, failed.fold(0u64, u64::saturating_add))
     };
     let share = |(requests, failures): (u64, u64)| failures as f64 / requests.max(1) as f64;
     let (requests, failures) = sums(finding.start.second, finding.end.second);

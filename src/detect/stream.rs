@@ -5,7 +5,12 @@
     reason = "slot indices come from 0..len() throughout the module's callers"
 )]
 
+use std::collections::BTreeMap;
+
 use super::{ClientBuckets, Series};
+
+/// A status with this part of some failures is what they are about.
+pub(super) const DOMINANT_PART: f64 = 0.7;
 
 /// A pause in the data counts as recorded time only up to this long, so that one line dated 1970 is no fifty years.
 const LONGEST_PAUSE_SECONDS: i64 = 6 * 3600;
@@ -154,6 +159,16 @@ impl<'a> Stream<'a> {
         let from = self.series.statuses.partition_point(|&(at, ..)| (at as usize) < first);
         let found = self.series.statuses[from..].iter().take_while(move |&&(at, ..)| at as usize <= last);
         found.map(|&(_, status, count)| (status, f64::from(count)))
+    }
+
+    /// The status of ≥ 70 % of the failures in some slots.
+    pub(super) fn dominant_status(&self, slots: (usize, usize)) -> Option<u16> {
+        let mut counts: BTreeMap<u16, f64> = BTreeMap::new();
+        for (status, count) in self.statuses_in(slots) {
+            *counts.entry(status).or_default() += count;
+        }
+        let all: f64 = counts.values().sum();
+        counts.into_iter().find(|(_, count)| *count >= DOMINANT_PART * all).map(|(status, _)| status)
     }
 
     /// The pause before this slot is too long for an incident to reach across it.
