@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::capture::Capture;
 use super::change::{Change, Deed, program_of};
-use super::sieve::{Sieve, Wanted, begins, contains};
+use super::sieve::{Sieve, Usual, Wanted, begins, contains};
 use crate::error::{Error, Result};
 
 /// The rule files. To add a rule, add it to a file; to add a file, add its line here. Where several rules fit, the
@@ -126,6 +126,10 @@ struct Compiled {
     all: Vec<Rule>,
     /// One literal of each.
     sieve: Sieve,
+    /// The same of those that any program may say.
+    anyones: Sieve,
+    /// The programs that some rules are about.
+    programs: Programs,
     /// What else may and must not stand in the message, by rule.
     beside: Vec<Beside>,
 }
@@ -135,6 +139,33 @@ struct Compiled {
 struct Beside {
     any: Option<AhoCorasick>,
     except: Option<AhoCorasick>,
+}
+
+/// Names of programs as rules have them, by how they begin.
+#[derive(Debug)]
+struct Programs(Vec<Vec<String>>);
+
+impl Programs {
+    fn of(rules: &[Rule]) -> Self {
+        let mut names = vec![Vec::new(); 32];
+        for name in rules.iter().flat_map(|rule| &rule.component) {
+            // the five bits that do not depend on the case
+            match name.as_bytes() {
+                [] | [b'*', ..] => names.iter_mut().for_each(|names| names.push(name.clone())),
+                [first, ..] => names.iter_mut().skip(usize::from(first & 31)).take(1).for_each(|names| {
+                    if !names.contains(name) {
+                        names.push(name.clone());
+                    }
+                }),
+            }
+        }
+        Self(names)
+    }
+
+    fn has(&self, program: &[u8]) -> bool {
+        let names = self.0.get(usize::from(program.first().unwrap_or(&0) & 31));
+        names.is_some_and(|names| names.iter().any(|name| is_component(name.as_bytes(), program)))
+    }
 }
 
 /// Lists of texts that are compiled already: several rules have the same.
@@ -279,14 +310,17 @@ impl Compiled {
     }
 
     fn of(rules: Vec<Rule>) -> Result<Self> {
-        let wanted: Vec<Wanted<'_>> = (0u16..)
-            .zip(&rules)
-            .map(|(owner, rule)| Wanted { owner, texts: &rule.literals, at_start: rule.prefix })
-            .collect();
+        let wanted = |anyones: bool| -> Vec<Wanted<'_>> {
+            let rules = (0u16..).zip(&rules).filter(|(_, rule)| !anyones || rule.component.is_empty());
+            rules
+                .map(|(owner, rule)| Wanted { owner, texts: &rule.literals, at_start: rule.prefix })
+                .collect()
+        };
         let like = rules.iter().flat_map(|rule| [&rule.literals, &rule.samples, &rule.counter_samples]);
-        let sieve = Sieve::of(&wanted, like.flatten().map(String::as_str));
-        let beside = Beside::of(&rules)?;
-        Ok(Self { all: rules, sieve, beside })
+        let usual = Usual::of(like.flatten().map(String::as_str));
+        let (sieve, anyones) = (Sieve::of(&wanted(false), &usual), Sieve::of(&wanted(true), &usual));
+        let (beside, programs) = (Beside::of(&rules)?, Programs::of(&rules));
+        Ok(Self { all: rules, sieve, anyones, programs, beside })
     }
 }
 
@@ -328,7 +362,9 @@ impl Rules {
         let compiled = self.compiled()?;
         let mut first: Option<u16> = None;
         let mut asked = Asked([0; 16]);
-        compiled.sieve.each(message, |owner, literal| {
+        let its_own = component.is_some_and(|program| compiled.programs.has(program));
+        let sieve = if its_own { &compiled.sieve } else { &compiled.anyones };
+        sieve.each(message, |owner, literal| {
             let at = usize::from(owner);
             if asked.is_first(at)
                 && first.is_none_or(|f| owner < f)
