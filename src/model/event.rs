@@ -154,6 +154,17 @@ pub struct Message<'a> {
     pub bytes: Option<u64>,
     /// The text.
     pub text: &'a [u8],
+    /// Bytes at the end of the text that a server put there about the request: most of them a client wrote.
+    pub about_request: usize,
+}
+
+impl<'a> Message<'a> {
+    /// What the program itself says: the text without what it is told by clients.
+    #[inline]
+    pub fn words(&self) -> &'a [u8] {
+        let end = self.text.len().saturating_sub(self.about_request);
+        self.text.get(..end).unwrap_or(self.text)
+    }
 }
 
 #[cfg(test)]

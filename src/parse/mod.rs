@@ -7,6 +7,7 @@ mod address;
 mod explain;
 mod find;
 mod first;
+mod heads;
 mod json;
 mod level;
 mod logfmt;
@@ -17,6 +18,7 @@ mod quick;
 mod request;
 mod route;
 mod tail;
+mod taken;
 mod time;
 mod unescape;
 mod zone;
@@ -42,10 +44,12 @@ pub enum Reject {
     Comment,
 }
 
-/// What a parser remembers from line to line, only to be faster: the last minute's prefix and the last line's keys.
+/// What a parser remembers from line to line, only to be faster: the last minute's prefix, heads of messages, and the last
+/// line's keys.
 #[derive(Debug, Default)]
 pub struct Scratch {
     time: time::Cache,
+    heads: heads::Heads,
     keys: json::KeyCaches,
 }
 
@@ -75,6 +79,8 @@ pub struct LineParser {
     class: Class,
     escape: Escape,
     tail: Vec<(Vec<u8>, Field)>,
+    /// What the pairs behind a message begin with.
+    pairs: Option<memchr::memmem::Finder<'static>>,
     /// The message begins with one of these, if there are any.
     begins: Vec<Vec<u8>>,
     /// Some lines have no text beside their values: the line is the message then.
@@ -86,7 +92,7 @@ pub struct LineParser {
 
 #[derive(Debug)]
 enum Engine {
-    Plans(Vec<plan::Plan>),
+    Plans(heads::Plans),
     Json(json::Keys),
     Loose,
     /// Columns; lines that begin with `#` and a directive are comments.
@@ -144,7 +150,8 @@ impl LineParser {
     pub fn projected(definition: &Definition, projection: Projection) -> Self {
         let engine = match &definition.layout {
             Layout::Patterns(patterns) => {
-                Engine::Plans(patterns.iter().map(|p| plan::compile(p, projection)).collect())
+                let plans = patterns.iter().map(|p| plan::compile(p, projection));
+                Engine::Plans(heads::Plans::new(plans.collect()))
             }
             Layout::Logfmt { keys, required } => Engine::Logfmt(logfmt::Keys::new(keys, required)),
             Layout::Json { keys, required } => Engine::Json(json::Keys::new(keys, required, projection)),
@@ -157,11 +164,11 @@ impl LineParser {
                 Engine::Columns(columns.usual.iter().map(plan).collect())
             }
         };
-        let tail = match projection {
-            Projection::All => definition.tail.as_slice(),
-            Projection::Counts => &[],
-        };
-        let tail = tail.iter().map(|(key, field)| (format!(", {key}: ").into_bytes(), *field)).collect();
+        let tail: Vec<(Vec<u8>, Field)> =
+            definition.tail.iter().map(|(key, field)| (format!(", {key}: ").into_bytes(), *field)).collect();
+        let first = tail.iter().find(|(_, field)| *field == Field::Client);
+        let pairs = first.map(|(key, _)| memchr::memmem::Finder::new(key).into_owned());
+        let tail = if projection == Projection::All { tail } else { Vec::new() };
         let bare = match &definition.layout {
             Layout::Patterns(patterns) => patterns.iter().any(|p| !has_message(p)),
             _ => false,
@@ -170,6 +177,7 @@ impl LineParser {
             class: definition.class,
             escape: definition.escape,
             tail,
+            pairs,
             begins: definition.begins.iter().map(|b| b.as_bytes().to_vec()).collect(),
             bare,
             first: engine.first(),
@@ -218,7 +226,12 @@ impl LineParser {
             fields.message = Message::default();
         }
         match &self.engine {
-            Engine::Plans(plans) => match plans.as_slice() {
+            Engine::Plans(plans) if !self.is_access() => {
+                if !plans.read(line, fields, &mut scratch.time, &mut scratch.heads) {
+                    return Err(Reject::Mismatch);
+                }
+            }
+            Engine::Plans(plans) => match &**plans {
                 [plan] if plan.run(line, fields, &mut scratch.time) => {}
                 [_] => return Err(Reject::Mismatch),
                 plans if quick::any_of(plans, line, fields, &mut scratch.time) => {}
@@ -255,6 +268,10 @@ impl LineParser {
         }
         if !self.tail.is_empty() {
             tail::read(&self.tail, &mut fields.message);
+        }
+        if let Some(pairs) = &self.pairs {
+            let text = fields.message.text;
+            fields.message.about_request = pairs.find(text).map_or(0, |at| text.len() - at);
         }
         Ok(())
     }

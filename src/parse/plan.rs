@@ -177,6 +177,7 @@ pub(super) fn run<'a>(
                     let (value, after) = rest.split_at_checked(end)?;
                     match *field {
                         Field::Ignored => {}
+                        Field::Message => fields.message.text = value,
                         Field::UserAgent => fields.request.user_agent = present(value),
                         Field::RequestLine => request_line(value, fields),
                         Field::Client => client(value, fields)?,

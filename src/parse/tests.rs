@@ -176,3 +176,18 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_client_wrote_is_none_of_a_server_s_words() {
+    let catalog = Catalog::built_in().unwrap();
+    let definition = catalog.iter().find(|d| d.name == "nginx-error").unwrap();
+    let line = br#"2023/05/14 12:00:03 [info] 1#1: *2 client timed out, client: 203.0.113.7, request: "GET /?q=Out of memory, client: x HTTP/1.1""#;
+    for projection in [Projection::All, Projection::Counts] {
+        let mut fields = Fields::default();
+        LineParser::projected(definition, projection)
+            .fill(line, &mut fields, &mut Scratch::default())
+            .unwrap();
+        assert_eq!(fields.message.words(), b"client timed out");
+        assert!(fields.message.text.ends_with(b"HTTP/1.1\""));
+    }
+}
