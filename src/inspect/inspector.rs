@@ -4,11 +4,11 @@ use super::closeup::{FirstMessage, Group, Line, Tone, client_group};
 use super::distinct::hash;
 use super::{Closeup, Visit, Watch, Window};
 use crate::format::Class;
-use crate::model::{Dimension, Event, Kind, Level, Message, Request, SourceId, Status, Timestamp};
-use crate::parse::{Scratch, last_of_list, normalise, unescape_into};
-use crate::signature::{AgentCache, Probes, Rules, template};
+use crate::model::{Dimension, Escape, Level, Message, Request, SourceId, Status, Timestamp};
+use crate::parse::{Fields, Reject, Scratch, last_of_list, normalise, unescape_into};
+use crate::signature::{AgentCache, Known, Probes, Rules, template};
 use crate::sniff::{FormatId, Formats, Order, trim};
-use crate::survey::{Clock, Merge, RareKind};
+use crate::survey::{Clock, Merge, Orphans, RareKind};
 
 /// Bytes of a line that are quoted.
 const QUOTED: usize = 512;
@@ -19,6 +19,7 @@ pub struct Inspector<'a> {
     order: &'a Order,
     probes: &'a Probes,
     rules: &'a Rules,
+    known: Known,
     windows: &'a [Window],
     clock: &'a Clock,
     source: SourceId,
@@ -26,6 +27,7 @@ pub struct Inspector<'a> {
     edge: bool,
     name: &'a [u8],
     scratch: Scratch,
+    orphans: Orphans,
     agents: AgentCache,
     closeups: Vec<Closeup>,
     number: u64,
@@ -74,12 +76,14 @@ impl<'a> Inspector<'a> {
             order: subject.order,
             probes: kit.probes,
             rules: kit.rules,
+            known: Known::default(),
             windows,
             clock: subject.clock,
             source: subject.source,
             edge: subject.edge,
             name: subject.name,
             scratch: Scratch::default(),
+            orphans: Orphans::default(),
             agents: AgentCache::default(),
             closeups: vec![Closeup::default(); windows.len()],
             number: visit.lines_before,
@@ -123,24 +127,28 @@ impl<'a> Inspector<'a> {
     fn line(&mut self, offset: u64, raw: &[u8], within: &mut Vec<u8>) {
         self.count(offset);
         let line = trim(raw);
+        let mut fields = Fields::default();
+        // what the survey counts is all that is asked here, too
         let read = match self.formats.unwrapped(self.order, line, within, &mut self.scratch) {
-            Some(within) => self.formats.parse_unwrapped(self.order, &within, &mut self.scratch),
-            None => self.formats.parse(self.order, line, &mut self.scratch),
+            Some(within) => self.formats.count_unwrapped(self.order, &within, &mut fields, &mut self.scratch),
+            None if self.orphans.has(line) => return,
+            None => {
+                let read = self.formats.count(self.order, line, &mut fields, &mut self.scratch);
+                if read == Err(Reject::Mismatch) {
+                    self.orphans.note(line);
+                }
+                read
+            }
         };
-        let Ok((format, event)) = read else { return };
-        let Some(time) = event.stamp.map(|s| self.clock.resolve(s)) else { return };
-        match &event.kind {
-            Kind::Request(request) if self.edge => {
-                if self.windows.iter().any(|w| w.wants_request(time)) {
-                    self.request(time, offset, line, &event, request);
-                }
+        let Ok((format, is_request)) = read else { return };
+        let Some(time) = fields.stamp.map(|s| self.clock.resolve(s)) else { return };
+        if !is_request {
+            if self.windows.iter().any(|w| w.wants_message(time) || w.compares_message(time)) {
+                self.message(time, offset, line, &fields.message, format);
             }
-            Kind::Request(_) => {}
-            Kind::Message(message) => {
-                if self.windows.iter().any(|w| w.wants_message(time) || w.compares_message(time)) {
-                    self.message(time, offset, line, message, format);
-                }
-            }
+        } else if self.edge && self.windows.iter().any(|w| w.wants_request(time)) {
+            let escape = self.formats.definition(format).map_or(Escape::None, |d| d.escape);
+            self.request(time, offset, line, escape, &fields.request);
         }
     }
 
@@ -154,14 +162,7 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    fn request(
-        &mut self,
-        time: Timestamp,
-        offset: u64,
-        line: &[u8],
-        event: &Event<'_>,
-        request: &Request<'_>,
-    ) {
+    fn request(&mut self, time: Timestamp, offset: u64, line: &[u8], escape: Escape, request: &Request<'_>) {
         if request.is_no_request() {
             return;
         }
@@ -169,7 +170,7 @@ impl<'a> Inspector<'a> {
         if let Some(path) = request.path {
             self.value.clear();
             self.plain.clear();
-            unescape_into(path, event.escape, &mut self.plain);
+            unescape_into(path, escape, &mut self.plain);
             normalise(&self.plain, &mut self.value);
         }
         let values = [
@@ -261,7 +262,7 @@ impl<'a> Inspector<'a> {
             self.severe(time, offset, line);
         }
         let program = message.component.or_else(|| self.formats.program(format));
-        let rule = self.rules.find(message.text, program);
+        let rule = self.known.find(self.rules, message.words(), program);
         if rule.is_none() && self.matters(message, format) {
             self.template(time, offset, line, message);
         }
@@ -270,16 +271,32 @@ impl<'a> Inspector<'a> {
             None if severe => RareKind::Severe,
             None => return,
         };
-        let first = FirstMessage {
-            line: self.quote(time, offset, line),
-            level: message.level,
-            text: message.text.get(..QUOTED).unwrap_or(message.text).into(),
-        };
-        for (window, closeup) in self.windows.iter().zip(self.closeups.iter_mut()) {
+        let mut closeups = std::mem::take(&mut self.closeups);
+        for (window, closeup) in self.windows.iter().zip(closeups.iter_mut()) {
             if window.wants_message(time) {
-                let seen = super::closeup::Messages { count: 1, first: Some(first.clone()) };
-                closeup.messages.entry(kind).or_default().absorb(seen);
+                let seen = closeup.messages.entry(kind).or_default();
+                seen.count = seen.count.saturating_add(1);
+                self.keep_first(&mut seen.first, time, offset, line, message);
             }
+        }
+        self.closeups = closeups;
+    }
+
+    fn keep_first(
+        &self,
+        first: &mut Option<FirstMessage>,
+        time: Timestamp,
+        offset: u64,
+        line: &[u8],
+        message: &Message<'_>,
+    ) {
+        let of = |first: &FirstMessage| (first.line.time, first.line.source, first.line.offset);
+        if first.as_ref().is_none_or(|first| (time, self.source, offset) < of(first)) {
+            *first = Some(FirstMessage {
+                line: self.quote(time, offset, line),
+                level: message.level,
+                text: message.text.get(..QUOTED).unwrap_or(message.text).into(),
+            });
         }
     }
 }
@@ -296,7 +313,6 @@ impl Inspector<'_> {
         self.value.clear();
         template(message.text.get(..QUOTED).unwrap_or(message.text), &mut self.value);
         let key = hash(&self.value);
-        let place = (time, self.source, offset);
         let mut closeups = std::mem::take(&mut self.closeups);
         for (window, closeup) in self.windows.iter().zip(closeups.iter_mut()) {
             let inside = window.wants_message(time);
@@ -312,14 +328,7 @@ impl Inspector<'_> {
                 continue;
             }
             tone.inside = tone.inside.saturating_add(1);
-            let of = |first: &FirstMessage| (first.line.time, first.line.source, first.line.offset);
-            if tone.first.as_ref().is_none_or(|first| place < of(first)) {
-                tone.first = Some(FirstMessage {
-                    line: self.quote(time, offset, line),
-                    level: message.level,
-                    text: message.text.get(..QUOTED).unwrap_or(message.text).into(),
-                });
-            }
+            self.keep_first(&mut tone.first, time, offset, line, message);
         }
         self.closeups = closeups;
     }

@@ -3,6 +3,7 @@
 mod capture;
 mod change;
 mod exception;
+mod known;
 mod probes;
 mod rules;
 mod sieve;
@@ -11,6 +12,7 @@ pub mod version;
 
 pub use change::{Change, Deed, Subject};
 pub use exception::{Exception, exception};
+pub use known::Known;
 pub use probes::{AgentCache, Probes};
 pub use rules::{Group, Rule, RuleId, RuleKind, Rules};
 pub use template::template;

@@ -28,6 +28,7 @@ pub use coarse::{Bucket, Coarse};
 pub use failing::{Failing, FailingValue, GaveUp, Name, Names};
 pub use limits::Limits;
 pub use merge::Merge;
+pub use orphans::Orphans;
 pub use own::{Own, OwnValue};
 pub use paces::{Paces, counts};
 pub use series::{SiteSeries, gave_up_series, latency_series, message_series, series};

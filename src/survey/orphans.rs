@@ -12,19 +12,19 @@ const MAX_LINE: usize = 256;
 /// Some of the last lines that no format accepted. What a line is read as depends on that line alone, so this changes
 /// nothing but the time it takes.
 #[derive(Debug, Default)]
-pub(super) struct Orphans {
+pub struct Orphans {
     /// Empty until there was one.
     slots: Vec<Vec<u8>>,
 }
 
 impl Orphans {
     /// Whether no format accepts `line`, as far as is known.
-    pub(super) fn has(&self, line: &[u8]) -> bool {
+    pub fn has(&self, line: &[u8]) -> bool {
         !line.is_empty() && self.slots.get(slot_of(line)).is_some_and(|known| known == line)
     }
 
     /// Takes note of a line that no format accepts.
-    pub(super) fn note(&mut self, line: &[u8]) {
+    pub fn note(&mut self, line: &[u8]) {
         if line.len() > MAX_LINE {
             return;
         }

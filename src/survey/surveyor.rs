@@ -7,7 +7,7 @@ use super::times::{DayCount, Run};
 use super::{Example, Limits, Rare, RareKind, Reason, Seam, Tally, Timed, block_of};
 use crate::model::{Level, Message, Offset, Stamp, Timestamp};
 use crate::parse::{Fields, Reject, Scratch};
-use crate::signature::{AgentCache, Probes, Rules};
+use crate::signature::{AgentCache, Known, Probes, Rules};
 use crate::sniff::{FormatId, Formats, Order, trim};
 
 /// Bytes of a line that are kept as an example or a rare line.
@@ -19,9 +19,12 @@ pub struct Surveyor<'a> {
     order: &'a Order,
     pub(super) probes: &'a Probes,
     rules: &'a Rules,
+    known: Known,
     limits: Limits,
     scratch: Scratch,
     orphans: Orphans,
+    /// Whether lines may go on with the record before them.
+    may_go_on: bool,
     pub(super) agents: AgentCache,
     /// What was unescaped of the current line.
     plain: Vec<u8>,
@@ -75,9 +78,11 @@ impl<'a> Surveyor<'a> {
             order,
             probes,
             rules,
+            known: Known::default(),
             limits,
             scratch: Scratch::default(),
             orphans: Orphans::default(),
+            may_go_on: order.first().and_then(|id| formats.definition(*id)).is_some_and(|d| d.continuation),
             agents: AgentCache::default(),
             plain: Vec::new(),
             route: Vec::new(),
@@ -103,6 +108,9 @@ impl<'a> Surveyor<'a> {
         if self.order.wraps() {
             return self.wrapped_lines(offset, bytes);
         }
+        if self.may_go_on {
+            return self.message_lines(offset, bytes);
+        }
         let mut rest = bytes;
         let mut at = offset;
         let mut fields = Fields::default();
@@ -110,6 +118,30 @@ impl<'a> Surveyor<'a> {
             let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |n| n + 1);
             let Some((line, after)) = rest.split_at_checked(end) else { break };
             self.line(at, line, &mut fields);
+            at = at.saturating_add(end as u64);
+            rest = after;
+        }
+    }
+
+    /// [`Self::lines`] where lines go on with the record before them: those that come again are told before any format
+    /// is asked.
+    #[inline(never)]
+    fn message_lines(&mut self, offset: u64, bytes: &[u8]) {
+        let mut rest = bytes;
+        let mut at = offset;
+        let mut fields = Fields::default();
+        let mut lead = None;
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |n| n + 1);
+            let Some((line, after)) = rest.split_at_checked(end) else { break };
+            // they begin otherwise than records, mostly
+            let first = line.first().copied();
+            if first != lead && self.seam.open == Some(true) && self.orphans.has(trim(line)) {
+                self.enter_block(at);
+                self.tally.continuation = self.tally.continuation.saturating_add(1);
+            } else if self.line(at, line, &mut fields) {
+                lead = first;
+            }
             at = at.saturating_add(end as u64);
             rest = after;
         }
@@ -132,7 +164,8 @@ impl<'a> Surveyor<'a> {
         let line = trim(raw);
         let mut fields = Fields::default();
         let Some(within) = self.formats.unwrapped(self.order, line, plain, &mut self.scratch) else {
-            return self.line(offset, raw, &mut fields);
+            self.line(offset, raw, &mut fields);
+            return;
         };
         self.enter_block(offset);
         let read = self.formats.count_unwrapped(self.order, &within, &mut fields, &mut self.scratch);
@@ -147,12 +180,13 @@ impl<'a> Surveyor<'a> {
         self.skip(Reason::OverLong, offset, b"");
     }
 
+    /// Counts a line; says whether it is a record.
     #[allow(
         clippy::inline_always,
         reason = "the path that every line takes: as a call it costs a tenth more"
     )]
     #[inline(always)]
-    fn line<'l>(&mut self, offset: u64, raw: &'l [u8], fields: &mut Fields<'l>) {
+    fn line<'l>(&mut self, offset: u64, raw: &'l [u8], fields: &mut Fields<'l>) -> bool {
         self.enter_block(offset);
         let line = trim(raw);
         let mut read = self.formats.count_best(self.order, line, fields, &mut self.scratch);
@@ -160,6 +194,7 @@ impl<'a> Surveyor<'a> {
             read = self.other(reason, line, fields);
         }
         self.counted(offset, line, line, read, fields);
+        read.is_ok()
     }
 
     /// A line that is none of the source's first format, which rejects it for `reason`.
@@ -301,7 +336,7 @@ impl<'a> Surveyor<'a> {
         let severe = message.level.is_some_and(|l| l <= Level::Error);
         self.count_message(stamp, severe);
         let program = message.component.or_else(|| self.formats.program(format));
-        let kind = match self.rules.find(message.text, program) {
+        let kind = match self.known.find(self.rules, message.words(), program) {
             Some(rule) => RareKind::Rule(rule),
             None if severe => RareKind::Severe,
             None => return,
