@@ -21,7 +21,10 @@ const WIDEST_GAP: usize = 5;
 /// A latency of 0 was shorter than the tick; it is spread over this factor below the lowest other value.
 const BELOW_TICK: f64 = 4.0;
 /// Part of a bin's mass that its two neighbours share: a constant latency that drifts by a percent may change bins.
-const SMOOTHED: f64 = 0.4;
+pub(super) const SMOOTHED: f64 = 0.4;
+/// The same of what shares and slowdowns are told by: a baseline that is wider than the latencies were would pass slow
+/// requests for more of them that are less slow.
+pub(super) const SLIGHTLY_SMOOTHED: f64 = 0.1;
 
 /// Bins beside those that occur that a healthy latency may lie in: a factor of two.
 const SPAN_MARGIN: usize = 4;
@@ -131,19 +134,19 @@ impl Axis {
     }
 
     /// A part of each bin's mass goes to the bins beside it.
-    pub(super) fn smoothed(&self, counts: &Counts) -> Counts {
+    fn smoothed(&self, counts: &Counts, part: f64) -> Counts {
         let mut out = *counts;
         for &bin in &self.shared {
-            out[bin] -= SMOOTHED * counts[bin];
+            out[bin] -= part * counts[bin];
         }
         let ends = [self.shared.first(), self.shared.last()];
         for &bin in ends.into_iter().flatten() {
-            out[bin] += 0.5 * SMOOTHED * counts[bin];
+            out[bin] += 0.5 * part * counts[bin];
         }
         for pair in self.shared.windows(2) {
             let &[low, high] = pair else { continue };
-            out[low] += 0.5 * SMOOTHED * counts[high];
-            out[high] += 0.5 * SMOOTHED * counts[low];
+            out[low] += 0.5 * part * counts[high];
+            out[high] += 0.5 * part * counts[low];
         }
         out
     }
@@ -209,8 +212,9 @@ impl Shape {
         Self { below }
     }
 
-    pub(super) fn smoothed(axis: &Axis, counts: &Counts) -> Self {
-        Self::of(&axis.smoothed(counts))
+    /// The same, with a part of each bin's mass beside it.
+    pub(super) fn smoothed(axis: &Axis, counts: &Counts, part: f64) -> Self {
+        Self::of(&axis.smoothed(counts, part))
     }
 
     pub(super) fn mass(&self, bin: usize) -> f64 {
@@ -289,7 +293,7 @@ mod tests {
         let mut counts = [0.0; BINS];
         counts[60..90].fill(2.0);
         counts[70] = 30.0;
-        let shape = Shape::smoothed(&axis, &counts);
+        let shape = Shape::smoothed(&axis, &counts, SMOOTHED);
         for share in [0.01, 0.2, 0.5, 0.77, 0.999] {
             assert!((shape.below(&axis, shape.quantile(&axis, share)) - share).abs() < 1e-9);
         }

@@ -87,14 +87,14 @@ type Surface = [[f64; POINTS]; POINTS];
 
 /// Nats of each slowdown (rows) and share (columns).
 fn surface(
-    scale: Scale<'_>,
+    axis: &Axis,
     groups: &[(&Shape, Counts)],
     (slowdowns, points): (Line, &[f64]),
     shares: Line,
 ) -> Surface {
     let mut nats = [[0.0; POINTS]; POINTS];
     for (shape, counts) in groups {
-        add_nats(scale, shape, counts, ((&slowdowns.values(), points), &shares.values()), &mut nats);
+        add_nats(axis, shape, counts, ((&slowdowns.values(), points), &shares.values()), &mut nats);
     }
     nats
 }
@@ -107,15 +107,15 @@ type Points = &'static [f64];
 /// never get slower is a queue looked for, as that is what they don't wait in: elsewhere its shape would stand in for slow
 /// requests that are not like the others.
 fn explanations(
-    scale: Scale<'_>,
+    axis: &Axis,
     groups: &[(&Shape, Counts)],
     (slowdowns, shares): (Line, Line),
     dispersion: f64,
 ) -> Vec<(Points, Surface)> {
-    let of = |points: Points| (points, surface(scale, groups, (slowdowns, points), shares));
+    let of = |points: Points| (points, surface(axis, groups, (slowdowns, points), shares));
     let mut found = vec![of(&[1.0]), of(&SPREAD)];
     let single = found.first().map_or(0.0, |(_, nats)| highest(nats));
-    if scale.record.axis.still().is_some() {
+    if axis.still().is_some() {
         found.push(of(&QUEUED));
         if found.last().is_some_and(|(_, nats)| highest(nats) > single + QUEUED_NATS * dispersion) {
             found.swap(0, 2);
@@ -135,20 +135,22 @@ pub(super) fn posterior(
     (first, last): (usize, usize),
     dispersion: Dispersion,
 ) -> Posterior {
-    let groups = groups(scale, first, last);
+    posterior_of(scale.record.axis, &groups(scale, first, last), dispersion)
+}
+
+/// The same from counts of requests, each against what is usual for these.
+pub(super) fn posterior_of(axis: &Axis, groups: &[(&Shape, Counts)], dispersion: Dispersion) -> Posterior {
     let shares = Line { low: SHARE_RANGE.0, high: SHARE_RANGE.1 };
     let slowdowns = Line { low: SLOWDOWN_RANGE.0.ln(), high: SLOWDOWN_RANGE.1.ln() };
-    let found = explanations(scale, &groups, (slowdowns, shares), dispersion.far);
+    let found = explanations(axis, groups, (slowdowns, shares), dispersion.far);
     // In a queue everybody waits: how many do so for too short a time to be seen depends on its shape alone.
     let queued = found.first().is_some_and(|(points, _)| points.len() == QUEUED.len());
     let mut explained = found
         .into_iter()
-        .map(|(points, nats)| resolve(scale, &groups, (points, &nats), (slowdowns, shares), dispersion));
-    let movable = movable(scale.record.axis, &groups);
-    let middle = groups
-        .first()
-        .map_or(0, |(shape, _)| scale.record.axis.bin_of(shape.quantile(scale.record.axis, 0.5)));
-    let coarse = SYSTEMATIC_OF_BIN * (scale.record.axis.high(middle) - scale.record.axis.low(middle));
+        .map(|(points, nats)| resolve(axis, groups, (points, &nats), (slowdowns, shares), dispersion));
+    let movable = movable(axis, groups);
+    let middle = groups.first().map_or(0, |(shape, _)| axis.bin_of(shape.quantile(axis, 0.5)));
+    let coarse = SYSTEMATIC_OF_BIN * (axis.high(middle) - axis.low(middle));
     let Some((means, wide)) = explained.next() else {
         let none = (1.0, 1.0);
         return Posterior {
@@ -194,7 +196,7 @@ pub(super) fn posterior(
 
 /// The posteriors for means and for intervals, on a grid around what a first one found.
 fn resolve(
-    scale: Scale<'_>,
+    axis: &Axis,
     groups: &[(&Shape, Counts)],
     (points, nats): (Points, &Surface),
     (slowdowns, shares): (Line, Line),
@@ -209,7 +211,7 @@ fn resolve(
     let rows = extent(&|row| nats[row].iter().any(near));
     let columns = extent(&|column| nats.iter().any(|row| near(&row[column])));
     let (slowdowns, shares) = (slowdowns.around(rows.0, rows.1), shares.around(columns.0, columns.1));
-    let nats = surface(scale, groups, (slowdowns, points), shares);
+    let nats = surface(axis, groups, (slowdowns, points), shares);
     let of = |dispersion: f64| Marginals::of(&nats, slowdowns, shares, dispersion);
     (of(dispersion.near), of(dispersion.far))
 }
@@ -287,24 +289,21 @@ fn groups(scale: Scale<'_>, first: usize, last: usize) -> Vec<(&Shape, Counts)> 
         let (from, _) = *cells.first()?;
         let (_, until) = *cells.last()?;
         let (middle, _) = *cells.get(cells.len() / 2)?;
-        let axis = scale.record.axis;
-        let counts = scale.record.counts(from..=until);
-        // As the baseline is: one that is wider than what it is compared with would pass for a mixture, and slow requests
-        // for more of them that are less slow. A queue is so much wider still that this makes nothing of its shape.
-        let counts = if axis.still().is_some() { counts } else { axis.smoothed(&counts) };
-        Some((scale.normal.shape(middle), counts))
+        // A queue is so much wider than any baseline that the smoother one does: it has fewer gaps.
+        let queued = scale.record.axis.still().is_some();
+        let shape = if queued { scale.normal.shape(middle) } else { scale.normal.sharp_shape(middle) };
+        Some((shape, scale.record.counts(from..=until)))
     };
     cells.chunks(each).filter_map(group).collect()
 }
 
 fn add_nats(
-    scale: Scale<'_>,
+    axis: &Axis,
     shape: &Shape,
     counts: &Counts,
     ((slowdowns, points), shares): ((&[f64; POINTS], &[f64]), &[f64; POINTS]),
     nats: &mut Surface,
 ) {
-    let axis = scale.record.axis;
     let stray = |mass: f64| (1.0 - STRAY) * mass + STRAY / BINS as f64;
     for (row, middle) in nats.iter_mut().zip(slowdowns) {
         let shifts: Vec<f64> = points.iter().map(|point| middle * point).collect();

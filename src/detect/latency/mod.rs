@@ -101,7 +101,7 @@ impl Model {
     fn fit(record: Record<'_>, penalty: f64) -> Self {
         let slots = record.len();
         let mut model = Self {
-            normal: Normal::constant(slots, normal::lowest_blocks(record)),
+            normal: Normal::constant(record, &normal::lowest_blocks(record)),
             dispersion: Dispersion::NONE,
             mask: vec![false; slots],
         };
@@ -109,7 +109,7 @@ impl Model {
         for round in 0..ROUNDS {
             let mut mask = model.suspected(record, penalty);
             if round == 0 && !model.credible(record, penalty, &mask) {
-                model.normal = Normal::constant(slots, normal::overall(record));
+                model.normal = Normal::constant(record, &normal::overall(record));
                 mask = model.suspected(record, penalty);
             }
             let reach = if round == 0 { FIRST_NEIGHBOURHOOD_SECONDS } else { NEIGHBOURHOOD_SECONDS };

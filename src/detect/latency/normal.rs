@@ -2,7 +2,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "one cell per slot and one shape per cell, by construction")]
 
-use super::axis::{Axis, BINS, Counts, Shape};
+use super::axis::{Axis, BINS, Counts, SLIGHTLY_SMOOTHED, SMOOTHED, Shape};
 use super::record::Record;
 
 /// A distribution holds for a cell this long; ± 90 minutes don't change much within it.
@@ -54,12 +54,15 @@ const STEPS: usize = 450;
 pub(super) struct Normal {
     cells: Vec<u32>,
     shapes: Vec<Shape>,
+    /// Less smooth.
+    sharp: Vec<Shape>,
 }
 
 impl Normal {
     /// The same everywhere.
-    pub(super) fn constant(slots: usize, shape: Shape) -> Self {
-        Self { cells: vec![0; slots], shapes: vec![shape] }
+    pub(super) fn constant(record: Record<'_>, counts: &Counts) -> Self {
+        let shapes = |part| vec![Shape::smoothed(record.axis, counts, part)];
+        Self { cells: vec![0; record.len()], shapes: shapes(SMOOTHED), sharp: shapes(SLIGHTLY_SMOOTHED) }
     }
 
     pub(super) fn cell_of(&self, slot: usize) -> u32 {
@@ -69,16 +72,21 @@ impl Normal {
     pub(super) fn shape(&self, slot: usize) -> &Shape {
         &self.shapes[self.cells[slot] as usize]
     }
+
+    /// As near to what was counted as it is known: what shares and slowdowns are told by.
+    pub(super) fn sharp_shape(&self, slot: usize) -> &Shape {
+        &self.sharp[self.cells[slot] as usize]
+    }
 }
 
 /// The distribution of everything.
-pub(super) fn overall(record: Record<'_>) -> Shape {
-    Shape::smoothed(record.axis, &record.counts(0..record.len()))
+pub(super) fn overall(record: Record<'_>) -> Counts {
+    record.counts(0..record.len())
 }
 
 /// A first baseline that no incident drags along: the blocks with the lowest medians, 60 % of the traffic or, where
 /// these are of two minds, less.
-pub(super) fn lowest_blocks(record: Record<'_>) -> Shape {
+pub(super) fn lowest_blocks(record: Record<'_>) -> Counts {
     let mut blocks = blocks(record);
     blocks.sort_by(|a, b| a.median.total_cmp(&b.median).then(b.requests.total_cmp(&a.requests)));
     let total: f64 = blocks.iter().map(|block| block.requests).sum();
@@ -101,7 +109,7 @@ pub(super) fn lowest_blocks(record: Record<'_>) -> Shape {
         sum += block.requests;
         add(&mut counts, &record.counts(block.slots.clone()), 1.0);
     }
-    Shape::smoothed(record.axis, &counts)
+    counts
 }
 
 struct Block {
@@ -177,12 +185,16 @@ pub(super) fn local(record: Record<'_>, mask: &[bool], neighbourhood: i64) -> No
     let sums = neighbourhoods(&table, (least, most));
     let medians: Vec<f64> = sums.iter().map(|sum| Shape::of(sum).quantile(record.axis, 0.5)).collect();
     let usual = Residuals::of(record.axis, &table, &medians);
-    let shapes = sums.iter().zip(&medians).map(|(sum, &median)| {
-        let mut counts = *sum;
-        usual.add_to(record.axis, &mut counts, median);
-        Shape::smoothed(record.axis, &counts)
-    });
-    Normal { cells, shapes: shapes.collect() }
+    let (shapes, sharp) = sums
+        .iter()
+        .zip(&medians)
+        .map(|(sum, &median)| {
+            let mut counts = *sum;
+            usual.add_to(record.axis, &mut counts, median);
+            [SMOOTHED, SLIGHTLY_SMOOTHED].map(|part| Shape::smoothed(record.axis, &counts, part)).into()
+        })
+        .unzip();
+    Normal { cells, shapes, sharp }
 }
 
 fn cells(record: Record<'_>, mask: &[bool], width: i64) -> (Vec<u32>, Vec<Cell>) {
@@ -349,9 +361,10 @@ impl Residuals {
 }
 
 /// Spreads a count evenly over the steps between two positions.
-fn spread(mass: &mut [f64; STEPS], low: f64, high: f64, count: f64) {
+pub(super) fn spread(mass: &mut [f64], low: f64, high: f64, count: f64) {
+    let steps = mass.len().saturating_sub(1);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the steps")]
-    let (first, last) = ((low as usize).min(STEPS - 1), (high as usize).min(STEPS - 1));
+    let (first, last) = ((low as usize).min(steps), (high as usize).min(steps));
     let length = high - low;
     for (step, mass) in mass.iter_mut().enumerate().take(last + 1).skip(first) {
         let part = (high.min((step + 1) as f64) - low.max(step as f64)) / length;
