@@ -378,7 +378,8 @@ impl<'a> Play<'a> {
     }
 }
 
-fn hits(scope: Scope, request: &Request) -> bool {
+/// Whether a scope holds a request.
+pub(crate) fn hits(scope: Scope, request: &Request) -> bool {
     match scope {
         Scope::Everything => true,
         Scope::Vhost(i) => usize::from(request.vhost) == i,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::incident::{Fault, Incident, Scope, Shape};
 use super::noise::What;
-use super::play::{By, Played, Request};
+use super::play::{self, By, Played, Request};
 use super::site::Site;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,8 +110,9 @@ fn hits(site: &Site, played: &Played, index: usize) -> Option<Truth> {
         Signal::Errors => users().filter(|r| r.status >= 500).count() as u64,
         _ => affected,
     };
-    let doomed = |r: &&Request| signal == Signal::Errors || r.status < 500;
-    let expected: f64 = users().filter(doomed).map(|r| f64::from(r.expected)).sum();
+    // of slow ones, what else fails or is elsewhere has its chance of failing
+    let chance = |r: &&Request| signal == Signal::Errors || r.status < 500 && play::hits(incident.scope, r);
+    let expected: f64 = users().filter(chance).map(|r| f64::from(r.expected)).sum();
     let share = |n: f64| Some(100.0 * n / requests as f64);
     let waits = matches!(incident.fault, Fault::Errors { statuses, .. } if statuses.contains(&504));
     Some(Truth {
