@@ -31,7 +31,7 @@ mod validate;
 mod tests;
 
 pub use errors::{find_errors, find_errors_of_part};
-pub use latency::{find_latency, slows_alone};
+pub use latency::{Beside, Sharp, Sharpened, TimedRequest, find_latency, sharpen, slows_alone};
 pub use merge::{Merged, merge};
 pub use part::{Part, Whole};
 pub use specific::stands_out;
@@ -292,6 +292,27 @@ impl Finding {
     /// Seconds from the first to the last affected one, both included.
     pub fn lasted_seconds(&self) -> i64 {
         self.end.second.saturating_sub(self.start.second).saturating_add(1)
+    }
+
+    /// Puts what single requests tell of slow ones, and how many requests there were where that is known, in the place of
+    /// what counts per second told. Levels keep their proportions and reach from edge to edge.
+    pub fn retell(&mut self, effect: Effect, requests: Option<usize>) {
+        if let (Effect::Latency { share: before, .. }, Effect::Latency { share, .. }) = (self.effect, effect)
+        {
+            for level in &mut self.levels {
+                level.share = (level.share * share / before.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
+            }
+        }
+        let (start, end) = (self.start.second, self.end.second);
+        self.levels.retain(|level| level.end >= start && level.start <= end);
+        if let Some(first) = self.levels.first_mut() {
+            first.start = start;
+        }
+        if let Some(last) = self.levels.last_mut() {
+            last.end = end;
+        }
+        self.effect = effect;
+        self.requests = requests.map_or(self.requests, |requests| requests as u64);
     }
 }
 

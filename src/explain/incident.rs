@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::facts::{Edge, Incident, Phase, ScopeItem, Severity, Silence};
 use super::impact::Subject;
-use super::{Case, changes, evidence, impact, related, scope, signals, suspects};
+use super::{Case, Look, changes, evidence, impact, related, scope, signals, suspects};
 use crate::detect::{Finding, Level, Merged, Signal};
-use crate::inspect::{Closeup, Line, Part};
+use crate::inspect::{Line, Part};
 use crate::model::{Dimension, Location, MICROS, Timestamp, Untrusted};
 
 /// The share from which on an incident is critical, in percent, if it lasts so many seconds.
@@ -20,8 +20,9 @@ pub(super) fn incident(
     case: &Case<'_>,
     actions: &[changes::Action],
     merged: &Merged,
-    closeup: &Closeup,
+    look: Look<'_>,
 ) -> Incident {
+    let closeup = look.closeup;
     let finding = &merged.finding;
     let stream = case.streams.get(merged.stream);
     let place = stream.and_then(|stream| stream.place.as_ref());
@@ -36,7 +37,7 @@ pub(super) fn incident(
     }
     let of =
         Subject { case, finding, closeup, start: start.at, end: end.at, site: merged.stream == 0, messages };
-    let (slowness, silence) = (signals::slowness(case, merged, closeup), signals::silence(of, merged));
+    let (slowness, silence) = (signals::slowness(case, merged, look), signals::silence(of, merged));
     let burst = signals::burst(case, merged);
     if let (Signal::Traffic, Some(silence)) = (finding.signal, &silence) {
         scope.extend(member(silence));

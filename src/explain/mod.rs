@@ -118,7 +118,7 @@ pub fn explain(case: &Case<'_>) -> (Vec<Incident>, Vec<TimelineEntry>) {
             alone.push(merged.finding.clone());
         } else {
             let look = Look { closeup, window: case.windows.get(index) };
-            found.push((incident::incident(case, &actions, merged, closeup), look));
+            found.push((incident::incident(case, &actions, merged, look), look));
         }
     }
     found.sort_by(|(a, _), (b, _)| a.start.at.cmp(&b.start.at).then_with(|| a.id.cmp(&b.id)));

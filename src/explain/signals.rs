@@ -2,7 +2,7 @@
 
 use super::facts::{Burst, Computation, Silence, Slowness};
 use super::impact::Subject;
-use super::{Case, Stream};
+use super::{Case, Look, Stream};
 use crate::detect::{Effect, Finding, Merged, Signal};
 use crate::inspect::Closeup;
 use crate::model::Dimension;
@@ -53,12 +53,18 @@ fn slow_site<'a>(case: &'a Case<'_>, merged: &'a Merged) -> Option<(usize, Optio
 
 /// How slow requests were, as a share of all user requests: as the finding that speaks for the incident has it, unless the
 /// site shows that more than its place was hit: few slow requests among many of other places are hard to count. Of
-/// several servers, which answer the same requests, the site tells.
-pub(super) fn slowness(case: &Case<'_>, merged: &Merged, closeup: &Closeup) -> Option<Slowness> {
+/// several servers, which answer the same requests, the site tells. Where single requests told, the rest of the site is known
+/// to have been as ever.
+pub(super) fn slowness(case: &Case<'_>, merged: &Merged, look: Look<'_>) -> Option<Slowness> {
     let told = |found: (usize, Option<&Stream>, &Finding)| {
-        slowness_of(found.1, found.2, closeup, merged.finding.signal == Signal::Errors)
+        slowness_of(found.1, found.2, look.closeup, merged.finding.signal == Signal::Errors)
     };
     let leading = of_signal(case, merged, Signal::Latency);
+    if merged.finding.signal == Signal::Latency
+        && look.window.is_some_and(|window| window.slow_kinds.is_some())
+    {
+        return leading.and_then(told);
+    }
     let place = leading.and_then(|(_, stream, _)| stream?.place.as_ref());
     let is_server = place.is_some_and(|(dimension, _)| *dimension == Dimension::Source);
     let (own, site) = (leading.and_then(told), slow_site(case, merged).and_then(told));
@@ -98,7 +104,8 @@ fn slowness_of(
 /// Requests of one place or of all, those with a latency that tells and all of them, as parts of all user requests; 1
 /// where nothing was read again.
 fn parts_of_all(place: Option<(Dimension, &[u8])>, finding: &Finding, closeup: &Closeup) -> (f64, f64) {
-    let all = closeup.total.inside.requests;
+    // Scanners are no users.
+    let all = super::impact::users(closeup).requests.max(closeup.total.paced_inside.requests);
     if all == 0 {
         return (1.0, 1.0);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Distinct;
+use super::{Distinct, Paces};
 use crate::model::{Dimension, Histogram, Level, SourceId, Timestamp};
 use crate::survey::{Merge, RareKind};
 
@@ -326,6 +326,8 @@ pub struct Closeup {
     pub messages: BTreeMap<RareKind, Messages>,
     /// Other messages of warning level or above, or of none, by template.
     pub templates: Distinct<TemplateTone, MAX_TEMPLATES>,
+    /// Single requests, of a window that asks for them.
+    pub paces: Paces,
 }
 
 impl Merge for Closeup {
@@ -345,5 +347,6 @@ impl Merge for Closeup {
         self.dimensions.absorb(other.dimensions);
         self.messages.absorb(other.messages);
         self.templates.absorb(other.templates);
+        self.paces.absorb(other.paces);
     }
 }

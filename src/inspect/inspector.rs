@@ -2,7 +2,7 @@
 
 use super::closeup::{FirstMessage, Group, Line, Tone, client_group};
 use super::distinct::hash;
-use super::{Closeup, Visit, Watch, Window};
+use super::{Closeup, Pace, Visit, Watch, Window};
 use crate::format::Class;
 use crate::model::{Dimension, Escape, Level, Message, Request, SourceId, Status, Timestamp};
 use crate::parse::{Fields, Reject, Scratch, last_of_list, normalise, unescape_into};
@@ -23,6 +23,8 @@ pub struct Inspector<'a> {
     windows: &'a [Window],
     clock: &'a Clock,
     source: SourceId,
+    /// A window asks what kind a request is of.
+    by_kind: bool,
     /// Requests of this source are not counted again elsewhere.
     edge: bool,
     name: &'a [u8],
@@ -80,6 +82,7 @@ impl<'a> Inspector<'a> {
             windows,
             clock: subject.clock,
             source: subject.source,
+            by_kind: windows.iter().any(|w| w.watch == Watch::Paces || w.slow_kinds.is_some()),
             edge: subject.edge,
             name: subject.name,
             scratch: Scratch::default(),
@@ -167,8 +170,8 @@ impl<'a> Inspector<'a> {
             return;
         }
         let probe = self.probes.is_probe(request, &mut self.agents);
+        self.value.clear();
         if let Some(path) = request.path {
-            self.value.clear();
             self.plain.clear();
             unescape_into(path, escape, &mut self.plain);
             normalise(&self.plain, &mut self.value);
@@ -180,12 +183,21 @@ impl<'a> Inspector<'a> {
             (Dimension::Method, request.method),
             (Dimension::Source, Some(self.name)),
         ];
+        let kind = if self.by_kind { kind_of(request, &self.value) } else { 0 };
         let mut closeups = std::mem::take(&mut self.closeups);
         for (window, closeup) in self.windows.iter().zip(closeups.iter_mut()) {
             if !window.wants_request(time) {
                 continue;
             }
-            let seen = Seen::of(window, request, &values, window.inside(time));
+            if window.watch == Watch::Paces {
+                if let Some(latency_us) = request.pace_us().filter(|_| !probe) {
+                    let pace = Pace { time, latency_us, kind, source: self.source, offset };
+                    let paced = &window.paced;
+                    closeup.paces.see(pace, window.is_about(&values), paced.sides(time), paced.near(time));
+                }
+                continue;
+            }
+            let seen = Seen::of(window, request, kind, &values, window.inside(time));
             if probe {
                 if seen.inside {
                     closeup.probes.see(seen.affected, seen.within);
@@ -196,7 +208,7 @@ impl<'a> Inspector<'a> {
                 closeup.around.see(self.quote(time, offset, line), window.start);
             }
             if seen.inside {
-                self.inside(closeup, (time, offset, line), request, seen);
+                self.inside(closeup, window, (time, offset, line), (request, seen));
             } else if window.outside(time) {
                 *closeup.statuses_outside.entry(request.status.map_or(0, Status::code)).or_default() += 1;
                 if let Some(latency) = request.pace_us() {
@@ -214,18 +226,21 @@ impl<'a> Inspector<'a> {
     fn inside(
         &self,
         closeup: &mut Closeup,
+        window: &Window,
         (time, offset, line): (Timestamp, u64, &[u8]),
-        request: &Request<'_>,
-        seen: Seen,
+        (request, seen): (&Request<'_>, Seen),
     ) {
         let code = request.status.map_or(0, Status::code);
         *closeup.statuses.entry(code).or_default() += 1;
         closeup.minutes.entry(time.second().div_euclid(60)).or_default().see(seen.affected, seen.within);
+        let place = (self.source, offset);
+        let named = window.named.map_or(seen.affected && seen.within, |named| named.contains(&place));
         if seen.affected && seen.within {
             *closeup.within.entry(code).or_default() += 1;
+        }
+        if named {
             let latency = request.latency_us.and_then(|l| i64::try_from(l).ok());
             let arrival = latency.map(|l| Timestamp::from_micros(time.micros().saturating_sub(l)));
-            let place = (self.source, offset);
             closeup.affected.see(&|| self.quote(time, offset, line), time, place, arrival);
         }
         if let Some(latency) = request.latency_us {
@@ -334,6 +349,12 @@ impl Inspector<'_> {
     }
 }
 
+/// A hash of what was asked of whom, the ids left out, and how. `path` is normalised.
+fn kind_of(request: &Request<'_>, path: &[u8]) -> u64 {
+    let parts = [request.vhost.unwrap_or_default(), request.method.unwrap_or_default(), path];
+    parts.iter().fold(0, |kind: u64, part| kind.rotate_left(21) ^ hash(part))
+}
+
 fn is_failed(request: &Request<'_>) -> bool {
     request.status.is_some_and(Status::is_server_error)
 }
@@ -343,7 +364,7 @@ fn is_failed(request: &Request<'_>) -> bool {
 struct Seen {
     /// In it, else in the comparison window.
     inside: bool,
-    /// Slow or not; `None` where that is not known, or the answer was a 5xx.
+    /// Slow or not for what it asked; `None` where that is not known, or the answer was a 5xx.
     slow: Option<bool>,
     /// As the window has it.
     affected: bool,
@@ -357,21 +378,23 @@ impl Seen {
     fn of(
         window: &Window,
         request: &Request<'_>,
+        kind: u64,
         values: &[(Dimension, Option<&[u8]>)],
         inside: bool,
     ) -> Self {
         let failed = is_failed(request);
-        let slow = window.slow_us.zip(request.pace_us()).map(|(slow, latency)| latency > slow);
+        let above = window.slow_us.zip(request.pace_us()).map(|(slow, latency)| latency > slow);
         let affected = match window.watch {
             Watch::Failures { gave_up } => failed || (gave_up && request.status == Some(Status::GAVE_UP)),
-            Watch::Slow => slow == Some(true),
-            Watch::Missing | Watch::Messages => false,
+            Watch::Slow => above == Some(true),
+            Watch::Missing | Watch::Messages | Watch::Paces => false,
         };
-        let within = window.place.as_ref().is_none_or(|(dimension, place)| {
-            values.iter().any(|(d, value)| d == dimension && *value == Some(place.as_ref()))
-        });
+        let slow = match &window.slow_kinds {
+            Some(kinds) => request.pace_us().map(|latency| kinds.is_slow(kind, latency)),
+            None => above,
+        };
         let client = request.client.map(hash);
-        Self { inside, slow, affected, within, client }
+        Self { inside, slow, affected, within: window.is_about(values), client }
     }
 
     fn count(self, tone: &mut Tone) {

@@ -5,6 +5,7 @@
 mod closeup;
 mod distinct;
 mod inspector;
+mod paces;
 mod plan;
 
 pub use closeup::{
@@ -13,7 +14,8 @@ pub use closeup::{
 };
 pub use distinct::Distinct;
 pub use inspector::{Inspector, Kit, Subject};
-pub use plan::{Visit, Watch, Window, plan, read_range};
+pub use paces::{Pace, Paces, Sides, SlowKinds};
+pub use plan::{Paced, Visit, Watch, Window, plan, read_range};
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::SlowKinds;
 use crate::detect::{Effect, Finding, Merged, Signal};
 use crate::model::{Dimension, MICROS, SourceId, Timestamp};
 use crate::survey::{BLOCK, Clock, Tally};
@@ -20,6 +21,8 @@ pub enum Watch {
     Missing,
     /// Severe messages of a log without requests; no request is looked at.
     Messages,
+    /// None: single requests are gathered with their latencies, nothing is counted.
+    Paces,
 }
 
 impl Default for Watch {
@@ -47,8 +50,46 @@ pub struct Window {
     /// A latency beyond which a request is slow, in µs. It only picks lines, clients and places: how many requests were
     /// slowed is detection's to say.
     pub slow_us: Option<u64>,
+    /// The same by what requests ask for, to tell where they were slow.
+    pub slow_kinds: Option<SlowKinds>,
     /// What the incident is about: affected lines are those of requests that have this value.
     pub place: Option<(Dimension, Box<[u8]>)>,
+    /// The lines of the first and the last affected request where these are known, instead of any that is affected.
+    pub named: Option<[(SourceId, u64); 2]>,
+    /// Stretches whose requests are gathered, see [`Watch::Paces`].
+    pub paced: Paced,
+}
+
+/// Stretches of time, ends excluded, whose requests are gathered one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Paced {
+    /// Where all is well.
+    pub beside: Vec<(Timestamp, Timestamp)>,
+    /// In the incident.
+    pub inside: Vec<(Timestamp, Timestamp)>,
+    /// Around the start and around the end.
+    pub edges: [(Timestamp, Timestamp); 2],
+}
+
+impl Paced {
+    /// In the incident, beside it.
+    pub(super) fn sides(&self, time: Timestamp) -> (bool, bool) {
+        let any = |stretches: &[_]| stretches.iter().any(|&stretch| lies_in(stretch, time));
+        (any(&self.inside), any(&self.beside))
+    }
+
+    /// Around the start, around the end.
+    pub(super) fn near(&self, time: Timestamp) -> [bool; 2] {
+        self.edges.map(|stretch| lies_in(stretch, time))
+    }
+
+    fn stretches(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        self.beside.iter().chain(&self.inside).copied().chain(self.edges)
+    }
+}
+
+fn lies_in((from, to): (Timestamp, Timestamp), time: Timestamp) -> bool {
+    from <= time && time < to
 }
 
 impl Window {
@@ -69,7 +110,11 @@ impl Window {
 
     /// Whether requests at `time` matter.
     pub(super) fn wants_request(&self, time: Timestamp) -> bool {
-        self.watch != Watch::Messages && (self.inside(time) || self.outside(time) || self.borders(time))
+        match self.watch {
+            Watch::Messages => false,
+            Watch::Paces => self.inside(time) || self.paced.stretches().any(|stretch| lies_in(stretch, time)),
+            _ => self.inside(time) || self.outside(time) || self.borders(time),
+        }
     }
 
     /// Whether a request at `time` may be the last one before a silence, or the first one after.
@@ -78,6 +123,13 @@ impl Window {
             && !self.inside(time)
             && self.start.plus_seconds(-AROUND) <= time
             && time < self.end.plus_seconds(AROUND)
+    }
+
+    /// Whether a request with these values is of the place.
+    pub(super) fn is_about(&self, values: &[(Dimension, Option<&[u8]>)]) -> bool {
+        self.place.as_ref().is_none_or(|(dimension, place)| {
+            values.iter().any(|(d, value)| d == dimension && *value == Some(place.as_ref()))
+        })
     }
 
     pub(super) fn inside(&self, time: Timestamp) -> bool {
@@ -113,6 +165,7 @@ impl Window {
             let around = if self.watch == Watch::Missing { AROUND } else { 0 };
             meets(self.start.plus_seconds(-around), self.end.plus_seconds(around))
                 || self.compare.is_some_and(|(from, to)| meets(from, to))
+                || self.paced.stretches().any(|(from, to)| meets(from, to))
         } else {
             meets(self.messages_from, self.end)
                 || self.compare.is_some_and(|(from, to)| meets(from, to.min(self.messages_from)))

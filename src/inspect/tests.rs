@@ -170,7 +170,7 @@ fn timed(watch: Watch) -> Window {
         messages_from: at(0),
         watch,
         slow_us: Some(100_000),
-        place: None,
+        ..Window::default()
     }
 }
 
@@ -193,6 +193,57 @@ fn slow_are_those_over_the_threshold_that_did_not_fail() {
     let closeup = looked(TIMED, 0, &Window { place, ..timed(Watch::Slow) });
     assert_eq!(edges(&closeup), (Some(4), Some(4)));
     assert_eq!((closeup.total.inside.affected, closeup.total.inside.within), (2, 1));
+}
+
+#[test]
+fn what_is_slow_may_depend_on_what_was_asked() {
+    let everything = Watch::Paces;
+    let Window { start, end, compare, .. } = timed(everything);
+    let paced = Paced { beside: vec![compare.unwrap()], inside: vec![(start, end)], ..Paced::default() };
+    let window = Window { paced, ..timed(everything) };
+    let of_place = looked(TIMED, 0, &window).paces.place;
+    let kind_of_b = of_place.inside.iter().find(|(_, p)| p.latency_us == 300_000).unwrap().1.kind;
+    // what failed tells nothing
+    assert_eq!((of_place.beside.iter().count(), of_place.inside.iter().count()), (2, 3));
+    let slow_kinds = Some(SlowKinds { by_kind: [(kind_of_b, 400_000)].into(), others: 10_000 });
+    let closeup = looked(TIMED, 0, &Window { slow_kinds, ..timed(Watch::Slow) });
+    let Tone { paced_inside, paced_outside, .. } = closeup.total;
+    assert_eq!((paced_inside.affected, paced_outside.affected), (2, 1));
+    // lines are still told by one threshold
+    assert_eq!(edges(&closeup), (Some(3), Some(4)));
+}
+
+#[test]
+fn single_requests_are_gathered_where_they_are_asked_for() {
+    let at = |s: i64| Timestamp::from_seconds(1_684_065_600 + s);
+    let place = Some((Dimension::Path, b"/a"[..].into()));
+    let beside = vec![(at(-9), at(0))];
+    let paced = Paced { beside, inside: vec![(at(3), at(7))], edges: [(at(-3), at(4)), (at(4), at(10))] };
+    let closeup = looked(TIMED, 0, &Window { place, paced, ..timed(Watch::Paces) });
+    let latencies = |sample: Vec<u64>| {
+        let mut sample = sample;
+        sample.sort_unstable();
+        sample
+    };
+    macro_rules! of {
+        ($sample:expr) => {
+            latencies($sample.iter().map(|(_, pace)| pace.latency_us).collect())
+        };
+    }
+    let Paces { place, rest, edges: [start, end] } = &closeup.paces;
+    assert_eq!((of!(place.beside), of!(place.inside)), (vec![50_000], vec![20_000, 400_000]));
+    assert_eq!((of!(rest.beside), of!(rest.inside)), (vec![150_000], vec![300_000]));
+    assert_eq!((of!(start), of!(end)), (vec![50_000, 400_000], vec![20_000, 40_000]));
+    assert_eq!(closeup.total, Tone::default());
+}
+
+#[test]
+fn the_first_and_the_last_slow_line_may_be_known() {
+    // the lines of the fourth and of the sixth request
+    let offset = |line: usize| TIMED.split_inclusive('\n').take(line).map(|l| l.len() as u64).sum::<u64>();
+    let named = Some([(SourceId(0), offset(3)), (SourceId(0), offset(5))]);
+    let closeup = looked(TIMED, 0, &Window { named, ..timed(Watch::Slow) });
+    assert_eq!(edges(&closeup), (Some(4), Some(6)));
 }
 
 #[test]
@@ -270,6 +321,30 @@ fn closeups_of_parts_merge_to_the_closeup_of_the_whole() {
             line.offset = (line.number - 1) * 1000;
         }
         assert_eq!(read_at_once, whole);
+    }
+}
+
+#[test]
+fn paces_of_parts_merge_to_those_of_the_whole() {
+    let offset = |line: usize| TIMED.split_inclusive('\n').take(line).map(|l| l.len() as u64).sum::<u64>();
+    let pace = |line: usize, latency_us| Pace { offset: offset(line), latency_us, ..Pace::default() };
+    let paces = |lines: &[usize]| {
+        let mut paces = Paces::default();
+        for &line in lines {
+            paces.see(
+                pace(line, 7 + line as u64),
+                line % 2 == 0,
+                (line < 4, line > 2),
+                [line == 1, line == 2],
+            );
+        }
+        paces
+    };
+    let whole = paces(&[0, 1, 2, 3, 4, 5, 6]);
+    for (a, b) in [(&[0, 3, 5][..], &[1, 2, 4, 6][..]), (&[6, 5, 4, 3][..], &[2, 1, 0][..])] {
+        let mut merged = paces(a);
+        merged.absorb(paces(b));
+        assert_eq!(merged, whole);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where a line stands.
 
 /// The index of a source in `Discovery::sources`: stable for the same input in any run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct SourceId(pub u32);
 
 /// A line of a source: what every figure can be traced to.

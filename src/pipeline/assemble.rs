@@ -5,6 +5,7 @@ use std::io;
 
 use super::closer::{Candidate, Found, look};
 use super::duplicates::duplicates;
+use super::edges::{Room, Told, sharpen_slow};
 use super::habits::{common, habits};
 use super::reading::Reading;
 use super::roles::{Member, roles};
@@ -79,16 +80,20 @@ pub(super) fn assemble(
     let told = range(options, &zone, told);
     let range = range(options, &zone, all);
     let seconds = range.map_or(0..0, |(from, to)| from.second()..to.second().saturating_add(1));
-    let search = search(&known, Limits::merged(), seconds, options.sensitivity);
+    let mut search = search(&known, Limits::merged(), seconds, options.sensitivity);
+    let bare = candidates(&known, &[]);
+    let room = Room { candidates: &bare, tools, buffer, progress };
+    let of_slow = sharpen_slow(&mut search.incidents, &search.streams, room);
     let site = &search.site;
 
     let windows: Vec<Window> = search
         .incidents
         .iter()
-        .map(|m| {
+        .zip(of_slow)
+        .map(|(m, Told { named, slow_kinds })| {
             let stream = search.streams.get(m.stream).cloned().unwrap_or_default();
             let place = stream.place.as_ref().map(|(dimension, value)| (*dimension, value.raw()));
-            closer_window(&m.finding).watching(m, place, stream.messages)
+            Window { slow_kinds, named, ..closer_window(&m.finding).watching(m, place, stream.messages) }
         })
         .collect();
     let (rare, cut) = rare_lines(&known, told, &windows, &tools.rules);

@@ -3,6 +3,7 @@
 mod assemble;
 mod closer;
 mod duplicates;
+mod edges;
 mod habits;
 mod line;
 mod places;

@@ -39,9 +39,14 @@ impl Dispersion {
 
     /// φ = trimmed Pearson χ²/df of the unmasked windows, 1–[`HIGHEST`].
     pub(super) fn of(record: Record<'_>, normal: &Normal, mask: &[bool]) -> Self {
+        Self::of_terms(terms(record, normal, mask))
+    }
+
+    /// The same of χ² by windows, the shortest ones first.
+    pub(super) fn of_terms<const N: usize>(terms: [Vec<f64>; N]) -> Self {
         let mut found = Self::NONE;
         let mut nearest = true;
-        for terms in terms(record, normal, mask) {
+        for terms in terms {
             let Some((value, windows)) = trimmed_chi2(terms) else { continue };
             if nearest {
                 found.near = value.clamp(1.0, HIGHEST);

@@ -5,13 +5,17 @@ mod boundary;
 mod dispersion;
 mod effect;
 mod emission;
+mod exact;
 mod finding;
 mod gate;
+mod kinds;
 mod normal;
+mod profile;
 mod record;
 mod specific;
 mod validate;
 
+pub use exact::{Beside, Sharp, Sharpened, TimedRequest, sharpen};
 pub use specific::slows_alone;
 
 use axis::Axis;

@@ -4,7 +4,7 @@ use super::scope::finding;
 use crate::detect::{Boundary, Effect, Finding, Merged, Series, Signal, Slot};
 use crate::explain::facts::{Incident, QuoteRole, Severity};
 use crate::explain::{Case, Stream, explain};
-use crate::inspect::{Client, Closeup, Line, Part, Tone};
+use crate::inspect::{Client, Closeup, Line, Part, SlowKinds, Tone, Window};
 use crate::model::{Dimension, SourceId, Timestamp, Untrusted};
 use crate::signature::Rules;
 
@@ -72,9 +72,20 @@ fn told(
     place: Option<&str>,
     messages: bool,
 ) -> Incident {
+    told_of(&[], incident, closeup, series, place, messages)
+}
+
+fn told_of(
+    windows: &[Window],
+    incident: Merged,
+    closeup: Closeup,
+    series: &Series,
+    place: Option<&str>,
+    messages: bool,
+) -> Incident {
     let place = place.map(|place| (Dimension::Source, Untrusted::from(place)));
     let case = Case {
-        windows: &[],
+        windows,
         bursts: &[],
         names: &[],
         incidents: &[incident],
@@ -115,6 +126,28 @@ fn slow_requests_are_the_share_that_detection_tells_and_no_count_over_a_threshol
     let by_server = merged(1, slow(0.8), vec![(0, slow(0.7))]);
     let incident = told(by_server, closeup(1200, 1200), &site(1200), Some("web-02"), false);
     near(incident.impact.percent, 70.0);
+}
+
+#[test]
+fn what_single_requests_tell_of_one_server_needs_no_word_of_the_site() {
+    let windows = [Window { slow_kinds: Some(SlowKinds::default()), ..Window::default() }];
+    let by_server = merged(1, slow(0.8), vec![(0, slow(0.7))]);
+    let incident = told_of(&windows, by_server, closeup(1200, 1200), &site(1200), Some("web-02"), false);
+    near(incident.impact.percent, 80.0);
+}
+
+#[test]
+fn scanners_are_no_users_who_were_served_well() {
+    let mut seen = closeup(1800, 1200);
+    let scanner = Client {
+        inside: Part { requests: 600, ..Part::default() },
+        refused_inside: 600,
+        ..Client::default()
+    };
+    *seen.clients.entry(99).unwrap() = scanner;
+    let incident = told(merged(0, slow(0.7), vec![]), seen, &site(1800), None, false);
+    near(incident.impact.percent, 70.0);
+    assert_eq!(incident.impact.affected_requests, Some(840));
 }
 
 #[test]
