@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::failing::{cut_value, value_hash};
 use super::requests::ends;
+use super::second::Latencies;
 use super::{Coarse, Count, Group, Limits, Name, Paces, Seconds};
 use crate::model::Dimension;
 
@@ -12,9 +13,6 @@ use crate::model::Dimension;
 const MAX_OWN: usize = 32;
 /// Slots of the cache, as many as a byte tells apart.
 const CACHE_SLOTS: usize = 256;
-
-/// Latencies of one value that wait in the cache, at most: they are handed over with the 64 seconds, or when so many came.
-const MAX_WAITING: usize = 256;
 
 /// The counts of one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,13 +67,13 @@ impl Own {
                 known.name = Name { dimension, value: value.into() };
             }
             known.counts.add_seconds(unit, counts);
-            hand_over(&mut cached.paces, unit, &mut known.latency);
+            known.latency.take(&mut cached.paces);
         } else if self.map.len() < MAX_OWN || self.map.last_key_value().is_some_and(|(last, _)| hash < *last)
         {
             let mut groups = Coarse::new(self.groups);
             groups.add_seconds(unit, counts);
             let mut latency = Paces::new(self.paces);
-            hand_over(&mut cached.paces, unit, &mut latency);
+            latency.take(&mut cached.paces);
             let name = Name { dimension, value: value.into() };
             self.map.insert(hash, OwnValue { name, counts: groups, latency });
             self.cut();
@@ -122,18 +120,6 @@ impl Own {
     }
 }
 
-/// Counts latencies of 64 seconds; none are left.
-fn hand_over(paces: &mut Vec<Pace>, unit: i64, latency: &mut Paces) {
-    paces.sort_unstable();
-    for second in paces.chunk_by(|a, b| a.second == b.second) {
-        let Some(first) = second.first() else { continue };
-        let counted = |of: &[Pace]| Some((of.first()?.bin, u32::try_from(of.len()).unwrap_or(u32::MAX)));
-        let counts = second.chunk_by(|a, b| a.bin == b.bin).filter_map(counted);
-        latency.add(unit << 6 | i64::from(first.second), counts);
-    }
-    paces.clear();
-}
-
 /// The counts of the current 64 seconds, by value: direct-mapped, a line costs a cheap hash, a comparison and an
 /// increment.
 #[derive(Debug, Default)]
@@ -144,13 +130,8 @@ pub(super) struct OwnGroup {
     slots: Vec<Cached>,
     /// Slots with counts.
     touched: Vec<u8>,
-}
-
-/// A latency: the second of the 64, and its bin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Pace {
-    second: u8,
-    bin: u8,
+    /// Slots with latencies of the current second.
+    paced: Vec<u8>,
 }
 
 /// A value; none was seen in its slot while it has no counts.
@@ -160,9 +141,32 @@ struct Cached {
     value: Vec<u8>,
     hash: u32,
     counts: Option<Seconds<Count>>,
-    paces: Vec<Pace>,
+    /// Latencies of the current second, once there were any.
+    latencies: Option<Latencies>,
+    /// Latencies of the seconds before.
+    paces: Paces,
     /// Whether it is among those touched.
     listed: bool,
+}
+
+impl Cached {
+    fn empty(dimension: Dimension) -> Self {
+        Self {
+            dimension,
+            value: Vec::new(),
+            hash: value_hash(dimension, b""),
+            counts: None,
+            latencies: None,
+            paces: Paces::new(usize::MAX),
+            listed: false,
+        }
+    }
+
+    fn leave_second(&mut self, second: i64) {
+        if let Some(latencies) = &mut self.latencies {
+            latencies.leave(second, &mut self.paces);
+        }
+    }
 }
 
 impl OwnGroup {
@@ -186,7 +190,7 @@ impl OwnGroup {
         let known =
             self.slots.get(usize::from(at)).is_some_and(|c| c.value == value && c.dimension == dimension);
         if !known {
-            self.replace(at, dimension, value, own);
+            self.replace(at, dimension, value, second, own);
         }
         let Some(slot) = self.slots.get_mut(usize::from(at)) else { return };
         if !slot.listed {
@@ -198,28 +202,36 @@ impl OwnGroup {
             count.bad += u32::from(failed);
         }
         if let Some(bin) = pace {
-            slot.paces.push(Pace { second: u8::try_from(second & 63).unwrap_or(0), bin });
-            if slot.paces.len() >= MAX_WAITING {
-                own.add(self.unit, slot);
+            let latencies = slot.latencies.get_or_insert_default();
+            if latencies.is_empty() {
+                self.paced.push(at);
+            }
+            latencies.record(bin);
+        }
+    }
+
+    /// `second` is over: whatever is counted next may belong to another one.
+    #[inline]
+    pub(super) fn leave_second(&mut self, second: i64) {
+        for at in self.paced.drain(..) {
+            if let Some(slot) = self.slots.get_mut(usize::from(at)) {
+                slot.leave_second(second);
             }
         }
     }
 
     #[inline(never)]
-    fn replace(&mut self, at: u8, dimension: Dimension, value: &[u8], own: &mut Own) {
+    fn replace(&mut self, at: u8, dimension: Dimension, value: &[u8], second: i64, own: &mut Own) {
         if self.slots.is_empty() {
-            let hash = value_hash(dimension, b"");
-            let paces = Vec::new();
-            let empty = Cached { dimension, value: Vec::new(), hash, counts: None, paces, listed: false };
-            self.slots = vec![empty; CACHE_SLOTS];
+            self.slots = vec![Cached::empty(dimension); CACHE_SLOTS];
         }
         let Some(slot) = self.slots.get_mut(usize::from(at)) else { return };
+        slot.leave_second(second);
         own.add(self.unit, slot);
         slot.dimension = dimension;
         slot.value.clear();
         slot.value.extend_from_slice(value);
         slot.hash = value_hash(dimension, value);
-        slot.paces.reserve_exact(MAX_WAITING);
     }
 
     /// Hands over all counts.

@@ -89,19 +89,55 @@ impl Paces {
         other.settle();
         self.widen(other.shift.saturating_sub(self.shift));
         other.widen(self.shift.saturating_sub(other.shift));
-        if other.slots().next().is_some_and(|(first, _)| self.slots > 0 && first >> self.shift < self.last) {
+        if !self.append(&other) {
             let mine = Self { shift: self.shift, ..Self::new(self.cap) };
             let mine = std::mem::replace(self, mine);
             let (mut a, mut b) = (mine.slots().peekable(), other.slots().peekable());
             while let Some((second, bytes)) = next_of(&mut a, &mut b, |slot| slot.0) {
                 self.push(second >> self.shift, counts(bytes));
             }
-        } else {
-            for (second, bytes) in other.slots() {
-                self.push(second >> self.shift, counts(bytes));
-            }
         }
         self.fit();
+    }
+
+    /// Adds what `other` counted in slots of a second, and clears it.
+    pub(super) fn take(&mut self, other: &mut Self) {
+        other.settle();
+        if self.shift == other.shift && self.append(other) {
+            self.fit();
+        } else {
+            other.slots().for_each(|(second, bytes)| self.add(second, counts(bytes)));
+        }
+        other.clear();
+    }
+
+    /// Nothing counted again; the width stays.
+    pub(super) fn clear(&mut self) {
+        self.slots = 0;
+        self.bytes.clear();
+        self.late.clear();
+    }
+
+    /// Adds the slots of `other`, which are as wide, unless its first one lies before the last one here. All but the first
+    /// tell their distance from the one before, so they are copied.
+    fn append(&mut self, other: &Self) -> bool {
+        let Some((first, bins)) = other.slots().next() else { return true };
+        let key = first >> self.shift;
+        if self.slots > 0 && key < self.last {
+            return false;
+        }
+        self.push(key, counts(bins));
+        let mut head = other.bytes.as_slice();
+        number(&mut head);
+        let rest = head.get(bins.len().saturating_add(1)..).unwrap_or_default();
+        if !rest.is_empty() {
+            let behind = other.bytes.len().saturating_sub(other.bins_at);
+            self.bytes.extend_from_slice(rest);
+            self.bins_at = self.bytes.len().saturating_sub(behind);
+            self.last = other.last;
+            self.slots = self.slots.saturating_add(other.slots).saturating_sub(1);
+        }
+        true
     }
 
     /// Doubles the width `times` times.
@@ -197,9 +233,13 @@ fn next_of<T>(
 }
 
 fn write(bytes: &mut Vec<u8>, counted: Option<(u8, u32)>) {
-    if let Some((bin, count)) = counted {
-        bytes.push(bin);
-        put(bytes, u64::from(count));
+    match counted {
+        Some((bin, count @ 0..0x80)) => bytes.extend_from_slice(&[bin, u8::try_from(count).unwrap_or(0)]),
+        Some((bin, count)) => {
+            bytes.push(bin);
+            put(bytes, u64::from(count));
+        }
+        None => {}
     }
 }
 
@@ -268,6 +308,15 @@ mod tests {
                 .flat_map(|(second, bytes)| counts(bytes).map(move |(bin, count)| ((second, bin), count)))
                 .collect();
             prop_assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn what_is_taken_over_is_counted_and_gone(a in seen(-900..900), b in seen(-20..900), cap in 1usize..20) {
+            let (mut whole, mut waiting) = (paces(&a, cap), paces(&b, usize::MAX));
+            whole.take(&mut waiting);
+            whole.settle();
+            prop_assert_eq!(whole, paces(&[a, b].concat(), cap));
+            prop_assert_eq!(waiting.slots().count() + waiting.len(), 0);
         }
 
         #[test]

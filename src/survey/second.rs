@@ -1,7 +1,7 @@
 //! The counts of one second, kept out of the maps while it lasts.
 
 use super::own::OwnGroup;
-use super::{Cell, Count, Failing, GaveUp, Merge as _, Seconds, Slot as _, Timed};
+use super::{Cell, Count, Failing, GaveUp, Merge as _, Paces, Seconds, Slot as _, Timed};
 
 /// The second of the last request.
 #[derive(Default)]
@@ -29,6 +29,7 @@ impl Second {
         if cell == Cell::default() {
             return;
         }
+        self.own.leave_second(self.at);
         if self.at >> 6 != self.unit {
             self.leave_group(timed);
             self.unit = self.at >> 6;
@@ -42,7 +43,7 @@ impl Second {
         if cell.gave_up > 0 {
             timed.gave_up.bucket(self.at).absorb(std::mem::take(&mut self.gave_up));
         }
-        self.latencies.leave(self.at, timed);
+        self.latencies.leave(self.at, &mut timed.latency);
     }
 
     /// Hands over the counts of the 64 seconds, after that of the last one.
@@ -55,7 +56,8 @@ impl Second {
     }
 }
 
-/// Counts by bin.
+/// Latencies of one second, counted by bin.
+#[derive(Debug, Clone)]
 pub(super) struct Latencies {
     /// As many as a byte tells apart.
     counts: Box<[u32; 256]>,
@@ -81,8 +83,14 @@ impl Latencies {
     }
 
     #[inline]
-    fn leave(&mut self, second: i64, timed: &mut Timed) {
-        if self.used == [0; 4] {
+    pub(super) fn is_empty(&self) -> bool {
+        self.used == [0; 4]
+    }
+
+    /// Hands the counts over; afterwards there are none.
+    #[inline]
+    pub(super) fn leave(&mut self, second: i64, paces: &mut Paces) {
+        if self.is_empty() {
             return;
         }
         let (counts, used) = (&mut self.counts, &mut self.used);
@@ -93,7 +101,7 @@ impl Latencies {
                 Some(at << 6 | bit)
             })
         });
-        timed.latency.add(
+        paces.add(
             second,
             bins.filter_map(|bin| Some((bin, std::mem::take(counts.get_mut(usize::from(bin))?)))),
         );
