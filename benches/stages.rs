@@ -14,7 +14,7 @@ use logtopsy::format::{Catalog, from_option};
 use logtopsy::input::{self, Reader};
 use logtopsy::inspect::{Inspector, Kit, Subject, Visit, Window};
 use logtopsy::model::{Offset, SourceId, Timestamp};
-use logtopsy::parse::{Fields, LineParser, Projection, Scratch};
+use logtopsy::parse::{Fields, LineParser, Projection, Quotes, Scratch};
 use logtopsy::pipeline::{self, Options, Silent};
 use logtopsy::report::{Format, Style, render};
 use logtopsy::signature::{Probes, Rules};
@@ -100,7 +100,7 @@ fn parse(c: &mut Criterion) {
             let mut scratch = Scratch::default();
             b.iter(|| {
                 let mut fields = Fields::default();
-                let accepted = |line| parser.fill(line, &mut fields, &mut scratch).is_ok();
+                let accepted = |line| parser.fill(line, Quotes::UNKNOWN, &mut fields, &mut scratch).is_ok();
                 lines(black_box(text.as_bytes())).map(accepted).filter(|&is| is).count()
             });
         });

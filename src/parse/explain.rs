@@ -3,7 +3,7 @@
 //! Slow on purpose: it runs what the fast path runs, again and again, so that both can never disagree.
 
 use super::plan::{Plan, Step, Until, run};
-use super::{Engine, Fields, LineParser, Reject, Scratch, time};
+use super::{Engine, Fields, LineParser, Quotes, Reject, Scratch, time};
 
 /// Where a format gave up on a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,8 @@ pub struct Stop {
 impl LineParser {
     /// Why the line is no record of this format; `None` if it is one.
     pub fn stop(&self, line: &[u8]) -> Option<Stop> {
-        let reject = self.fill(line, &mut Fields::default(), &mut Scratch::default()).err()?;
+        let reject =
+            self.fill(line, Quotes::UNKNOWN, &mut Fields::default(), &mut Scratch::default()).err()?;
         let said = |wanted: &str| Stop { at: 0, wanted: wanted.to_owned() };
         Some(match (reject, &self.engine) {
             (Reject::Comment, _) => said("a record; this is a directive of the log"),
@@ -54,7 +55,8 @@ impl Plan {
     /// How many bytes of a line fit, and what the step that does not fit is.
     fn stop(&self, line: &[u8]) -> Stop {
         let reach = |steps: &[Step]| {
-            run(steps, line, &mut Fields::default(), &mut time::Cache::default()).map(<[u8]>::len)
+            run(steps, (line, Quotes::UNKNOWN), line, &mut Fields::default(), &mut time::Cache::default())
+                .map(<[u8]>::len)
         };
         let mut prefixes = (0..=self.steps.len()).filter_map(|n| Some((n, reach(self.steps.get(..n)?)?)));
         // a step that does not fit ends it: those behind it run into the same

@@ -88,7 +88,7 @@ mod tests {
 
     use super::Firsts;
     use crate::format::Catalog;
-    use crate::parse::{Fields, LineParser, Scratch};
+    use crate::parse::{Fields, LineParser, Quotes, Scratch};
 
     #[test]
     fn a_set_has_what_was_wanted() {
@@ -108,7 +108,11 @@ mod tests {
             let line = catalog.samples()[sample].1.line.as_bytes();
             let line = [front.as_bytes(), line.get(cut.min(line.len())..).unwrap_or_default()].concat();
             for parser in parsers.iter().filter(|parser| !parser.first.may_begin(&line)) {
-                prop_assert!(parser.read(&line, &mut Fields::default(), &mut Scratch::default()).is_err());
+                prop_assert!(
+                    parser
+                        .read(&line, Quotes::UNKNOWN, &mut Fields::default(), &mut Scratch::default())
+                        .is_err()
+                );
             }
             Ok(())
         });

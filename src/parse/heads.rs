@@ -7,6 +7,7 @@
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+use super::marks::Quotes;
 use super::plan::{Plan, Step, Until, run};
 use super::taken::{fails, local};
 use super::{Fields, quick, time};
@@ -126,8 +127,8 @@ impl Plans {
         heads: &mut Heads,
     ) -> bool {
         let fits = match self.all.as_slice() {
-            [plan] => plan.run(line, fields, cache),
-            plans => quick::any_of(plans, line, fields, cache),
+            [plan] => plan.run(line, Quotes::UNKNOWN, fields, cache),
+            plans => quick::any_of(plans, line, Quotes::UNKNOWN, fields, cache),
         };
         if fits {
             heads.missed = heads.missed.wrapping_add(1);
@@ -171,13 +172,18 @@ impl Plans {
                 fields.message.text = rest;
                 Some(true)
             }
-            steps => Some(run(steps, rest, fields, cache).is_some_and(<[u8]>::is_empty)),
+            steps => {
+                Some(run(steps, (rest, Quotes::UNKNOWN), rest, fields, cache).is_some_and(<[u8]>::is_empty))
+            }
         }
     }
 
     /// Takes note of the head of a line that fits.
     fn note(&self, line: &[u8], cache: &mut time::Cache, heads: &mut Heads) -> Option<()> {
-        let nth = self.all.iter().position(|plan| plan.run(line, &mut Fields::default(), cache))?;
+        let nth = self
+            .all
+            .iter()
+            .position(|plan| plan.run(line, Quotes::UNKNOWN, &mut Fields::default(), cache))?;
         let plan = self.all.get(nth)?;
         let notation = notation(plan)?;
         let (_, n) = time::read(line, notation, cache)?;
@@ -256,7 +262,8 @@ mod tests {
     fn slowly(plans: &[Plan], line: &[u8]) -> Option<String> {
         plans.iter().find_map(|plan| {
             let mut fields = Fields::default();
-            let rest = run(&plan.steps, line, &mut fields, &mut time::Cache::default());
+            let rest =
+                run(&plan.steps, (line, Quotes::UNKNOWN), line, &mut fields, &mut time::Cache::default());
             rest.is_some_and(<[u8]>::is_empty).then(|| format!("{fields:?}"))
         })
     }

@@ -1,14 +1,14 @@
 //! JSON lines: the wanted keys are picked while the line is walked once; no document is built.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::find::{Literal, either};
-use super::{Fields, Projection, Reject, Scratch, plan, time};
+use super::cursor::{Cursor, MAX_DEPTH};
+use super::find::Literal;
+use super::shape::{Part, Shapes};
+use super::{Fields, Projection, Quotes, Reject, Scratch, plan, time};
 use crate::format::Field;
 
-/// Deeper nesting makes the line a reject: nothing legitimate needs it.
-const MAX_DEPTH: usize = 128;
 /// The id of the next [`Keys`].
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 /// More keys than this are looked up anew each time.
@@ -54,32 +54,54 @@ struct Known {
     place: Option<usize>,
 }
 
-/// By turn.
-type KeyCache = Vec<Known>;
+/// What is remembered of the lines before.
+#[derive(Debug, Default)]
+struct Memory {
+    /// The keys of the last line, by turn.
+    keys: Vec<Known>,
+    shapes: Shapes,
+}
 
 /// One for each [`Keys`] that read with it: what a key means differs between them.
 #[derive(Debug, Default)]
-pub(super) struct KeyCaches(BTreeMap<u64, KeyCache>);
+pub(super) struct Memories(Vec<(u64, Memory)>);
 
-impl KeyCaches {
-    fn of(&mut self, keys: u64) -> &mut KeyCache {
-        self.0.entry(keys).or_default()
+impl Memories {
+    fn of(&mut self, keys: u64) -> Option<&mut Memory> {
+        let at = self.0.iter().position(|(id, _)| *id == keys);
+        let at = at.unwrap_or_else(|| {
+            self.0.push((keys, Memory::default()));
+            self.0.len().saturating_sub(1)
+        });
+        self.0.get_mut(at).map(|(_, memory)| memory)
+    }
+}
+
+/// What was picked of a line so far.
+struct Picks<'s> {
+    /// Required groups of which a key was seen.
+    seen: u64,
+    /// For each field, the turn of the key that it was read from.
+    turns: [u8; SLOTS],
+    time: &'s mut time::Cache,
+}
+
+impl<'s> Picks<'s> {
+    fn new(time: &'s mut time::Cache) -> Self {
+        Self { seen: 0, turns: [u8::MAX; SLOTS], time }
     }
 }
 
 /// How far the walk is.
 struct Walk<'a, 's> {
-    line: &'a [u8],
-    at: usize,
+    cursor: Cursor<'a>,
     /// Dotted path of the objects around.
     path: Vec<u8>,
     nth: usize,
-    /// Required groups of which a key was seen.
-    seen: u64,
-    /// For each field, the turn of the key that it was read from.
-    turns: [u8; SLOTS],
-    cache: &'s mut KeyCache,
-    time: &'s mut time::Cache,
+    picks: Picks<'s>,
+    keys: &'s mut Vec<Known>,
+    /// The values met, while the shape of the line is to be learnt.
+    parts: Option<&'s mut Vec<Part>>,
 }
 
 impl Keys {
@@ -122,27 +144,54 @@ impl Keys {
     pub(super) fn run<'a>(
         &self,
         line: &'a [u8],
+        quotes: Quotes<'_>,
         captures: &mut Fields<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Reject> {
-        let mut walk = Walk {
-            line,
-            at: 0,
-            path: Vec::new(),
-            nth: 0,
-            seen: 0,
-            turns: [u8::MAX; SLOTS],
-            cache: scratch.keys.of(self.id),
-            time: &mut scratch.time,
-        };
-        walk.blanks();
-        if walk.peek() != Some(b'{') {
+        let Some(memory) = scratch.json.of(self.id) else { return Err(Reject::Mismatch) };
+        let Memory { keys, shapes } = memory;
+        let mut touched = false;
+        for shape in shapes.iter() {
+            if std::mem::take(&mut touched) {
+                *captures = Fields::default();
+            }
+            let mut picks = Picks::new(&mut scratch.time);
+            if shape.read(line, quotes, &mut |place, value| {
+                touched = true;
+                self.keep(place, value, &mut picks, captures);
+            }) {
+                return if picks.seen == self.required { Ok(()) } else { Err(Reject::Mismatch) };
+            }
+        }
+        if touched {
+            *captures = Fields::default();
+        }
+        self.walk(line, captures, (keys, shapes), &mut scratch.time)
+    }
+
+    /// Reads a line whose shape is new.
+    #[inline(never)]
+    fn walk<'a>(
+        &self,
+        line: &'a [u8],
+        captures: &mut Fields<'a>,
+        (keys, shapes): (&mut Vec<Known>, &mut Shapes),
+        time: &mut time::Cache,
+    ) -> Result<(), Reject> {
+        let (path, picks) = (Vec::new(), Picks::new(time));
+        let mut walk =
+            Walk { cursor: Cursor { line, at: 0 }, path, nth: 0, picks, keys, parts: shapes.learn() };
+        walk.cursor.blanks();
+        if walk.cursor.peek() != Some(b'{') {
             return Err(Reject::Mismatch);
         }
         self.object(&mut walk, captures, 1)?;
-        walk.blanks();
-        if walk.at < line.len() || walk.seen != self.required {
+        walk.cursor.blanks();
+        if walk.cursor.at < line.len() || walk.picks.seen != self.required {
             return Err(Reject::Mismatch);
+        }
+        if walk.parts.is_some() {
+            shapes.add(line);
         }
         Ok(())
     }
@@ -156,51 +205,65 @@ impl Keys {
         if depth > MAX_DEPTH {
             return Err(Reject::TooDeep);
         }
-        walk.bump();
-        walk.blanks();
-        if walk.eat(b'}') {
+        walk.cursor.bump();
+        walk.cursor.blanks();
+        if walk.cursor.eat(b'}') {
             return Ok(());
         }
         let outer = walk.path.len();
         loop {
-            walk.blanks();
+            walk.cursor.blanks();
             if let Some(place) = walk.guess() {
-                let value = walk.value(depth)?;
-                if let (Some(place), Some(value)) = (place, value) {
-                    self.keep(place, value, walk, captures);
-                }
-                walk.blanks();
-                if walk.eat(b',') {
+                self.value(walk, captures, place, depth)?;
+                walk.cursor.blanks();
+                if walk.cursor.eat(b',') {
                     continue;
                 }
-                return if walk.eat(b'}') { Ok(()) } else { Err(Reject::Mismatch) };
+                return if walk.cursor.eat(b'}') { Ok(()) } else { Err(Reject::Mismatch) };
             }
-            let key = walk.string()?;
-            walk.blanks();
-            if !walk.eat(b':') {
+            let key = walk.cursor.string()?;
+            walk.cursor.blanks();
+            if !walk.cursor.eat(b':') {
                 return Err(Reject::Mismatch);
             }
-            walk.blanks();
-            if walk.peek() == Some(b'{') {
+            walk.cursor.blanks();
+            if walk.cursor.peek() == Some(b'{') {
                 walk.path.extend_from_slice(key);
                 walk.path.push(b'.');
                 self.object(walk, captures, depth.saturating_add(1))?;
                 walk.path.truncate(outer);
             } else {
                 let place = self.place(walk, key);
-                let value = walk.value(depth)?;
-                if let (Some(place), Some(value)) = (place, value) {
-                    self.keep(place, value, walk, captures);
-                }
+                self.value(walk, captures, place, depth)?;
             }
-            walk.blanks();
-            if walk.eat(b'}') {
+            walk.cursor.blanks();
+            if walk.cursor.eat(b'}') {
                 return Ok(());
             }
-            if !walk.eat(b',') {
+            if !walk.cursor.eat(b',') {
                 return Err(Reject::Mismatch);
             }
         }
+    }
+
+    /// Takes the value of a key that belongs at `place`.
+    fn value<'a>(
+        &self,
+        walk: &mut Walk<'a, '_>,
+        captures: &mut Fields<'a>,
+        place: Option<usize>,
+        depth: usize,
+    ) -> Result<(), Reject> {
+        let start = walk.cursor.at;
+        let first = walk.cursor.peek();
+        let value = walk.cursor.value(depth)?;
+        if let Some(parts) = &mut walk.parts {
+            Part::note(parts, (first, depth), start..walk.cursor.at, place);
+        }
+        if let (Some(place), Some(value)) = (place, value) {
+            self.keep(place, value, &mut walk.picks, captures);
+        }
+        Ok(())
     }
 
     /// Where a key belongs, from the last line if it had the same key at the same turn.
@@ -208,7 +271,7 @@ impl Keys {
         let nth = walk.nth;
         walk.nth = nth.saturating_add(1);
         let prefix = walk.path.as_slice();
-        if let Some(known) = walk.cache.get(nth)
+        if let Some(known) = walk.keys.get(nth)
             && known.full.strip_prefix(prefix) == Some(key)
         {
             return known.place;
@@ -218,24 +281,25 @@ impl Keys {
             self.exact.get(full.as_slice()).or_else(|| self.plain.get(plain(&full).as_slice())).copied();
         let lead = prefix.is_empty().then(|| Literal::new(&[b"\"", key, b"\":"].concat()));
         let known = Known { full, lead, place };
-        if let Some(slot) = walk.cache.get_mut(nth) {
+        if let Some(slot) = walk.keys.get_mut(nth) {
             *slot = known;
         } else if nth < MAX_CACHED_KEYS {
-            walk.cache.push(known);
+            walk.keys.push(known);
         }
         place
     }
 
-    fn keep<'a>(&self, place: usize, value: &'a [u8], walk: &mut Walk<'a, '_>, captures: &mut Fields<'a>) {
+    #[inline]
+    fn keep<'a>(&self, place: usize, value: &'a [u8], picks: &mut Picks<'_>, captures: &mut Fields<'a>) {
         let Some(&Wanted { field, slot, turn, groups }) = self.wanted.get(place) else { return };
-        let Some(best) = walk.turns.get_mut(slot) else { return };
+        let Some(best) = picks.turns.get_mut(slot) else { return };
         if turn >= *best || value.is_empty() || value == b"-" {
             // what is there already is believed more; its key counts as seen all the same
-            walk.seen |= groups;
+            picks.seen |= groups;
             return;
         }
         let kept = if let Field::Time(notation) = field {
-            match time::read(value, notation, walk.time) {
+            match time::read(value, notation, picks.time) {
                 Some((stamp, n)) if n == value.len() || value.get(n..) == Some(b"]") => {
                     captures.stamp = Some(stamp);
                     true
@@ -247,7 +311,7 @@ impl Keys {
         };
         if kept {
             *best = turn;
-            walk.seen |= groups;
+            picks.seen |= groups;
         }
     }
 }
@@ -257,128 +321,83 @@ fn plain(key: &[u8]) -> Vec<u8> {
     key.iter().filter(|b| !matches!(b, b'_' | b'-')).map(u8::to_ascii_lowercase).collect()
 }
 
-impl<'a> Walk<'a, '_> {
-    fn peek(&self) -> Option<u8> {
-        self.line.get(self.at).copied()
-    }
-
-    fn bump(&mut self) {
-        self.at = self.at.saturating_add(1);
-    }
-
-    fn eat(&mut self, byte: u8) -> bool {
-        let there = self.peek() == Some(byte);
-        if there {
-            self.bump();
-        }
-        there
-    }
-
-    fn blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\r')) {
-            self.bump();
-        }
-    }
-
+impl Walk<'_, '_> {
     /// Where the key belongs that stands here, if the last line had it at the same turn, and stands before the value of
     /// it then; an object's key has no turn.
     #[allow(clippy::option_option, reason = "a known key may be one that nobody wants")]
     #[inline]
     fn guess(&mut self) -> Option<Option<usize>> {
-        let known = self.cache.get(self.nth).filter(|_| self.path.is_empty())?;
-        let rest = known.lead.as_ref()?.strip(self.line.get(self.at..)?)?;
+        let known = self.keys.get(self.nth).filter(|_| self.path.is_empty())?;
+        let rest = known.lead.as_ref()?.strip(self.cursor.rest())?;
         if matches!(rest, [] | [b'{' | b' ' | b'\t' | b'\r', ..]) {
             return None;
         }
-        self.at = self.line.len().saturating_sub(rest.len());
+        self.cursor.at = self.cursor.line.len().saturating_sub(rest.len());
         self.nth = self.nth.saturating_add(1);
         Some(known.place)
     }
+}
 
-    /// The inside of a string, still escaped.
-    #[inline]
-    fn string(&mut self) -> Result<&'a [u8], Reject> {
-        if !self.eat(b'"') {
-            return Err(Reject::Mismatch);
-        }
-        let start = self.at;
-        loop {
-            let rest = self.line.get(self.at..).unwrap_or_default();
-            let n = either(rest, b'"', b'\\').ok_or(Reject::Mismatch)?;
-            self.at = self.at.saturating_add(n);
-            if self.peek() == Some(b'"') {
-                let inside = self.line.get(start..self.at).unwrap_or_default();
-                self.bump();
-                return Ok(inside);
-            }
-            // a backslash and what it escapes
-            self.at = self.at.saturating_add(2);
-        }
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+    use crate::format::{Catalog, Layout};
+    use crate::parse::Marks;
+    use crate::parse::shape::Shape;
+
+    /// What the walk alone reads.
+    fn walked(keys: &Keys, line: &[u8]) -> Result<String, Reject> {
+        let (mut fields, mut memory) = (Fields::default(), Memory::default());
+        let parts = (&mut memory.keys, &mut memory.shapes);
+        keys.walk(line, &mut fields, parts, &mut time::Cache::default()).map(|()| format!("{fields:?}"))
     }
 
-    /// A value that is no object: the text of a string or number, of an array its first string; `None` for `null`.
-    fn value(&mut self, depth: usize) -> Result<Option<&'a [u8]>, Reject> {
-        match self.peek() {
-            Some(b'"') => self.string().map(Some),
-            Some(b'[') => self.array(depth),
-            Some(_) => {
-                let rest = self.line.get(self.at..).unwrap_or_default();
-                let n = rest
-                    .iter()
-                    .position(|b| matches!(b, b',' | b'}' | b']' | b' ' | b'\t' | b'\r'))
-                    .unwrap_or(rest.len());
-                let word = rest.get(..n).unwrap_or_default();
-                self.at = self.at.saturating_add(n);
-                match word {
-                    b"null" => Ok(None),
-                    b"true" | b"false" => Ok(Some(word)),
-                    [b'-' | b'0'..=b'9', tail @ ..]
-                        if tail
-                            .iter()
-                            .all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')) =>
-                    {
-                        Ok(Some(word))
-                    }
-                    _ => Err(Reject::Mismatch),
+    #[test]
+    fn lines_of_known_shapes_are_read_as_the_walk_reads_them() {
+        let catalog = Catalog::built_in().unwrap();
+        let lines: Vec<&str> =
+            catalog.samples().iter().map(|(_, s)| s.line.as_str()).filter(|l| l.starts_with('{')).collect();
+        let all: Vec<Keys> = catalog
+            .iter()
+            .filter_map(|d| match &d.layout {
+                Layout::Json { keys, required } => Some(Keys::new(keys, required, Projection::All)),
+                _ => None,
+            })
+            .collect();
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let change = (any::<Index>(), 0usize..3, "[-\"\\\\{}\\[\\]:, a0n.]{0,3}");
+        // a few lines in a row that differ from one sample in a few places
+        let cases = (any::<Index>(), prop::collection::vec(prop::collection::vec(change, 0..3), 1..12));
+        let known = std::cell::Cell::new(0);
+        let checked = runner.run(&cases, |(sample, row)| {
+            let mut scratch = Scratch::default();
+            for changes in row {
+                let mut line = sample.get(&lines).as_bytes().to_vec();
+                for (at, gone, new) in changes {
+                    let at = at.index(line.len());
+                    drop(line.splice(at..(at + gone).min(line.len()), new.bytes()));
+                    line.extend(line.is_empty().then_some(b'{'));
                 }
-            }
-            None => Err(Reject::Mismatch),
-        }
-    }
-
-    /// The first of an array's values if it is a string, as HTTP headers are logged; the others are passed over.
-    fn array(&mut self, depth: usize) -> Result<Option<&'a [u8]>, Reject> {
-        let start = self.at;
-        self.bump();
-        self.blanks();
-        let first = if self.peek() == Some(b'"') { Some(self.string()?) } else { None };
-        self.at = start;
-        self.skip_array(depth)?;
-        Ok(first)
-    }
-
-    /// Passes over an array, whatever is in it; brackets must pair up.
-    fn skip_array(&mut self, depth: usize) -> Result<(), Reject> {
-        let mut open = depth;
-        loop {
-            match self.peek().ok_or(Reject::Mismatch)? {
-                b'"' => {
-                    self.string()?;
-                    continue;
-                }
-                b'[' | b'{' => {
-                    open = open.saturating_add(1);
-                    if open > MAX_DEPTH {
-                        return Err(Reject::TooDeep);
+                let mut marks = Marks::default();
+                marks.sweep(&line);
+                for keys in &all {
+                    let shapes = &scratch.json.of(keys.id).unwrap().shapes;
+                    let fits = |shape: &Shape| shape.read(&line, Quotes::UNKNOWN, &mut |_, _| ());
+                    known.set(known.get() + usize::from(shapes.iter().any(fits)));
+                    for quotes in [Quotes::UNKNOWN, marks.quotes_at(0)] {
+                        let mut fields = Fields::default();
+                        let read = keys.run(&line, quotes, &mut fields, &mut scratch);
+                        let read = read.map(|()| format!("{fields:?}"));
+                        prop_assert_eq!(&read, &walked(keys, &line), "{}", line.escape_ascii());
                     }
                 }
-                b']' | b'}' => open = open.saturating_sub(1),
-                _ => {}
             }
-            self.bump();
-            if open <= depth {
-                return Ok(());
-            }
-        }
+            Ok(())
+        });
+        checked.unwrap();
+        assert!(known.get() > 400, "{}", known.get());
     }
 }

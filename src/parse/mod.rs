@@ -4,6 +4,7 @@
 //! line, time stamps are compared with the last one's minute before anything is parsed.
 
 mod address;
+mod cursor;
 mod explain;
 mod find;
 mod first;
@@ -12,11 +13,13 @@ mod json;
 mod level;
 mod logfmt;
 mod loose;
+mod marks;
 mod number;
 mod plan;
 mod quick;
 mod request;
 mod route;
+mod shape;
 mod tail;
 mod taken;
 mod time;
@@ -24,6 +27,7 @@ mod unescape;
 mod zone;
 
 pub use explain::Stop;
+pub use marks::{Marks, Quotes};
 pub use route::{last_of_list, normalise};
 pub use unescape::{unescape, unescape_into};
 
@@ -44,13 +48,13 @@ pub enum Reject {
     Comment,
 }
 
-/// What a parser remembers from line to line, only to be faster: the last minute's prefix, heads of messages, and the last
-/// line's keys.
+/// What a parser remembers from line to line, only to be faster: the last minute's prefix, heads of messages, the last
+/// line's keys and the shapes of lines.
 #[derive(Debug, Default)]
 pub struct Scratch {
     time: time::Cache,
     heads: heads::Heads,
-    keys: json::KeyCaches,
+    json: json::Memories,
 }
 
 /// Which values a pass asks for; the others are passed over.
@@ -191,6 +195,15 @@ impl LineParser {
         self.class == Class::Access
     }
 
+    /// Whether it looks for quotes, so that it pays to know them before.
+    pub fn wants_quotes(&self) -> bool {
+        match &self.engine {
+            Engine::Plans(plans) => self.is_access() && plans.iter().any(plan::Plan::is_quoted),
+            Engine::Json(_) => true,
+            Engine::Loose | Engine::Columns(_) | Engine::Logfmt(_) => false,
+        }
+    }
+
     /// Reads one line, without its line end, into `fields`, whose old values are gone.
     ///
     /// # Errors
@@ -203,13 +216,14 @@ impl LineParser {
     pub fn fill<'a>(
         &self,
         line: &'a [u8],
+        quotes: Quotes<'_>,
         fields: &mut Fields<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Reject> {
         if !self.first.may_begin(line) {
             return Err(Reject::Mismatch);
         }
-        self.read(line, fields, scratch)
+        self.read(line, quotes, fields, scratch)
     }
 
     /// [`Self::fill`] for a line that begins as it should.
@@ -218,7 +232,13 @@ impl LineParser {
         reason = "the path that every line takes: as a call it costs a tenth more"
     )]
     #[inline(always)]
-    fn read<'a>(&self, line: &'a [u8], fields: &mut Fields<'a>, scratch: &mut Scratch) -> Result<(), Reject> {
+    fn read<'a>(
+        &self,
+        line: &'a [u8],
+        quotes: Quotes<'_>,
+        fields: &mut Fields<'a>,
+        scratch: &mut Scratch,
+    ) -> Result<(), Reject> {
         fields.stamp = None;
         if self.is_access() {
             fields.request = Request::default();
@@ -232,12 +252,12 @@ impl LineParser {
                 }
             }
             Engine::Plans(plans) => match &**plans {
-                [plan] if plan.run(line, fields, &mut scratch.time) => {}
+                [plan] if plan.run(line, quotes, fields, &mut scratch.time) => {}
                 [_] => return Err(Reject::Mismatch),
-                plans if quick::any_of(plans, line, fields, &mut scratch.time) => {}
+                plans if quick::any_of(plans, line, quotes, fields, &mut scratch.time) => {}
                 _ => return Err(Reject::Mismatch),
             },
-            Engine::Json(keys) => keys.run(line, fields, scratch)?,
+            Engine::Json(keys) => keys.run(line, quotes, fields, scratch)?,
             Engine::Loose => loose::read(line, fields, &mut scratch.time).ok_or(Reject::Mismatch)?,
             Engine::Columns(_) if line.first() == Some(&b'#') => {
                 let directive = DIRECTIVES.iter().any(|d| line.starts_with(d));
@@ -248,7 +268,7 @@ impl LineParser {
                 let count = memchr::memchr_iter(separator, line).count();
                 let fits = plans.iter().filter(|p| p.count == count).any(|p| {
                     *fields = Fields::default();
-                    p.plan.run(line, fields, &mut scratch.time)
+                    p.plan.run(line, Quotes::UNKNOWN, fields, &mut scratch.time)
                 });
                 if !fits {
                     return Err(Reject::Mismatch);
@@ -282,7 +302,7 @@ impl LineParser {
     /// Why the line is no record of this format.
     pub fn parse<'a>(&self, line: &'a [u8], scratch: &mut Scratch) -> Result<Event<'a>, Reject> {
         let mut fields = Fields::default();
-        self.fill(line, &mut fields, scratch)?;
+        self.fill(line, Quotes::UNKNOWN, &mut fields, scratch)?;
         let kind =
             if self.is_access() { Kind::Request(fields.request) } else { Kind::Message(fields.message) };
         Ok(Event { stamp: fields.stamp, escape: self.escape, kind })

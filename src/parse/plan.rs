@@ -1,6 +1,6 @@
 //! A pattern as steps over bytes: literals to be met, values to be taken.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
 use super::address::{first_of_list, may_be_address, without_port};
 use super::find::{Literal, byte as find_byte, digits, starts_with};
@@ -8,7 +8,7 @@ use super::first::{self, Firsts};
 use super::level::{level, level_as};
 use super::number::{latency_us, two, whole};
 use super::request::request_line;
-use super::{Fields, Projection, quick, time, zone};
+use super::{Fields, Projection, Quotes, quick, time, zone};
 use crate::format::{Field, LevelNotation, TimeNotation, Token};
 use crate::model::Status;
 
@@ -158,9 +158,10 @@ fn until(field: Field, quoted: bool, next: Option<&Token>) -> Until {
     }
 }
 
-/// What is left of `rest` after all steps; `None` where one does not fit.
+/// What is left of `rest`, the end of `line`, after all steps; `None` where one does not fit.
 pub(super) fn run<'a>(
     steps: &[Step],
+    (line, quotes): (&'a [u8], Quotes<'_>),
     mut rest: &'a [u8],
     fields: &mut Fields<'a>,
     cache: &mut time::Cache,
@@ -168,12 +169,13 @@ pub(super) fn run<'a>(
     for step in steps {
         rest = match step {
             Step::Value { field, until, list, then, skip, dash } => {
-                if let Some(dash) = dash
+                // where the end is known, whether there is a value is not worth a guess
+                if let Some(dash) = dash.as_ref().filter(|_| !quotes.known() || *until != Until::FarQuote)
                     && let Some(after) = dash.strip(rest)
                 {
                     after
                 } else {
-                    let end = find_end(rest, until, *list)?;
+                    let end = find_end((line, quotes), rest, until, *list)?;
                     let (value, after) = rest.split_at_checked(end)?;
                     match *field {
                         Field::Ignored => {}
@@ -200,20 +202,20 @@ pub(super) fn run<'a>(
                 }
                 rest.get(n..)?
             }
-            Step::Optional(inner) => run(inner, rest, fields, cache).unwrap_or(rest),
+            Step::Optional(inner) => run(inner, (line, quotes), rest, fields, cache).unwrap_or(rest),
         };
     }
     Some(rest)
 }
 
 #[inline]
-fn find_end(rest: &[u8], until: &Until, list: bool) -> Option<usize> {
+fn find_end((line, quotes): (&[u8], Quotes<'_>), rest: &[u8], until: &Until, list: bool) -> Option<usize> {
     match until {
         Until::Byte(b) if list => list_end(rest, &[*b]),
         Until::Literal(l) | Until::Word(l) if list => list_end(rest, l),
         Until::Byte(b) => find_byte(rest, *b),
-        Until::Quote => closing_quote(rest),
-        Until::FarQuote => far_closing_quote(rest),
+        Until::Quote if !quotes.known() => closing_quote(rest),
+        Until::Quote | Until::FarQuote => far_closing_quote(line, quotes, rest),
         Until::Literal(l) => find_literal(rest, l),
         Until::Word(l) => {
             let at = find_byte(rest, *l.first()?)?;
@@ -232,22 +234,22 @@ fn is_user(name: Option<&[u8]>) -> bool {
     name.is_some_and(|name| !name.starts_with(b"- ") && memchr::memmem::find(name, b" - ").is_none())
 }
 
-/// The first `"` with an even number of backslashes before it.
+/// The first `"` with an even number of backslashes before it, near nearly always.
 #[inline]
 pub(super) fn closing_quote(text: &[u8]) -> Option<usize> {
-    match find_byte(text, b'"')? {
-        at if is_escaped(text, at) => quote_behind(text, at),
-        at => Some(at),
-    }
+    unescaped(text, find_byte(text, b'"')?)
 }
 
-/// The same, where it is far nearly always.
+/// The same in `rest`, the end of `line`.
 #[inline]
-fn far_closing_quote(text: &[u8]) -> Option<usize> {
-    match memchr(b'"', text)? {
-        at if is_escaped(text, at) => quote_behind(text, at),
-        at => Some(at),
-    }
+pub(super) fn far_closing_quote(line: &[u8], quotes: Quotes<'_>, rest: &[u8]) -> Option<usize> {
+    unescaped(rest, quotes.first(line, rest)?)
+}
+
+/// The quote at this place, or one behind it.
+#[inline]
+fn unescaped(text: &[u8], quote: usize) -> Option<usize> {
+    if is_escaped(text, quote) { quote_behind(text, quote) } else { Some(quote) }
 }
 
 #[inline]

@@ -2,27 +2,36 @@
 //!
 //! A test compares them with the steps themselves.
 
-use memchr::memchr;
-
 use super::address::may_be_address;
 use super::find::byte as find_byte;
 use super::number::two;
 use super::plan::{Plan, Step, Until, present, run};
 use super::request::request_line;
-use super::{Fields, time};
+use super::{Fields, Quotes, time};
 use crate::format::{Field, TimeNotation};
 use crate::model::Status;
 
 impl Plan {
     /// Whether the whole line fits; fills `fields`, with rubbish where it does not.
     #[inline]
-    pub(super) fn run<'a>(&self, line: &'a [u8], fields: &mut Fields<'a>, cache: &mut time::Cache) -> bool {
-        let head = if self.head > 0 { clf_head(line, fields, cache) } else { None };
+    pub(super) fn run<'a>(
+        &self,
+        line: &'a [u8],
+        quotes: Quotes<'_>,
+        fields: &mut Fields<'a>,
+        cache: &mut time::Cache,
+    ) -> bool {
+        let head = if self.head > 0 { clf_head(line, quotes, fields, cache) } else { None };
         let (steps, rest) = match head {
             Some(rest) => (self.steps.get(self.head..).unwrap_or_default(), rest),
             None => (self.steps.as_slice(), line),
         };
-        run(steps, rest, fields, cache).is_some_and(<[u8]>::is_empty)
+        run(steps, (line, quotes), rest, fields, cache).is_some_and(<[u8]>::is_empty)
+    }
+
+    /// Whether values stand in quotes.
+    pub(super) fn is_quoted(&self) -> bool {
+        self.steps.iter().any(|s| matches!(s, Step::Value { until: Until::Quote | Until::FarQuote, .. }))
     }
 }
 
@@ -31,6 +40,7 @@ impl Plan {
 pub(super) fn any_of<'a>(
     plans: &[Plan],
     line: &'a [u8],
+    quotes: Quotes<'_>,
     fields: &mut Fields<'a>,
     cache: &mut time::Cache,
 ) -> bool {
@@ -56,9 +66,9 @@ pub(super) fn any_of<'a>(
         let fits = match behind {
             Some((stamp, steps, rest)) => {
                 fields.stamp = Some(stamp);
-                run(steps, rest, fields, cache).is_some_and(<[u8]>::is_empty)
+                run(steps, (line, quotes), rest, fields, cache).is_some_and(<[u8]>::is_empty)
             }
-            None => plan.run(line, fields, cache),
+            None => plan.run(line, quotes, fields, cache),
         };
         if fits {
             return true;
@@ -104,12 +114,17 @@ pub(super) fn head_steps(steps: &[Step]) -> usize {
 /// `203.0.113.7 - - [14/May/2023:12:00:03 +0100] "GET / HTTP/1.1" 200 `: what nearly all access lines begin with, in
 /// one go; `None`, and nothing filled, where it is not just like that.
 #[inline]
-fn clf_head<'a>(line: &'a [u8], fields: &mut Fields<'a>, cache: &mut time::Cache) -> Option<&'a [u8]> {
+fn clf_head<'a>(
+    line: &'a [u8],
+    quotes: Quotes<'_>,
+    fields: &mut Fields<'a>,
+    cache: &mut time::Cache,
+) -> Option<&'a [u8]> {
     let (address, rest) = line.split_at_checked(find_byte(line, b' ')?)?;
     let rest = rest.strip_prefix(b" - - [")?;
     let (stamp, n) = time::read(rest, TimeNotation::Clf, cache)?;
     let rest = rest.get(n..)?.strip_prefix(b"] \"")?;
-    let (request, rest) = rest.split_at_checked(memchr(b'"', rest)?)?;
+    let (request, rest) = rest.split_at_checked(quotes.first(line, rest)?)?;
     let &[b'"', b' ', h, t, o, b' ', ref after @ ..] = rest else { return None };
     let status = Status::new(u16::try_from(two(h, t)? * 10 + two(b'0', o)?).ok()?)?;
     if request.last() == Some(&b'\\') || !may_be_address(address) {
@@ -131,20 +146,21 @@ mod tests {
 
     use super::*;
     use crate::format::Catalog;
-    use crate::parse::{Engine, LineParser, Projection};
+    use crate::parse::{Engine, LineParser, Marks, Projection};
 
     /// What the steps of the first plan that fits read.
     fn slowly(plans: &[Plan], line: &[u8]) -> Option<String> {
         plans.iter().find_map(|plan| {
             let mut fields = Fields::default();
-            let rest = run(&plan.steps, line, &mut fields, &mut time::Cache::default());
+            let rest =
+                run(&plan.steps, (line, Quotes::UNKNOWN), line, &mut fields, &mut time::Cache::default());
             rest.is_some_and(<[u8]>::is_empty).then(|| format!("{fields:?}"))
         })
     }
 
-    fn quickly(plans: &[Plan], line: &[u8], cache: &mut time::Cache) -> Option<String> {
+    fn quickly(plans: &[Plan], line: &[u8], quotes: Quotes<'_>, cache: &mut time::Cache) -> Option<String> {
         let mut fields = Fields::default();
-        any_of(plans, line, &mut fields, cache).then(|| format!("{fields:?}"))
+        any_of(plans, line, quotes, &mut fields, cache).then(|| format!("{fields:?}"))
     }
 
     /// A line of a sample, some bytes of it replaced.
@@ -173,10 +189,14 @@ mod tests {
                     line.push(b'-');
                 }
             }
+            let mut marks = Marks::default();
+            marks.sweep(&line);
             for parser in &parsers {
                 let Engine::Plans(plans) = &parser.engine else { continue };
-                let read = quickly(plans, &line, &mut cache);
+                let read = quickly(plans, &line, Quotes::UNKNOWN, &mut cache);
                 assert_eq!(read, slowly(plans, &line), "{}", line.escape_ascii());
+                let marked = quickly(plans, &line, marks.quotes_at(0), &mut cache);
+                assert_eq!(read, marked, "{}", line.escape_ascii());
                 quick += usize::from(read.is_some() && plans.iter().any(|plan| plan.head > 0));
             }
         }

@@ -185,7 +185,7 @@ fn what_a_client_wrote_is_none_of_a_server_s_words() {
     for projection in [Projection::All, Projection::Counts] {
         let mut fields = Fields::default();
         LineParser::projected(definition, projection)
-            .fill(line, &mut fields, &mut Scratch::default())
+            .fill(line, Quotes::UNKNOWN, &mut fields, &mut Scratch::default())
             .unwrap();
         assert_eq!(fields.message.words(), b"client timed out");
         assert!(fields.message.text.ends_with(b"HTTP/1.1\""));

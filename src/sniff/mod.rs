@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::format::{Catalog, Definition};
 use crate::model::Event;
-use crate::parse::{Fields, LineParser, Projection, Reject, Scratch};
+use crate::parse::{Fields, LineParser, Projection, Quotes, Reject, Scratch};
 
 /// Lines that are tried at the head of a file.
 pub const HEAD_LINES: usize = 200;
@@ -226,10 +226,16 @@ impl Formats {
         fields: &mut Fields<'a>,
         scratch: &mut Scratch,
     ) -> Result<(FormatId, bool), Reject> {
-        match self.count_best(order, line, fields, scratch) {
+        match self.count_best(order, line, Quotes::UNKNOWN, fields, scratch) {
             Err(reason) => self.count_others(reason, order, line, fields, scratch),
             read => read,
         }
+    }
+
+    /// Whether lines of the first format are read faster where their quotes are known.
+    pub fn wants_quotes(&self, order: &Order) -> bool {
+        let first = order.ids.first().and_then(|id| order.entry(*id, self));
+        first.is_some_and(|entry| entry.counting.wants_quotes())
     }
 
     /// [`Self::count`] with the first format alone, which nearly all lines are of.
@@ -245,12 +251,13 @@ impl Formats {
         &self,
         order: &Order,
         line: &'a [u8],
+        quotes: Quotes<'_>,
         fields: &mut Fields<'a>,
         scratch: &mut Scratch,
     ) -> Result<(FormatId, bool), Reject> {
         let &id = order.ids.first().ok_or(Reject::Mismatch)?;
         let parser = &order.entry(id, self).ok_or(Reject::Mismatch)?.counting;
-        parser.fill(line, fields, scratch)?;
+        parser.fill(line, quotes, fields, scratch)?;
         Ok((id, parser.is_access()))
     }
 
@@ -268,7 +275,7 @@ impl Formats {
     ) -> Result<(FormatId, bool), Reject> {
         for &id in order.ids.iter().skip(1) {
             let Some(entry) = order.entry(id, self) else { continue };
-            match entry.counting.fill(line, fields, scratch) {
+            match entry.counting.fill(line, Quotes::UNKNOWN, fields, scratch) {
                 Ok(()) => return Ok((id, entry.counting.is_access())),
                 Err(Reject::Mismatch) => {}
                 Err(other) => reason = other,

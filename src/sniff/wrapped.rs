@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{FormatId, Formats, HEAD_LINES, Order, trim};
 use crate::model::{Escape, Event, Kind, Message, Stamp};
-use crate::parse::{Fields, Reject, Scratch, unescape_into};
+use crate::parse::{Fields, Quotes, Reject, Scratch, unescape_into};
 
 /// What is known of the lines within a file of wrapped ones.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Formats {
     ) -> Option<Unwrapped<'a>> {
         let entry = self.entries.get(usize::from(wrapper.0))?;
         let mut fields = Fields::default();
-        entry.counting.fill(line, &mut fields, scratch).ok()?;
+        entry.counting.fill(line, Quotes::UNKNOWN, &mut fields, scratch).ok()?;
         let text = fields.message.text;
         let escape = entry.definition.escape;
         // mostly the line end is all that is escaped

@@ -6,7 +6,7 @@ use super::tally::{Sample, Span};
 use super::times::{DayCount, Run};
 use super::{Example, Limits, Rare, RareKind, Reason, Seam, Tally, Timed, block_of};
 use crate::model::{Level, Message, Offset, Stamp, Timestamp};
-use crate::parse::{Fields, Reject, Scratch};
+use crate::parse::{Fields, Marks, Quotes, Reject, Scratch};
 use crate::signature::{AgentCache, Known, Probes, Rules};
 use crate::sniff::{FormatId, Formats, Order, trim};
 
@@ -26,6 +26,8 @@ pub struct Surveyor<'a> {
     /// Whether lines may go on with the record before them.
     may_go_on: bool,
     pub(super) agents: AgentCache,
+    /// Where line ends and quotes are, if that is worth knowing.
+    marks: Option<Marks>,
     /// What was unescaped of the current line.
     plain: Vec<u8>,
     /// The path of the current failing request, without ids.
@@ -84,6 +86,7 @@ impl<'a> Surveyor<'a> {
             orphans: Orphans::default(),
             may_go_on: order.first().and_then(|id| formats.definition(*id)).is_some_and(|d| d.continuation),
             agents: AgentCache::default(),
+            marks: formats.wants_quotes(order).then(Marks::default),
             plain: Vec::new(),
             route: Vec::new(),
             tally: Tally::new(limits),
@@ -111,16 +114,29 @@ impl<'a> Surveyor<'a> {
         if self.may_go_on {
             return self.message_lines(offset, bytes);
         }
+        let mut marks = self.marks.take();
         let mut rest = bytes;
         let mut at = offset;
         let mut fields = Fields::default();
         while !rest.is_empty() {
-            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |n| n + 1);
-            let Some((line, after)) = rest.split_at_checked(end) else { break };
-            self.line(at, line, &mut fields);
-            at = at.saturating_add(end as u64);
-            rest = after;
+            let mut done = 0;
+            if let Some(marks) = &mut marks {
+                marks.sweep(rest);
+                while let Some(end) = marks.end_from(done) {
+                    let line = rest.get(done..=end).unwrap_or_default();
+                    self.line(at.saturating_add(done as u64), line, marks.quotes_at(done), &mut fields);
+                    done = end + 1;
+                }
+            }
+            if done == 0 {
+                done = memchr::memchr(b'\n', rest).map_or(rest.len(), |n| n + 1);
+                let line = rest.get(..done).unwrap_or_default();
+                self.line(at, line, Quotes::UNKNOWN, &mut fields);
+            }
+            at = at.saturating_add(done as u64);
+            rest = rest.get(done..).unwrap_or_default();
         }
+        self.marks = marks;
     }
 
     /// [`Self::lines`] where lines go on with the record before them: those that come again are told before any format
@@ -139,7 +155,7 @@ impl<'a> Surveyor<'a> {
             if first != lead && self.seam.open == Some(true) && self.orphans.has(trim(line)) {
                 self.enter_block(at);
                 self.tally.continuation = self.tally.continuation.saturating_add(1);
-            } else if self.line(at, line, &mut fields) {
+            } else if self.line(at, line, Quotes::UNKNOWN, &mut fields) {
                 lead = first;
             }
             at = at.saturating_add(end as u64);
@@ -164,7 +180,7 @@ impl<'a> Surveyor<'a> {
         let line = trim(raw);
         let mut fields = Fields::default();
         let Some(within) = self.formats.unwrapped(self.order, line, plain, &mut self.scratch) else {
-            self.line(offset, raw, &mut fields);
+            self.line(offset, raw, Quotes::UNKNOWN, &mut fields);
             return;
         };
         self.enter_block(offset);
@@ -186,10 +202,12 @@ impl<'a> Surveyor<'a> {
         reason = "the path that every line takes: as a call it costs a tenth more"
     )]
     #[inline(always)]
-    fn line<'l>(&mut self, offset: u64, raw: &'l [u8], fields: &mut Fields<'l>) -> bool {
+    fn line<'l>(&mut self, offset: u64, raw: &'l [u8], quotes: Quotes<'_>, fields: &mut Fields<'l>) -> bool {
         self.enter_block(offset);
         let line = trim(raw);
-        let mut read = self.formats.count_best(self.order, line, fields, &mut self.scratch);
+        // what is trimmed in front moves them
+        let quotes = if matches!(raw, [0 | 0xEF, ..]) { Quotes::UNKNOWN } else { quotes };
+        let mut read = self.formats.count_best(self.order, line, quotes, fields, &mut self.scratch);
         if let Err(reason) = read {
             read = self.other(reason, line, fields);
         }

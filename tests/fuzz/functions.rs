@@ -22,6 +22,7 @@ mod time;
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::built_in().expect("sound definitions"));
 static FORMATS: LazyLock<Formats> = LazyLock::new(|| Formats::new(&CATALOG));
+static PARSERS: LazyLock<Vec<LineParser>> = LazyLock::new(|| CATALOG.iter().map(LineParser::new).collect());
 
 /// A line as each format reads it: what is counted agrees with what is read in full.
 pub(crate) fn line(data: &[u8]) {
@@ -35,6 +36,18 @@ pub(crate) fn line(data: &[u8]) {
         let counted = FORMATS.count(&one, line, &mut fields, &mut Scratch::default()).map(|_| fields.stamp);
         let name = FORMATS.definition(id).map(|d| d.name.as_str());
         assert_eq!(full, counted, "{name:?} reads and counts differently: {}", String::from_utf8_lossy(line));
+    }
+}
+
+/// Lines one after the other: each is read as if it stood alone, whatever the parser remembers of those before.
+pub(crate) fn lines(data: &[u8]) {
+    for parser in PARSERS.iter() {
+        let mut scratch = Scratch::default();
+        for line in data.split(|&b| b == b'\n').map(trim).take(64) {
+            let after_others = parser.parse(line, &mut scratch);
+            let alone = parser.parse(line, &mut Scratch::default());
+            assert_eq!(after_others, alone, "{}", String::from_utf8_lossy(line));
+        }
     }
 }
 

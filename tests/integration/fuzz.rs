@@ -12,8 +12,9 @@ use crate::support::root;
 mod functions;
 
 type Target = fn(&[u8]);
-const TARGETS: [(&str, Target); 6] = [
+const TARGETS: [(&str, Target); 7] = [
     ("line", functions::line),
+    ("lines", functions::lines),
     ("sniff", functions::sniff),
     ("log_format", functions::log_format),
     ("time_spec", functions::time_spec),

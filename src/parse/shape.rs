@@ -1,0 +1,177 @@
+//! The shape of JSON lines: what stands between their values. One program writes most lines of a log, with the same keys
+//! in the same order, so that a line is what was there before with other values in it.
+//!
+//! Whatever stands between two values leads the walk of [`super::json`] from the one to the other, whatever the values
+//! are. So a line that has between its values what a line before had is read as the walk would read it; any other is
+//! left to the walk, and a test compares the two.
+
+use std::ops::Range;
+
+use super::Quotes;
+use super::cursor::{Cursor, word};
+use super::find::Literal;
+use super::plan::far_closing_quote;
+
+/// Shapes that are known at a time: a log has a few.
+const MAX_SHAPES: usize = 4;
+/// Values of a line that has a shape.
+const MAX_PARTS: usize = 256;
+/// Bytes between the values of such a line.
+const MAX_BETWEEN: usize = 8 * 1024;
+/// Once there are enough shapes, one line of another in so many is learnt: looking at lines is not for free.
+const PATIENCE: u32 = 64;
+
+/// A sort of value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    /// In quotes.
+    Text,
+    /// A number, `true`, `false` or `null`.
+    Word,
+    /// An array, so deep.
+    Array(usize),
+}
+
+/// A value of the line that is learnt.
+#[derive(Debug)]
+pub(super) struct Part {
+    sort: Sort,
+    range: Range<usize>,
+    place: Option<usize>,
+}
+
+impl Part {
+    /// Notes a value that begins with `first` at a depth, where it stands, its quotes included, and where it belongs.
+    pub(super) fn note(
+        parts: &mut Vec<Self>,
+        (first, depth): (Option<u8>, usize),
+        range: Range<usize>,
+        place: Option<usize>,
+    ) {
+        let sort = match first {
+            Some(b'"') => Sort::Text,
+            Some(b'[') => Sort::Array(depth),
+            _ => Sort::Word,
+        };
+        // one more tells that there are too many
+        if parts.len() <= MAX_PARTS {
+            parts.push(Self { sort, range, place });
+        }
+    }
+}
+
+/// What stands before a value, from the end of the one before, and the value.
+#[derive(Debug)]
+struct Step {
+    lead: Literal,
+    sort: Sort,
+    place: Option<usize>,
+}
+
+/// What stands between the values of a line.
+#[derive(Debug)]
+pub(super) struct Shape {
+    steps: Vec<Step>,
+    end: Literal,
+}
+
+impl Shape {
+    fn of(line: &[u8], parts: &[Part]) -> Option<Self> {
+        if parts.len() > MAX_PARTS {
+            return None;
+        }
+        let mut at = 0;
+        let mut steps = Vec::with_capacity(parts.len());
+        for Part { sort, range, place } in parts {
+            // quotes belong to what is between
+            let quote = usize::from(*sort == Sort::Text);
+            let inside = range.start.checked_add(quote)?..range.end.checked_sub(quote)?;
+            let lead = Literal::new(line.get(at..inside.start)?);
+            steps.push(Step { lead, sort: *sort, place: *place });
+            at = inside.end;
+        }
+        let end = Literal::new(line.get(at..)?);
+        let between = steps.iter().fold(end.len(), |sum, step| sum.saturating_add(step.lead.len()));
+        (between <= MAX_BETWEEN).then_some(Self { steps, end })
+    }
+
+    /// Hands over the values of a line with the place where they belong; `false` if it has another shape, or may have.
+    #[inline]
+    pub(super) fn read<'a>(
+        &self,
+        line: &'a [u8],
+        quotes: Quotes<'_>,
+        keep: &mut impl FnMut(usize, &'a [u8]),
+    ) -> bool {
+        self.values(line, quotes, keep).is_some()
+    }
+
+    #[inline]
+    fn values<'a>(
+        &self,
+        line: &'a [u8],
+        quotes: Quotes<'_>,
+        keep: &mut impl FnMut(usize, &'a [u8]),
+    ) -> Option<()> {
+        let mut rest = line;
+        for Step { lead, sort, place } in &self.steps {
+            rest = lead.strip(rest)?;
+            let (value, after) = match sort {
+                Sort::Text => {
+                    let (value, after) = rest.split_at_checked(far_closing_quote(line, quotes, rest)?)?;
+                    (Some(value), after)
+                }
+                Sort::Word => word(rest)?,
+                Sort::Array(depth) if rest.first() == Some(&b'[') => {
+                    let mut cursor = Cursor { line: rest, at: 0 };
+                    (cursor.value(*depth).ok()?, cursor.rest())
+                }
+                Sort::Array(_) => return None,
+            };
+            if let (Some(place), Some(value)) = (*place, value) {
+                keep(place, value);
+            }
+            rest = after;
+        }
+        self.end.strip(rest)?.is_empty().then_some(())
+    }
+}
+
+/// The shapes of the lines before.
+#[derive(Debug, Default)]
+pub(super) struct Shapes {
+    known: Vec<Shape>,
+    /// The one that makes room for the next one.
+    oldest: usize,
+    /// Lines since the last one learnt.
+    missed: u32,
+    parts: Vec<Part>,
+}
+
+impl Shapes {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Shape> {
+        self.known.iter()
+    }
+
+    /// Where to note the values of the line to come, if it is to be learnt.
+    pub(super) fn learn(&mut self) -> Option<&mut Vec<Part>> {
+        self.missed = self.missed.saturating_add(1);
+        let wanted = self.known.len() < MAX_SHAPES || self.missed >= PATIENCE;
+        wanted.then(|| {
+            self.parts.clear();
+            &mut self.parts
+        })
+    }
+
+    /// Learns the line whose values were noted.
+    pub(super) fn add(&mut self, line: &[u8]) {
+        self.missed = 0;
+        let Some(shape) = Shape::of(line, &self.parts) else { return };
+        if self.known.len() < MAX_SHAPES {
+            self.known.push(shape);
+        } else if let Some(slot) = self.known.get_mut(self.oldest) {
+            *slot = shape;
+            self.oldest = (self.oldest + 1) % MAX_SHAPES;
+        }
+    }
+}
