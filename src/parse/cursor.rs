@@ -1,7 +1,7 @@
 //! JSON, value by value: no document is built.
 
 use super::Reject;
-use super::find::either;
+use super::find::{digits, either};
 
 /// Deeper nesting makes the line a reject: nothing legitimate needs it.
 pub(super) const MAX_DEPTH: usize = 128;
@@ -116,6 +116,11 @@ impl<'a> Cursor<'a> {
 #[allow(clippy::option_option, reason = "the outer one is for what is no value")]
 #[inline]
 pub(super) fn word(rest: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
+    // a whole number, mostly
+    let n = digits(rest);
+    if n > 0 && matches!(rest.get(n), Some(b',' | b'}')) {
+        return rest.split_at_checked(n).map(|(word, after)| (Some(word), after));
+    }
     let n = rest.iter().position(|b| matches!(b, b',' | b'}' | b']' | b' ' | b'\t' | b'\r'));
     let (word, after) = rest.split_at_checked(n.unwrap_or(rest.len()))?;
     let value = match word {

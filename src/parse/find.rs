@@ -35,7 +35,10 @@ fn hits(words: u128, byte: u8) -> u128 {
 #[inline]
 pub(super) fn either(text: &[u8], a: u8, b: u8) -> Option<usize> {
     let Some(near) = text.first_chunk::<NEAR>() else {
-        return memchr::memchr2(a, b, text);
+        return match (short(text, a), short(text, b)) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
     };
     let words = u128::from_le_bytes(*near);
     let hits = hits(words, a) | hits(words, b);
@@ -43,6 +46,16 @@ pub(super) fn either(text: &[u8], a: u8, b: u8) -> Option<usize> {
         return usize::try_from(hits.trailing_zeros() / 8).ok();
     }
     memchr::memchr2(a, b, text.get(NEAR..)?).map(|n| n + NEAR)
+}
+
+/// How long the first word is, if it has fewer than sixteen bytes and none of them is `other`.
+#[inline]
+pub(super) fn word_without(text: &[u8], other: u8) -> Option<usize> {
+    let words = u128::from_le_bytes(*text.first_chunk::<NEAR>()?);
+    let (ends, others) = (hits(words, b' '), hits(words, other));
+    // the lowest bit of each is right
+    let at = ends.trailing_zeros();
+    (ends != 0 && others.trailing_zeros() > at).then(|| usize::try_from(at / 8).ok()).flatten()
 }
 
 /// Where `byte` first stands in fewer than sixteen bytes: two words that overlap, or one by one.
@@ -106,27 +119,42 @@ impl Literal {
     /// What follows it, if `text` begins with it.
     #[inline]
     pub(super) fn strip<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
-        if let Some(head) = text.first_chunk::<8>() {
-            if (u64::from_le_bytes(*head) ^ self.word) & self.mask != 0 {
-                return None;
-            }
-            if self.bytes.len() <= 8 {
-                return text.get(self.bytes.len()..);
-            }
-            if self.bytes.len() <= 16 {
-                // the two words overlap
-                let (head, rest) = text.split_at_checked(self.bytes.len())?;
-                let last = head.last_chunk().map(|last| u64::from_le_bytes(*last));
-                return (last == Some(self.last)).then_some(rest);
-            }
-            if self.bytes.len() <= 32 {
-                let (head, rest) = text.split_at_checked(self.bytes.len())?;
-                let halves = |of: &[u8]| Some((*of.first_chunk::<16>()?, *of.last_chunk::<16>()?));
-                return (halves(head) == halves(&self.bytes)).then_some(rest);
-            }
+        match text.first_chunk::<8>() {
+            Some(head) if (u64::from_le_bytes(*head) ^ self.word) & self.mask != 0 => None,
+            Some(_) if self.bytes.len() <= 8 => text.get(self.bytes.len()..),
+            _ => self.strip_long(text),
         }
-        if starts_with(text, &self.bytes) { text.get(self.bytes.len()..) } else { None }
     }
+
+    /// The same, where it is longer, or the text is short.
+    #[inline(never)]
+    fn strip_long<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        let (head, rest) = text.split_at_checked(self.bytes.len())?;
+        // words that overlap
+        let same = match self.bytes.len() {
+            9..=16 => head.last_chunk().map(|last| u64::from_le_bytes(*last)) == Some(self.last),
+            17..=32 => same_ends::<16>(head, &self.bytes),
+            _ => *head == *self.bytes,
+        };
+        same.then_some(rest)
+    }
+}
+
+/// Whether two texts of one length, `N` to twice as much, are the same.
+#[inline]
+fn same_ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+    a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
+}
+
+/// Whether two short texts are the same, without a call.
+#[inline]
+pub fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len()
+        && match a.len() {
+            8..=16 => same_ends::<8>(a, b),
+            17..=32 => same_ends::<16>(a, b),
+            _ => a == b,
+        }
 }
 
 impl Deref for Literal {
@@ -165,6 +193,13 @@ mod tests {
         }
 
         #[test]
+        fn a_word_ends_at_a_blank(text in prop::collection::vec(prop_oneof![1 => Just(b' '), 1 => Just(b':'), 9 => Just(b'1'), 9 => any::<u8>()], 0..40)) {
+            let end = memchr::memchr(b' ', &text).filter(|n| *n < 16 && text.len() >= 16);
+            let end = end.filter(|n| !text[..*n].contains(&b':'));
+            prop_assert_eq!(super::word_without(&text, b':'), end);
+        }
+
+        #[test]
         fn digits_are_counted(text in prop::collection::vec(prop_oneof![3 => b'0'..=b'9', 1 => prop::num::u8::ANY], 0..20)) {
             prop_assert_eq!(super::digits(&text), text.iter().take_while(|b| b.is_ascii_digit()).count());
         }
@@ -172,6 +207,15 @@ mod tests {
         #[test]
         fn a_prefix_is_a_prefix(text in prop::collection::vec(0u8..2, 0..6), literal in prop::collection::vec(0u8..2, 0..6)) {
             prop_assert_eq!(super::starts_with(&text, &literal), text.starts_with(&literal));
+        }
+
+        #[test]
+        fn texts_are_the_same_or_not(a in prop::collection::vec(0u8..2, 0..40), b in prop::collection::vec(0u8..2, 0..40), at in 0usize..40) {
+            prop_assert_eq!(super::same(&a, &b), a == b);
+            let mut other = a.clone();
+            if let Some(byte) = other.get_mut(at) { *byte ^= 1; }
+            prop_assert_eq!(super::same(&a, &other), a == other);
+            prop_assert!(super::same(&a, &a.clone()));
         }
 
         #[test]

@@ -27,6 +27,7 @@ mod unescape;
 mod zone;
 
 pub use explain::Stop;
+pub use find::same;
 pub use marks::{Marks, Quotes};
 pub use route::{last_of_list, normalise};
 pub use unescape::{unescape, unescape_into};

@@ -3,7 +3,7 @@
 //! A test compares them with the steps themselves.
 
 use super::address::may_be_address;
-use super::find::byte as find_byte;
+use super::find::{byte as find_byte, word_without};
 use super::number::two;
 use super::plan::{Plan, Step, Until, present, run};
 use super::request::request_line;
@@ -120,14 +120,16 @@ fn clf_head<'a>(
     fields: &mut Fields<'a>,
     cache: &mut time::Cache,
 ) -> Option<&'a [u8]> {
-    let (address, rest) = line.split_at_checked(find_byte(line, b' ')?)?;
+    // one without a colon is taken for an address; what has one is looked at
+    let near = word_without(line, b':');
+    let (address, rest) = line.split_at_checked(near.or_else(|| find_byte(line, b' '))?)?;
     let rest = rest.strip_prefix(b" - - [")?;
     let (stamp, n) = time::read(rest, TimeNotation::Clf, cache)?;
     let rest = rest.get(n..)?.strip_prefix(b"] \"")?;
     let (request, rest) = rest.split_at_checked(quotes.first(line, rest)?)?;
     let &[b'"', b' ', h, t, o, b' ', ref after @ ..] = rest else { return None };
     let status = Status::new(u16::try_from(two(h, t)? * 10 + two(b'0', o)?).ok()?)?;
-    if request.last() == Some(&b'\\') || !may_be_address(address) {
+    if request.last() == Some(&b'\\') || near.is_none() && !may_be_address(address) {
         return None;
     }
     fields.stamp = Some(stamp);

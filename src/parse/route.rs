@@ -1,5 +1,7 @@
 //! Values as requests are told apart by: paths without ids, the upstream that answered.
 
+use super::find::either;
+
 /// Longer paths are cut: what tells routes apart stands at the front.
 const MOST: usize = 128;
 
@@ -28,7 +30,7 @@ pub fn normalise(path: &[u8], out: &mut Vec<u8>) {
 
 /// The last upstream of a list is the one whose answer the client got.
 pub fn last_of_list(value: &[u8]) -> &[u8] {
-    if memchr::memchr2(b',', b' ', value).is_none() {
+    if either(value, b',', b' ').is_none() {
         return value;
     }
     let last = value.rsplit(|&b| b == b',').next().unwrap_or(value);

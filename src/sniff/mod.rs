@@ -294,6 +294,14 @@ pub fn lines(chunk: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[inline]
 pub fn trim(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
+    match line {
+        [0 | 0xEF, ..] | [.., 0 | b'\r'] => trim_more(line),
+        _ => line,
+    }
+}
+
+#[inline(never)]
+fn trim_more(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match line {
         [0, ..] | [.., 0] => {

@@ -7,6 +7,7 @@ use super::requests::ends;
 use super::second::Latencies;
 use super::{Coarse, Count, Group, Limits, Name, Paces, Seconds};
 use crate::model::Dimension;
+use crate::parse::same;
 
 /// Vhosts and upstreams counted per source: those with the lowest hashes, so that the choice does not depend on the
 /// order.
@@ -187,8 +188,10 @@ impl OwnGroup {
         }
         let value = cut_value(value);
         let at = slot_of(dimension, value);
-        let known =
-            self.slots.get(usize::from(at)).is_some_and(|c| c.value == value && c.dimension == dimension);
+        let known = self
+            .slots
+            .get(usize::from(at))
+            .is_some_and(|c| same(&c.value, value) && c.dimension == dimension);
         if !known {
             self.replace(at, dimension, value, second, own);
         }

@@ -232,6 +232,7 @@ fn next_of<T>(
     }
 }
 
+#[inline]
 fn write(bytes: &mut Vec<u8>, counted: Option<(u8, u32)>) {
     match counted {
         Some((bin, count @ 0..0x80)) => bytes.extend_from_slice(&[bin, u8::try_from(count).unwrap_or(0)]),
