@@ -127,16 +127,56 @@ impl Literal {
     }
 
     /// The same, where it is longer, or the text is short.
-    #[inline(never)]
     fn strip_long<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        if !(9..=16).contains(&self.bytes.len()) {
+            return if starts_with(text, &self.bytes) { text.get(self.bytes.len()..) } else { None };
+        }
+        // the two words overlap
         let (head, rest) = text.split_at_checked(self.bytes.len())?;
-        // words that overlap
-        let same = match self.bytes.len() {
-            9..=16 => head.last_chunk().map(|last| u64::from_le_bytes(*last)) == Some(self.last),
-            17..=32 => same_ends::<16>(head, &self.bytes),
-            _ => *head == *self.bytes,
+        let last = head.last_chunk().map(|last| u64::from_le_bytes(*last));
+        (last == Some(self.last) && head.first_chunk() == Some(&self.word.to_le_bytes())).then_some(rest)
+    }
+}
+
+/// Text that stands as it is, of some length mostly.
+#[derive(Debug)]
+pub(super) struct LongLiteral {
+    bytes: Box<[u8]>,
+    /// Its first 32 bytes, or all of them, and which bits of the words they are.
+    words: [u128; 2],
+    masks: [u128; 2],
+}
+
+impl LongLiteral {
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        let words = |byte: fn(u8) -> u8| {
+            let word =
+                |bytes: &[u8]| bytes.iter().rev().fold(0u128, |word, &b| word << 8 | u128::from(byte(b)));
+            let (low, high) = bytes.split_at_checked(16).unwrap_or((bytes, &[]));
+            [word(low), word(high.get(..16).unwrap_or(high))]
         };
-        same.then_some(rest)
+        Self { bytes: bytes.into(), words: words(|b| b), masks: words(|_| 0xFF) }
+    }
+
+    /// What follows it, if `text` begins with it.
+    #[inline]
+    pub(super) fn strip<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        if let Some((low, high)) = text.first_chunk::<32>().and_then(|head| head.split_first_chunk::<16>()) {
+            let differ = |at: &[u8; 16], word: u128, mask: u128| (u128::from_le_bytes(*at) ^ word) & mask;
+            let ([first, second], [in_first, in_second]) = (self.words, self.masks);
+            let high = high.first_chunk()?;
+            if differ(low, first, in_first) | differ(high, second, in_second) != 0 {
+                return None;
+            }
+            if self.bytes.len() <= 32 {
+                return text.get(self.bytes.len()..);
+            }
+        }
+        if starts_with(text, &self.bytes) { text.get(self.bytes.len()..) } else { None }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
     }
 }
 
@@ -222,6 +262,7 @@ mod tests {
         fn a_literal_is_stripped_as_a_prefix(text in prop::collection::vec(0u8..2, 0..48), literal in prop::collection::vec(0u8..2, 0..40)) {
             let literal = &text.get(..literal.len()).filter(|_| text.len() % 2 == 0).map_or(literal.clone(), <[u8]>::to_vec);
             prop_assert_eq!(super::Literal::new(literal).strip(&text), text.strip_prefix(literal.as_slice()));
+            prop_assert_eq!(super::LongLiteral::new(literal).strip(&text), text.strip_prefix(literal.as_slice()));
         }
     }
 }

@@ -151,7 +151,7 @@ impl Keys {
         let Some(memory) = scratch.json.of(self.id) else { return Err(Reject::Mismatch) };
         let Memory { keys, shapes } = memory;
         let mut touched = false;
-        for shape in shapes.iter() {
+        for shape in shapes.worth_trying() {
             if std::mem::take(&mut touched) {
                 *captures = Fields::default();
             }
@@ -160,12 +160,14 @@ impl Keys {
                 touched = true;
                 self.keep(place, value, &mut picks, captures);
             }) {
+                shapes.heed(true);
                 return if picks.seen == self.required { Ok(()) } else { Err(Reject::Mismatch) };
             }
         }
         if touched {
             *captures = Fields::default();
         }
+        shapes.heed(false);
         self.walk(line, captures, (keys, shapes), &mut scratch.time)
     }
 
@@ -356,6 +358,21 @@ mod tests {
     }
 
     #[test]
+    fn shapes_are_no_longer_tried_where_each_line_has_another() {
+        let keys = Keys::new(&[("a".into(), Field::Message)], &[], Projection::All);
+        let mut scratch = Scratch::default();
+        let mut rested = 0;
+        for n in 0..10_000 {
+            let line = format!("{{\"a\":\"{n}\",\"k{}\":1}}", n % 97);
+            let mut fields = Fields::default();
+            assert_eq!(keys.run(line.as_bytes(), Quotes::UNKNOWN, &mut fields, &mut scratch), Ok(()));
+            assert_eq!(fields.message.text, n.to_string().as_bytes());
+            rested += usize::from(scratch.json.of(keys.id).unwrap().shapes.worth_trying().is_empty());
+        }
+        assert!((8_000..10_000).contains(&rested), "{rested}");
+    }
+
+    #[test]
     fn lines_of_known_shapes_are_read_as_the_walk_reads_them() {
         let catalog = Catalog::built_in().unwrap();
         let lines: Vec<&str> =
@@ -386,7 +403,7 @@ mod tests {
                 for keys in &all {
                     let shapes = &scratch.json.of(keys.id).unwrap().shapes;
                     let fits = |shape: &Shape| shape.read(&line, Quotes::UNKNOWN, &mut |_, _| ());
-                    known.set(known.get() + usize::from(shapes.iter().any(fits)));
+                    known.set(known.get() + usize::from(shapes.worth_trying().iter().any(fits)));
                     for quotes in [Quotes::UNKNOWN, marks.quotes_at(0)] {
                         let mut fields = Fields::default();
                         let read = keys.run(&line, quotes, &mut fields, &mut scratch);

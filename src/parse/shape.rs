@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::Quotes;
 use super::cursor::{Cursor, word};
-use super::find::Literal;
+use super::find::LongLiteral;
 use super::plan::far_closing_quote;
 
 /// Shapes that are known at a time: a log has a few.
@@ -20,6 +20,12 @@ const MAX_PARTS: usize = 256;
 const MAX_BETWEEN: usize = 8 * 1024;
 /// Once there are enough shapes, one line of another in so many is learnt: looking at lines is not for free.
 const PATIENCE: u32 = 64;
+/// How many lines of known shapes make up for one of another: trying them was in vain there.
+const MISS: i32 = 4;
+/// Trust lies within this, on both sides of nothing.
+const TRUSTED: i32 = 64;
+/// Lines that are left to the walk once trust is gone.
+const REST: u32 = 4_096;
 
 /// A sort of value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +69,7 @@ impl Part {
 /// What stands before a value, from the end of the one before, and the value.
 #[derive(Debug)]
 struct Step {
-    lead: Literal,
+    lead: LongLiteral,
     sort: Sort,
     place: Option<usize>,
 }
@@ -72,7 +78,7 @@ struct Step {
 #[derive(Debug)]
 pub(super) struct Shape {
     steps: Vec<Step>,
-    end: Literal,
+    end: LongLiteral,
 }
 
 impl Shape {
@@ -86,11 +92,11 @@ impl Shape {
             // quotes belong to what is between
             let quote = usize::from(*sort == Sort::Text);
             let inside = range.start.checked_add(quote)?..range.end.checked_sub(quote)?;
-            let lead = Literal::new(line.get(at..inside.start)?);
+            let lead = LongLiteral::new(line.get(at..inside.start)?);
             steps.push(Step { lead, sort: *sort, place: *place });
             at = inside.end;
         }
-        let end = Literal::new(line.get(at..)?);
+        let end = LongLiteral::new(line.get(at..)?);
         let between = steps.iter().fold(end.len(), |sum, step| sum.saturating_add(step.lead.len()));
         (between <= MAX_BETWEEN).then_some(Self { steps, end })
     }
@@ -146,18 +152,39 @@ pub(super) struct Shapes {
     /// Lines since the last one learnt.
     missed: u32,
     parts: Vec<Part>,
+    /// Rises with each line of a known shape, falls by more with each other.
+    trust: i32,
+    /// Lines to leave to the walk.
+    resting: u32,
 }
 
 impl Shapes {
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Shape> {
-        self.known.iter()
+    /// Those to try, none where lines have too many for them to pay.
+    #[inline]
+    pub(super) fn worth_trying(&self) -> &[Shape] {
+        if self.resting > 0 { &[] } else { &self.known }
+    }
+
+    /// Whether the line had a shape that is known.
+    #[inline]
+    pub(super) fn heed(&mut self, known: bool) {
+        if known {
+            self.trust = (self.trust + 1).min(TRUSTED);
+        } else if self.resting > 0 {
+            self.resting -= 1;
+        } else if !self.known.is_empty() {
+            self.trust -= MISS;
+            if self.trust < -TRUSTED {
+                (self.trust, self.resting) = (0, REST);
+            }
+        }
     }
 
     /// Where to note the values of the line to come, if it is to be learnt.
     pub(super) fn learn(&mut self) -> Option<&mut Vec<Part>> {
         self.missed = self.missed.saturating_add(1);
         let wanted = self.known.len() < MAX_SHAPES || self.missed >= PATIENCE;
-        wanted.then(|| {
+        (wanted && self.resting == 0).then(|| {
             self.parts.clear();
             &mut self.parts
         })
