@@ -7,14 +7,14 @@ use super::dispersion::{SUSPICIOUS, dispersion};
 use super::edges::edges;
 use super::emission::{Errors, Grain};
 use super::finding::{Context, describe, whole_recording};
-use super::gate::{Candidate, Proxied, gate, hardly_apart, joins};
+use super::gate::{Candidate, Proxied, gate, hardly_apart, is_blip, joins};
 use super::part::{Part, Whole};
 use super::segment::{Penalties, segment};
 use super::statuses::of_single_statuses;
 use super::storms::{Storm, divergence, storms, without};
 use super::stream::{Stream, Sums};
 use super::validate::{Chain, LEVEL_CHANGE_NATS, Scale, validate};
-use super::{BLIP_SECONDS, Caveat, Finding, Findings, Sensitivity, Series};
+use super::{Caveat, Finding, Findings, Sensitivity, Series};
 
 /// Segment, mask and estimate again so often; the baseline no longer moves after that.
 const ROUNDS: usize = 3;
@@ -123,7 +123,7 @@ fn find_in(
     let candidates = gate(scale, chains, proxied);
     let context = Context::new(scale, &model.mask);
     for finding in locate_all(&context, candidates) {
-        if finding.lasted_seconds() < BLIP_SECONDS {
+        if is_blip(&stream, &finding) {
             findings.blips.push(finding);
         } else {
             findings.incidents.push(finding);

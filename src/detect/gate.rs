@@ -5,7 +5,7 @@ use super::segment::Run;
 use super::storms::{Busiest, divergence};
 use super::stream::{Stream, Sums};
 use super::validate::{Chain, LEAST_CONTRAST, Scale};
-use super::{BLIP_SECONDS, FEW_CLIENTS, Gate, GateKind, Series};
+use super::{BLIP_SECONDS, FEW_CLIENTS, Finding, Gate, GateKind, Series};
 
 /// Two chains with a shorter pause between them are one flapping incident.
 pub(super) const JOIN_SECONDS: i64 = 120;
@@ -14,6 +14,8 @@ pub(super) const JOIN_SECONDS: i64 = 120;
 const JOIN_TIMES: i64 = 10;
 /// The same where one fails with one status and the other with another.
 const JOIN_TIMES_OTHER_STATUS: i64 = 3;
+/// A pause this many times as long as those before it is one more of them.
+const FLAPPING_TIMES: f64 = 1.5;
 /// Two incidents with no more requests between them are one.
 const JOIN_REQUESTS: f64 = 60.0;
 /// Failures beyond what the baseline expects.
@@ -43,6 +45,10 @@ const MISSING_PART: f64 = 0.3;
 /// A run must keep this part of β without its busiest client, or it is neither the end of a chain nor one by itself.
 const CHAIN_OF_PENALTY_WITHOUT_CLIENT: f64 = 0.2;
 
+/// A blip holds this part of what fails around it …
+const BLIP_PART: f64 = 0.8;
+/// … in so many seconds at most.
+const BLIP_AND_MORE_SECONDS: i64 = 15;
 /// What is nearly all of the failures of others.
 const REST_PART: f64 = 0.8;
 /// Two clients (buckets) that hold all failures but so many …
@@ -101,7 +107,7 @@ pub(super) fn gate(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Ve
         found.iter().all(|c| c.last() < whole.first() || whole.last() < c.first())
     };
     for whole in admitted(chains) {
-        if apart(&whole, &candidates) && !others_go_on(scale, &whole.chains) {
+        if apart(&whole, &candidates) && !others_go_on(scale, &whole.chains, 0) {
             candidates.push(whole);
         }
     }
@@ -119,7 +125,36 @@ fn grouped(scale: Scale<'_>, chains: Vec<Chain>) -> Vec<Vec<Chain>> {
             _ => groups.push(vec![chain]),
         }
     }
-    groups
+    let mut flapping: Vec<Vec<Chain>> = Vec::new();
+    for group in groups {
+        match flapping.last_mut() {
+            Some(before) if goes_on(scale.stream, before, &group) => before.extend(group),
+            _ => flapping.push(group),
+        }
+    }
+    flapping
+}
+
+/// What comes and goes goes on: after (before) a pause that is not much longer than those it has had, with the same status,
+/// however short the last (first) burst of it is.
+fn goes_on(stream: &Stream<'_>, before: &[Chain], after: &[Chain]) -> bool {
+    let pause = |one: &Chain, next: &Chain| {
+        stream.second(next.first()).saturating_sub(stream.last_second(one.last()))
+    };
+    let longest =
+        |group: &[Chain]| group.iter().zip(group.iter().skip(1)).map(|(one, next)| pause(one, next)).max();
+    let (Some(usual), Some(one), Some(next)) =
+        (longest(before).max(longest(after)), before.last(), after.first())
+    else {
+        return false;
+    };
+    let statuses = (stream.dominant_status(span_of(before)), stream.dominant_status(span_of(after)));
+    let pause = pause(one, next);
+    pause <= JOIN_SECONDS
+        && pause as f64 <= FLAPPING_TIMES * usual as f64
+        && statuses.0.is_some()
+        && statuses.0 == statuses.1
+        && !stream.breaks_between(one.last(), next.first())
 }
 
 fn span_of(chains: &[Chain]) -> (usize, usize) {
@@ -298,7 +333,8 @@ fn is_one_client(
     let little = excess < least_excess
         || strength < least_of_penalty * scale.penalty
         || (least_excess >= LEAST_EXCESS_WITHOUT_CLIENT
-            && ((others_go_on(scale, chains) && are_two_clients(scale.stream, &buckets))
+            && ((others_go_on(scale, chains, busiest(&buckets).map_or(0, |top| top.1))
+                && are_two_clients(scale.stream, &buckets))
                 || rest_is_blip(scale, chains, &buckets)));
     little
         && match proxied {
@@ -316,12 +352,14 @@ fn is_one_client(
 /// beside two clients. On a quiet site two clients may be all that ask while it is down.
 const OTHERS_PART: f64 = 0.5;
 
-fn others_go_on(scale: Scale<'_>, chains: &[Chain]) -> bool {
+///
+/// `but`: failures that don't count, those of the busier one.
+fn others_go_on(scale: Scale<'_>, chains: &[Chain], but: u64) -> bool {
     let (Some(first), Some(last)) = (chains.first().map(Chain::first), chains.last().map(Chain::last)) else {
         return false;
     };
     let sums = scale.sums(first..=last);
-    sums.requests - sums.failures >= OTHERS_PART * sums.failures
+    sums.requests - sums.failures >= OTHERS_PART * (sums.failures - but as f64)
 }
 
 /// What the busiest failing client leaves lies within a few seconds nearly all: its clump and a blip, or another's clump,
@@ -342,19 +380,38 @@ fn rest_is_blip(scale: Scale<'_>, chains: &[Chain], buckets: &[u64; 16]) -> bool
             rest.push((stream.second(slot), count));
         }
     }
-    let all: u64 = rest.iter().map(|(_, count)| count).sum();
-    // the shortest stretch that holds so many
-    let (mut from, mut inside) = (rest.iter(), 0u64);
+    shortest(&rest, REST_PART).saturating_add(stream.width) < BLIP_SECONDS
+}
+
+/// Seconds from the first to the last of the shortest stretch that holds this part of some failures, (second, count) each.
+fn shortest(failures: &[(i64, u64)], part: f64) -> i64 {
+    let all: u64 = failures.iter().map(|(_, count)| count).sum();
+    let (mut from, mut inside) = (failures.iter(), 0u64);
     let mut shortest = i64::MAX;
-    for (until, count) in &rest {
+    for (until, count) in failures {
         inside += count;
-        while inside as f64 >= REST_PART * all as f64 {
+        while inside as f64 >= part * all as f64 {
             let Some((first, count)) = from.next() else { break };
             shortest = shortest.min(until.saturating_sub(*first));
             inside -= count;
         }
     }
-    shortest.saturating_add(stream.width) < BLIP_SECONDS
+    shortest
+}
+
+/// Nearly all that fails in a finding does so within a few seconds: a restart, and a failure of every day beside it.
+pub(super) fn is_blip(stream: &Stream<'_>, finding: &Finding) -> bool {
+    let lasts = finding.lasted_seconds();
+    if lasts < BLIP_SECONDS {
+        return true;
+    }
+    let slots = stream.slots_between(finding.start.second, finding.end.second.saturating_add(1));
+    let failing = slots.map(|slot| (stream.second(slot), stream.failures_at(slot)));
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+    let failures: Vec<(i64, u64)> =
+        failing.filter(|of| of.1 > 0.0).map(|(at, count)| (at, count as u64)).collect();
+    lasts <= BLIP_AND_MORE_SECONDS
+        && shortest(&failures, BLIP_PART).saturating_add(stream.width) < BLIP_SECONDS
 }
 
 /// The bucket with the most failures, of equal ones the first, and how many it has.

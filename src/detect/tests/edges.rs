@@ -123,3 +123,36 @@ fn one_clients_storm_in_the_middle_does_not_hide_an_incident() {
     assert!((finding.start.second - EPOCH - 4000).abs() <= 120, "{}", finding.start.second - EPOCH);
     assert!((finding.end.second - EPOCH - 5999).abs() <= 120, "{}", finding.end.second - EPOCH);
 }
+
+#[test]
+fn a_short_last_burst_of_what_flaps_belongs_to_it() {
+    let series = record(10, |rng, second, requests| match second {
+        5000..5060 | 5110..5170 | 5220..5280 | 5330..5333 => vec![(503, rng.binomial(requests, 0.95))],
+        _ => Vec::new(),
+    });
+    let findings = find(&series);
+    assert_eq!(only(&findings).end.second - EPOCH, 5332);
+}
+
+#[test]
+fn a_restart_half_a_minute_after_an_outage_is_not_its_end() {
+    let series = record(11, |_, second, requests| match second {
+        5000..5060 => vec![(504, requests / 2)],
+        5090..5092 => vec![(502, requests)],
+        _ => Vec::new(),
+    });
+    let findings = find(&series);
+    assert_eq!(only(&findings).end.second - EPOCH, 5059);
+}
+
+#[test]
+fn a_restart_and_a_failure_beside_it_are_a_blip() {
+    let series = record(12, |_, second, requests| match second {
+        5000..5003 => vec![(502, requests)],
+        5007 => vec![(500, 1)],
+        _ => Vec::new(),
+    });
+    let findings = find(&series);
+    assert!(findings.incidents.is_empty(), "{findings:#?}");
+    assert_eq!(findings.blips.len(), 1, "{findings:#?}");
+}

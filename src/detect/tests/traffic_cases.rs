@@ -65,6 +65,21 @@ fn a_silence_lies_between_the_requests_that_border_it() {
 }
 
 #[test]
+fn a_few_quiet_minutes_are_not_the_evening_of_a_silence_of_half_an_hour() {
+    // visits of six requests, seldom for some minutes before nothing comes and after it
+    let (from, until, quiet) = (15_000, 16_600, 180);
+    let comes = |second: &i64| match *second {
+        second if (from..until).contains(&second) => false,
+        second if (from - quiet..until + quiet).contains(&second) => second % 30 == 0,
+        second => second % 7 == 0,
+    };
+    let visit = |second| (0..6).map(move |step| second + step);
+    let findings = find(&at((0..18_000).filter(comes).flat_map(visit)));
+    let finding = only(&findings);
+    assert_eq!((finding.start.second, finding.end.second), (14_976, 16_619));
+}
+
+#[test]
 fn failing_requests_came() {
     let mut counts = series(&Site::steady(3 * HOUR, 5.0).play(&mut Rng::new(2)));
     for slot in &mut counts.slots[3000..6000] {

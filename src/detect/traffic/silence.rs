@@ -186,13 +186,18 @@ fn side(
 /// Requests missed if the rate went on falling the way it fell up to the pause (rose the way it rose after it).
 fn trend(axis: &Axis, clumped: f64, silent: f64, reach: &impl Fn(f64, bool) -> (usize, usize)) -> f64 {
     let mut least = f64::INFINITY;
-    for wanted in TREND_REQUESTS.map(|wanted| wanted * clumped) {
-        let near = reach(wanted, false);
-        let both = reach(3.0 * wanted, false);
+    let by_count = TREND_REQUESTS.map(|wanted| (wanted * clumped, false));
+    for (wanted, by_exposure) in by_count.into_iter().chain([(SIDE_PART * silent, true)]) {
+        let near = reach(wanted, by_exposure);
+        let both = reach(3.0 * wanted, by_exposure);
         let sums = |pieces: (usize, usize)| {
             (axis.count_in(pieces.0, pieces.1), axis.exposure_in(pieces.0, pieces.1))
         };
         let (close, far) = (sums(near), sums(both));
+        // A quiet minute is not the evening of half an hour.
+        if far.1 < SIDE_PART * silent {
+            continue;
+        }
         let far = (far.0 - close.0, far.1 - close.1);
         if close.0 <= 0.0 || far.0 <= 0.0 || close.1 <= 0.0 || far.1 <= 0.0 {
             continue;
