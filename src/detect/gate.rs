@@ -46,8 +46,10 @@ const MISSING_PART: f64 = 0.3;
 const CHAIN_OF_PENALTY_WITHOUT_CLIENT: f64 = 0.2;
 
 /// A blip holds this part of what fails around it …
-const BLIP_PART: f64 = 0.8;
-/// … in so many seconds at most.
+const BLIP_PART: f64 = 0.9;
+/// … which goes on for so many seconds more, at least …
+const BESIDE_BLIP_SECONDS: i64 = 2;
+/// … and so many in all, at most.
 const BLIP_AND_MORE_SECONDS: i64 = 15;
 /// What is nearly all of the failures of others.
 const REST_PART: f64 = 0.8;
@@ -410,8 +412,8 @@ pub(super) fn is_blip(stream: &Stream<'_>, finding: &Finding) -> bool {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
     let failures: Vec<(i64, u64)> =
         failing.filter(|of| of.1 > 0.0).map(|(at, count)| (at, count as u64)).collect();
-    lasts <= BLIP_AND_MORE_SECONDS
-        && shortest(&failures, BLIP_PART).saturating_add(stream.width) < BLIP_SECONDS
+    let bulk = shortest(&failures, BLIP_PART).saturating_add(stream.width);
+    bulk < BLIP_SECONDS && (bulk.saturating_add(BESIDE_BLIP_SECONDS)..=BLIP_AND_MORE_SECONDS).contains(&lasts)
 }
 
 /// The bucket with the most failures, of equal ones the first, and how many it has.

@@ -13,6 +13,8 @@ use crate::model::{Dimension, Untrusted};
 
 /// Share of the excess that the named values must hold.
 const EXPLAINS: f64 = 0.8;
+/// A place that is hit so many times as hard as the rest is another matter than whatever the rest went through.
+const APART: f64 = 5.0;
 /// How many times as often requests are affected with the values as without.
 const CONTRAST: f64 = 5.0;
 /// Affected requests beyond the expected ones that the named values must have.
@@ -324,7 +326,10 @@ fn of_stream(scale: &Scale, cuts: &[Cut<'_>], (dimension, value): &(Dimension, U
     let at = cut.tones.iter().position(|tone| *tone.value == *value.raw())?;
     let set = judge(scale, cut, &[at], false)?;
     let rest = cut.cells.iter().enumerate().filter(|&(other, _)| other != at).map(|(_, cell)| cell);
-    (set.excess >= EXPLAINS * cut.excess && set.share >= 2.0 * fit(rest).share).then_some(set)
+    let times = set.share / fit(rest).share.max(f64::MIN_POSITIVE);
+    // A background that is somewhat higher meanwhile may come to more failures than a route that fails entirely.
+    let apart = set.score > 0.0 && times >= APART;
+    (times >= 2.0 && (apart || set.excess >= EXPLAINS * cut.excess)).then_some(set)
 }
 
 fn item(
