@@ -4,12 +4,12 @@
 
 use std::collections::VecDeque;
 
-use super::RunnerUp;
 use super::baseline::Curve;
 use super::emission::nats;
 use super::mix::Mix;
 use super::stream::{Stream, Sums};
 use super::validate::Scale;
+use super::{RunnerUp, TIMEOUT_SECONDS};
 
 /// The level is fitted on so many excess failures next to the edge: enough for a rate, few enough to follow a ramp.
 const FIT_FAILURES: f64 = 40.0;
@@ -22,8 +22,6 @@ const NEGLIGIBLE_NATS: f64 = 30.0;
 /// What it costs to have a fainter part at the edge. That chance makes up for more has a probability of e to the minus of
 /// it: a likelihood ratio is a martingale.
 const FAINT_NATS: f64 = 4.0;
-/// Who waits for a backend is told that it timed out after so many seconds (nginx's default).
-const TIMEOUT_SECONDS: u64 = 60;
 /// Mass on either side of the interval.
 const TAIL: f64 = 0.025;
 /// The level that the posterior uses stays within these, so that its logarithms do.
@@ -263,7 +261,11 @@ impl Late {
     fn push(&mut self, second: i64, whole: f64, faint: f64) {
         self.from.push_back((second, whole, self.faint));
         self.faint += faint;
-        while self.from.front().is_some_and(|(from, ..)| from.abs_diff(second) > TIMEOUT_SECONDS) {
+        while self
+            .from
+            .front()
+            .is_some_and(|(from, ..)| from.abs_diff(second) > TIMEOUT_SECONDS.unsigned_abs())
+        {
             self.from.pop_front();
         }
     }
@@ -329,7 +331,7 @@ impl<'a> Table<'a> {
 }
 
 /// What a failed request says for a level if its status has so many times the part of the incident's failures that it has
-/// of the background's: ln((1−f) + f·odds ÷ p₀). With odds of 1 − f·p₀ ÷ … ≈ 1 this is the nats of any failure.
+/// of the background's: ln((1−f) + f·odds ÷ p₀). Odds of 1 say what any failure says.
 fn mixed_nats(level: f64, rate: f64, odds: f64) -> f64 {
     let rate = rate.clamp(1e-12, 1.0 - 1e-9);
     (level * (odds / rate - 1.0)).ln_1p()

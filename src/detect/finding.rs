@@ -60,21 +60,12 @@ impl<'a> Context<'a> {
         ((count + 0.5) / (self.background_total + 1.0)).min(1.0)
     }
 
-    /// The status with ≥ 70 % of the excess in some slots, with its part of the baseline.
-    fn dominant(&self, slots: impl Iterator<Item = (usize, usize)>, sums: Sums) -> Option<(u16, f64)> {
-        let mut counts: BTreeMap<u16, f64> = BTreeMap::new();
-        let statuses = &self.scale.stream.series().statuses;
-        for (first, last) in slots {
-            let from = statuses.partition_point(|&(slot, ..)| (slot as usize) < first);
-            for &(_, status, count) in
-                statuses.iter().skip(from).take_while(|&&(slot, ..)| slot as usize <= last)
-            {
-                *counts.entry(status).or_insert(0.0) += f64::from(count);
-            }
-        }
+    /// The status with ≥ 70 % of the excess in some spans of slots.
+    fn dominant(&self, spans: impl Iterator<Item = (usize, usize)>, sums: Sums) -> Option<u16> {
+        let counts = self.scale.stream.by_status(spans);
         let (status, count) = counts.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?;
-        let part = self.background_part(status);
-        (count - sums.expected * part >= DOMINANT_PART * sums.excess()).then_some((status, part))
+        let usual = sums.expected * self.background_part(status);
+        (count - usual >= DOMINANT_PART * sums.excess()).then_some(status)
     }
 
     /// The slots that hold the first (last) 40 excess failures of a run, and what they sum up to.
@@ -105,12 +96,9 @@ impl<'a> Context<'a> {
     /// 500s with 502s, and the end belongs to those.
     pub(super) fn mix_at_edge(&self, run: (usize, usize), side: Side) -> Option<Mix> {
         let (near, sums) = self.near_edge(run, side);
-        let mut counts: BTreeMap<u16, f64> = BTreeMap::new();
-        for (status, count) in self.scale.stream.statuses_in(near) {
-            *counts.entry(status).or_default() += count;
-        }
+        let part = |(status, count)| (status, count, self.background_part(status));
         let counts: Vec<(u16, f64, f64)> =
-            counts.into_iter().map(|(status, n)| (status, n, self.background_part(status))).collect();
+            self.scale.stream.by_status([near]).into_iter().map(part).collect();
         Mix::fit(sums.requests, sums.base_rate(), &counts)
     }
 
@@ -195,7 +183,7 @@ pub(super) fn describe(context: &Context<'_>, candidate: &Candidate, start: Edge
     for (first, last) in runs.clone() {
         excess = excess.plus(context.scale.sums(first..=last));
     }
-    let dominant = context.dominant(runs, excess).map(|(status, _)| status);
+    let dominant = context.dominant(runs, excess);
     let (first_share, last_share) =
         (levels.first().map_or(0.0, |level| level.share), levels.last().map_or(0.0, |level| level.share));
     let (window, requests_per_second) = context.comparison(start.slot, end.slot);
@@ -296,14 +284,6 @@ pub(super) fn whole_recording(stream: &Stream<'_>, penalty: f64) -> Option<Findi
     for slot in first..=last {
         sums.add(stream.requests_at(slot), stream.failures_at(slot), 0.0);
     }
-    let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
-    for &(_, status, count) in &stream.series().statuses {
-        *statuses.entry(status).or_insert(0) += u64::from(count);
-    }
-    let dominant = statuses
-        .into_iter()
-        .find(|&(_, count)| count as f64 >= DOMINANT_PART * sums.failures)
-        .map(|(status, _)| status);
     let edge = |second| Boundary { second, range: (second, second), open: true };
     let (start, end) = (stream.second(first), stream.last_second(last));
     let failures = count(sums.failures);
@@ -317,7 +297,7 @@ pub(super) fn whole_recording(stream: &Stream<'_>, penalty: f64) -> Option<Findi
         baseline: Baseline { error_share: 0.0, requests_per_second: 0.0, window: None },
         requests: count(sums.requests),
         failures,
-        dominant_status: dominant,
+        dominant_status: stream.dominant_status((first, last)),
         strength,
         dispersion: 1.0,
         levels: vec![Level { start, end, share: sums.failures / sums.requests.max(1.0) }],

@@ -1,6 +1,6 @@
 //! Findings of many streams → incidents: what overlaps is one.
 
-use super::{Effect, Finding, Signal};
+use super::{Effect, Finding, Signal, TIMEOUT_SECONDS};
 use crate::model::Status;
 
 /// A further signal belongs to an incident if its finding covers this part of it.
@@ -13,10 +13,6 @@ const MORE_OF_THE_SITE: f64 = 2.0;
 
 /// Clients that give up so many seconds before (after) the first (last) failure belong to it.
 const GAVE_UP_SECONDS: u64 = 120;
-
-/// Who waits for a backend is told that it timed out after so many seconds at most (nginx's default), and until then
-/// nothing is written.
-const TIMEOUT_SECONDS: i64 = 60;
 
 /// A stretch in which something broke, as all streams tell it.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +27,16 @@ pub struct Merged {
     pub signals: Vec<Signal>,
     /// Clients gave up waiting (499) more often than they do in health: these requests are affected as well.
     pub gave_up: bool,
+}
+
+impl Merged {
+    /// The finding at this place among the others speaks for the incident instead.
+    pub fn lead_with(&mut self, at: usize) {
+        if let Some((stream, other)) = self.others.get_mut(at) {
+            std::mem::swap(stream, &mut self.stream);
+            std::mem::swap(other, &mut self.finding);
+        }
+    }
 }
 
 /// Makes incidents of the findings of numbered streams (0 is the site), ascending by start.
@@ -160,9 +166,8 @@ fn lead_with_the_site(incident: &mut Merged, others: &[(i64, i64)]) {
         Signal::Latency => false,
     };
     let found = incident.others.iter().position(|(stream, other)| *stream == 0 && shows_more(other));
-    if let Some((stream, other)) = found.and_then(|at| incident.others.get_mut(at)) {
-        std::mem::swap(stream, &mut incident.stream);
-        std::mem::swap(other, &mut incident.finding);
+    if let Some(at) = found {
+        incident.lead_with(at);
     }
 }
 

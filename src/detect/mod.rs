@@ -316,6 +316,9 @@ impl Finding {
     }
 }
 
+/// Who waits for a backend is told that it timed out after so many seconds (nginx's default), and until then nothing is
+/// written.
+const TIMEOUT_SECONDS: i64 = 60;
 /// What lasts less is a blip.
 pub const BLIP_SECONDS: i64 = 5;
 /// With so few clients in effect (1/Σp², p their parts of the good requests) each of them is a good part of the users: a

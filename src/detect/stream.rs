@@ -161,12 +161,18 @@ impl<'a> Stream<'a> {
         found.map(|&(_, status, count)| (status, f64::from(count)))
     }
 
-    /// The status of ≥ 70 % of the failures in some slots.
-    pub(super) fn dominant_status(&self, slots: (usize, usize)) -> Option<u16> {
+    /// Failures by status in some spans of slots, first and last.
+    pub(super) fn by_status(&self, spans: impl IntoIterator<Item = (usize, usize)>) -> BTreeMap<u16, f64> {
         let mut counts: BTreeMap<u16, f64> = BTreeMap::new();
-        for (status, count) in self.statuses_in(slots) {
+        for (status, count) in spans.into_iter().flat_map(|span| self.statuses_in(span)) {
             *counts.entry(status).or_default() += count;
         }
+        counts
+    }
+
+    /// The status of ≥ 70 % of the failures in some slots.
+    pub(super) fn dominant_status(&self, slots: (usize, usize)) -> Option<u16> {
+        let counts = self.by_status([slots]);
         let all: f64 = counts.values().sum();
         counts.into_iter().find(|(_, count)| *count >= DOMINANT_PART * all).map(|(status, _)| status)
     }

@@ -73,8 +73,8 @@ impl Merge for Paces {
 impl Paces {
     /// Takes a request in: whether it is one of the incident's place, in it, beside it, around its start and around its end.
     pub(super) fn see(&mut self, pace: Pace, within: bool, (inside, beside): (bool, bool), near: [bool; 2]) {
-        let line = [pace.offset.to_le_bytes(), u64::from(pace.source.0).to_le_bytes()].concat();
-        let key = super::distinct::hash(&line);
+        let line = [pace.offset.to_le_bytes(), u64::from(pace.source.0).to_le_bytes()];
+        let key = super::distinct::hash(line.as_flattened());
         let [start, end] = &mut self.edges;
         let sides = if within { &mut self.place } else { &mut self.rest };
         let wanted = [

@@ -256,17 +256,8 @@ mod tests {
 
     use super::*;
     use crate::format::Catalog;
+    use crate::parse::quick::tests::slowly;
     use crate::parse::{Engine, LineParser, Projection, Scratch};
-
-    /// What the steps of the first plan that fits read.
-    fn slowly(plans: &[Plan], line: &[u8]) -> Option<String> {
-        plans.iter().find_map(|plan| {
-            let mut fields = Fields::default();
-            let rest =
-                run(&plan.steps, (line, Quotes::UNKNOWN), line, &mut fields, &mut time::Cache::default());
-            rest.is_some_and(<[u8]>::is_empty).then(|| format!("{fields:?}"))
-        })
-    }
 
     /// Lines that differ from samples behind their heads, in them, or not at all.
     fn changes() -> impl Strategy<Value = (Index, usize, Vec<(Index, String)>)> {

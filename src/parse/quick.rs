@@ -141,7 +141,7 @@ fn clf_head<'a>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
     use proptest::sample::Index;
     use proptest::strategy::ValueTree as _;
@@ -151,7 +151,7 @@ mod tests {
     use crate::parse::{Engine, LineParser, Marks, Projection};
 
     /// What the steps of the first plan that fits read.
-    fn slowly(plans: &[Plan], line: &[u8]) -> Option<String> {
+    pub(in crate::parse) fn slowly(plans: &[Plan], line: &[u8]) -> Option<String> {
         plans.iter().find_map(|plan| {
             let mut fields = Fields::default();
             let rest =

@@ -110,11 +110,9 @@ fn sharpen_one(incident: &mut Merged, told: &mut Told, paces: &Paces) -> bool {
 /// The site's own finding speaks for the incident, if it has one.
 fn lead_with_the_site(incident: &mut Merged) {
     let of_site = |(stream, other): &(usize, Finding)| *stream == 0 && other.signal == Signal::Latency;
-    if let Some((stream, other)) = incident.others.iter_mut().find(|other| of_site(other)) {
-        std::mem::swap(stream, &mut incident.stream);
-        std::mem::swap(other, &mut incident.finding);
-    } else {
-        incident.stream = 0;
+    match incident.others.iter().position(of_site) {
+        Some(at) => incident.lead_with(at),
+        None => incident.stream = 0,
     }
 }
 
@@ -186,6 +184,7 @@ fn window(incidents: &[Merged], index: usize, streams: &[Stream]) -> Window {
             inside: pieces((first, last), finding.requests as f64).into_iter().map(at).collect(),
             edges: edges.map(at),
         },
+        // none are asked for
         messages_from: Timestamp::from_seconds(i64::MAX / 4_000_000),
         ..Window::default()
     }
