@@ -94,9 +94,14 @@ fn with_all(finding: Finding, status: u16, all: &Part<'_>) -> Finding {
         let slots = &all.whole.series.slots;
         let first = slots.partition_point(|slot| slot.second < from);
         let inside = slots.iter().skip(first).take_while(|slot| slot.second <= until);
-        let requests = inside.fold(0u64, |sum, slot| sum.saturating_add(slot.requests.into()));
-        let first = all.failing.partition_point(|(_, slot)| slot.second < from);
-        let inside = all.failing.iter().skip(first).take_while(|(_, slot)| slot.second <= until);
+        let (mut requests, mut end) = (0u64, first);
+        for slot in inside {
+            requests = requests.saturating_add(slot.requests.into());
+            end += 1;
+        }
+        // the same slots, so that no more fail than there are, whatever their order
+        let begins = all.failing.partition_point(|(at, _)| *at < first);
+        let inside = all.failing.iter().skip(begins).take_while(|(at, _)| *at < end);
         let failed = inside.map(|(_, slot)| u64::from(slot.failures.min(slot.requests)));
         (requests, failed.fold(0u64, u64::saturating_add))
     };
