@@ -1,5 +1,6 @@
 //! Which chains make an incident: joined over short pauses, large enough, and not the work of one client.
 
+use super::echo::without_echo;
 use super::emission::Grain;
 use super::segment::Run;
 use super::storms::{Busiest, divergence};
@@ -219,6 +220,15 @@ fn admit(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Option<Candi
         Gate { what: GateKind::Strength, value: strength, needed: LEAST_OF_PENALTY * scale.penalty },
     ];
     if gates.iter().any(|gate| gate.value < gate.needed) {
+        return None;
+    }
+    let spans: Vec<(usize, usize)> =
+        chains.iter().flat_map(|chain| &chain.runs).map(|run| (run.first, run.last)).collect();
+    let told = without_echo(scale.stream, &spans, total);
+    let is_echo = told.excess() < LEAST_EXCESS
+        || told.failures < LEAST_RATIO * told.expected
+        || told.llr() / scale.dispersion < LEAST_OF_PENALTY * scale.penalty;
+    if told.failures < total.failures && is_echo {
         return None;
     }
     let contrast = chains.iter().map(|chain| chain.contrast).fold(0.0, f64::max);

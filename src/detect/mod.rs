@@ -10,6 +10,7 @@ mod boundary;
 mod compact;
 mod dispersion;
 mod drift;
+mod echo;
 mod edges;
 mod emission;
 mod errors;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::detect::{FEW_CLIENTS, Finding, Signal};
+use crate::detect::{Finding, Signal};
 use crate::inspect::{Client, Closeup, Part};
 use crate::model::{MICROS, Status, Timestamp};
 
@@ -54,16 +54,6 @@ fn scanners(closeup: &Closeup) -> Part {
     }
     let scaled = |n: u64| round(n as f64 * closeup.clients.weight());
     Part { requests: scaled(requests), affected: scaled(affected), ..Part::default() }
-}
-
-/// Whether all failures are one client's while others go on unharmed.
-pub(super) fn one_client_alone(closeup: &Closeup) -> bool {
-    let hit = closeup.clients.iter().filter(|(_, c)| c.inside.within > 0).count();
-    let well = closeup.clients.iter().filter(|(_, c)| c.inside.within == 0 && c.good_inside > 0).count();
-    let good = |c: &Client| c.good_inside.saturating_add(c.good_outside) as f64;
-    let total: f64 = closeup.clients.iter().map(|(_, c)| good(c)).sum();
-    let squares: f64 = closeup.clients.iter().map(|(_, c)| (good(c) / total.max(1.0)).powi(2)).sum();
-    hit == 1 && well >= 1 && closeup.anonymous.within == 0 && squares * FEW_CLIENTS < 1.0
 }
 
 /// An incident as its figures are made from.

@@ -114,7 +114,8 @@ pub fn explain(case: &Case<'_>) -> (Vec<Incident>, Vec<TimelineEntry>) {
     let actions = changes::actions(case);
     for (index, (merged, closeup)) in case.incidents.iter().zip(case.closeups).enumerate() {
         // one client failing alone is no incident, however much it fails
-        if impact::one_client_alone(closeup) {
+        let place = case.streams.get(merged.stream).and_then(|stream| stream.place.as_ref());
+        if storms::is_of_one_client(&merged.finding, place, closeup) {
             alone.push(merged.finding.clone());
         } else {
             let look = Look { closeup, window: case.windows.get(index) };

@@ -1,7 +1,9 @@
-//! Clients that fail far more often than the others do while something broke for all: they tell nothing of where.
+//! Clients that fail far more often than the others do. While something broke for all they tell nothing of where; and what
+//! is nothing without one of them is no incident.
 
-use crate::detect::divergence;
-use crate::inspect::{CLIENT_GROUPS, Closeup, Part, Tone, client_group};
+use crate::detect::{FEW_CLIENTS, Finding, Signal, divergence};
+use crate::inspect::{CLIENT_GROUPS, Client, Closeup, Part, Tone, client_group};
+use crate::model::{Dimension, Untrusted};
 
 /// Failures of one client that make a storm …
 const LEAST: u64 = 8;
@@ -13,6 +15,34 @@ const TIMES: f64 = 4.0;
 const LEAST_PART: f64 = 0.001;
 /// Affected requests of others that must be left.
 const LEAST_LEFT: u64 = 5;
+/// Affected requests beyond what is expected that an incident has without the client that failed most …
+const LEAST_EXCESS: f64 = 3.0;
+/// … and nats ÷ φ as a part of β. Detection asks the same of sixteen groups of clients; here each is known by itself.
+const LEAST_OF_PENALTY: f64 = 0.6;
+
+/// Affected requests of all clients, and requests of all beside the incident, which make one client's a storm or not.
+#[derive(Debug, Clone, Copy)]
+struct Sums {
+    affected: u64,
+    outside: u64,
+}
+
+impl Sums {
+    fn of(closeup: &Closeup) -> Self {
+        let all = |count: fn(&Client) -> u64| {
+            closeup.clients.iter().fold(0_u64, |sum, (_, client)| sum.saturating_add(count(client)))
+        };
+        Self { affected: all(|client| client.inside.affected), outside: all(|client| client.outside) }
+    }
+
+    fn is_storm(self, client: &Client) -> bool {
+        let part = client.inside.affected as f64 / self.affected.max(1) as f64;
+        let usual = (client.outside as f64 / self.outside.max(1) as f64).max(LEAST_PART);
+        client.inside.affected >= LEAST
+            && part >= TIMES * usual
+            && self.affected as f64 * divergence(part, usual) >= NATS
+    }
+}
 
 /// The groups of clients to leave out.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,18 +51,12 @@ pub(super) struct Storms([bool; CLIENT_GROUPS]);
 impl Storms {
     /// Those with a client whose failures are a storm; none if hardly any others would be left.
     pub(super) fn of(closeup: &Closeup) -> Self {
-        let all = |count: fn(&crate::inspect::Client) -> u64| {
-            closeup.clients.iter().fold(0_u64, |sum, (_, client)| sum.saturating_add(count(client)))
-        };
-        let (affected, outside) = (all(|client| client.inside.affected), all(|client| client.outside));
+        let sums = Sums::of(closeup);
         let mut storms = Self::default();
         for (hash, client) in closeup.clients.iter() {
-            let part = client.inside.affected as f64 / affected.max(1) as f64;
-            let usual = (client.outside as f64 / outside.max(1) as f64).max(LEAST_PART);
-            let is_storm = client.inside.affected >= LEAST
-                && part >= TIMES * usual
-                && affected as f64 * divergence(part, usual) >= NATS;
-            if is_storm && let Some(group) = storms.0.get_mut(client_group(hash)) {
+            if sums.is_storm(client)
+                && let Some(group) = storms.0.get_mut(client_group(hash))
+            {
                 *group = true;
             }
         }
@@ -48,4 +72,50 @@ impl Storms {
         }
         part
     }
+}
+
+/// Whether an incident is the work of one client: all failures are its own while others go on unharmed, or its storm is what
+/// sets the incident apart from any other time. `place` is what the finding is about; nothing is the site.
+pub(super) fn is_of_one_client(
+    finding: &Finding,
+    place: Option<&(Dimension, Untrusted)>,
+    closeup: &Closeup,
+) -> bool {
+    // on a site of a handful of people, what one of them meets with is what a good part of the users does
+    let good = |c: &Client| c.good_inside.saturating_add(c.good_outside) as f64;
+    let total: f64 = closeup.clients.iter().map(|(_, c)| good(c)).sum();
+    let squares: f64 = closeup.clients.iter().map(|(_, c)| (good(c) / total.max(1.0)).powi(2)).sum();
+    squares * FEW_CLIENTS < 1.0 && (one_alone(closeup) || is_storm_alone(finding, place, closeup))
+}
+
+fn one_alone(closeup: &Closeup) -> bool {
+    let hit = closeup.clients.iter().filter(|(_, c)| c.inside.within > 0).count();
+    let well = closeup.clients.iter().filter(|(_, c)| c.inside.within == 0 && c.good_inside > 0).count();
+    hit == 1 && well >= 1 && closeup.anonymous.within == 0
+}
+
+/// Without the failures of the client that failed most there are not many more than the place has at any other time. Of a
+/// finding in one status alone it is not known which of them had it.
+fn is_storm_alone(finding: &Finding, place: Option<&(Dimension, Untrusted)>, closeup: &Closeup) -> bool {
+    let tone = match place {
+        None => Some(&closeup.total),
+        Some((dimension, value)) => closeup
+            .dimensions
+            .get(dimension)
+            .and_then(|values| values.iter().map(|(_, tone)| tone).find(|tone| *tone.value == *value.raw())),
+    };
+    let top = closeup.clients.iter().map(|(_, client)| client).max_by_key(|client| client.inside.within);
+    let (Some(tone), Some(top)) = (tone, top) else { return false };
+    let told = finding.signal == Signal::Errors && finding.audit.alone.is_none() && tone.outside.requests > 0;
+    // of a sample of clients the busiest may be missing
+    if !told || closeup.clients.weight() > 1.0 || !Sums::of(closeup).is_storm(top) {
+        return false;
+    }
+    let usual = (tone.outside.affected as f64 + 0.5) / (tone.outside.requests as f64 + 1.0);
+    let requests = tone.inside.requests.saturating_sub(top.inside.within) as f64;
+    let affected = tone.inside.affected.saturating_sub(top.inside.within) as f64;
+    let share = affected / requests.max(1.0);
+    let nats =
+        if share > usual { requests * divergence(share, usual) / finding.dispersion.max(1.0) } else { 0.0 };
+    affected - requests * usual < LEAST_EXCESS || nats < LEAST_OF_PENALTY * finding.audit.penalty
 }

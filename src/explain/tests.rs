@@ -1,5 +1,6 @@
 mod scope;
 mod signals;
+mod storms;
 
 use super::impact::percent;
 use super::interval::{clopper_pearson, share, wilson};

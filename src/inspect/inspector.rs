@@ -193,7 +193,12 @@ impl<'a> Inspector<'a> {
                 if let Some(latency_us) = request.pace_us().filter(|_| !probe) {
                     let pace = Pace { time, latency_us, kind, source: self.source, offset };
                     let paced = &window.paced;
-                    closeup.paces.see(pace, window.is_about(&values), paced.sides(time), paced.near(time));
+                    closeup.paces.see(
+                        pace,
+                        window.is_about(&values),
+                        paced.sides(time),
+                        paced.near(time, latency_us),
+                    );
                 }
                 continue;
             }

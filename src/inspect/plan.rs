@@ -69,6 +69,8 @@ pub struct Paced {
     pub inside: Vec<(Timestamp, Timestamp)>,
     /// Around the start and around the end.
     pub edges: [(Timestamp, Timestamp); 2],
+    /// Around the end only those are wanted that arrived before the second of these and were written from the first one on.
+    pub under_way: Option<(Timestamp, Timestamp)>,
 }
 
 impl Paced {
@@ -79,8 +81,11 @@ impl Paced {
     }
 
     /// Around the start, around the end.
-    pub(super) fn near(&self, time: Timestamp) -> [bool; 2] {
-        self.edges.map(|stretch| lies_in(stretch, time))
+    pub(super) fn near(&self, time: Timestamp, latency_us: u64) -> [bool; 2] {
+        let [start, end] = self.edges.map(|stretch| lies_in(stretch, time));
+        let arrived = time.micros().saturating_sub(i64::try_from(latency_us).unwrap_or(i64::MAX));
+        let wanted = self.under_way.is_none_or(|(from, until)| from <= time && arrived <= until.micros());
+        [start, end && wanted]
     }
 
     fn stretches(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {

@@ -218,7 +218,12 @@ fn single_requests_are_gathered_where_they_are_asked_for() {
     let at = |s: i64| Timestamp::from_seconds(1_684_065_600 + s);
     let place = Some((Dimension::Path, b"/a"[..].into()));
     let beside = vec![(at(-9), at(0))];
-    let paced = Paced { beside, inside: vec![(at(3), at(7))], edges: [(at(-3), at(4)), (at(4), at(10))] };
+    let paced = Paced {
+        beside,
+        inside: vec![(at(3), at(7))],
+        edges: [(at(-3), at(4)), (at(4), at(10))],
+        ..Paced::default()
+    };
     let closeup = looked(TIMED, 0, &Window { place, paced, ..timed(Watch::Paces) });
     let latencies = |sample: Vec<u64>| {
         let mut sample = sample;
@@ -235,6 +240,25 @@ fn single_requests_are_gathered_where_they_are_asked_for() {
     assert_eq!((of!(rest.beside), of!(rest.inside)), (vec![150_000], vec![300_000]));
     assert_eq!((of!(start), of!(end)), (vec![50_000, 400_000], vec![20_000, 40_000]));
     assert_eq!(closeup.total, Tone::default());
+}
+
+#[test]
+fn around_an_end_those_under_way_may_be_all_that_is_asked_for() {
+    let at = |s: i64| Timestamp::from_seconds(1_684_065_600 + s);
+    let gathered = |from: Timestamp, until: Timestamp| {
+        let edges = [(at(0), at(0)), (at(-3), at(10))];
+        let paced = Paced { edges, under_way: Some((from, until)), ..Paced::default() };
+        let closeup = looked(TIMED, 0, &Window { paced, ..timed(Watch::Paces) });
+        let mut found: Vec<u64> = closeup.paces.edges[1].iter().map(|(_, pace)| pace.latency_us).collect();
+        found.sort_unstable();
+        found
+    };
+    let ms = |s: i64, ms: i64| Timestamp::from_micros(at(s).micros() + ms * 1000);
+    // what arrives at 2.6 s and at 3.7 s ends at 3 s and at 4 s
+    assert_eq!(gathered(at(3), at(5)), [300_000, 400_000]);
+    assert_eq!(gathered(at(3), ms(3, 650)), [400_000]);
+    assert_eq!(gathered(at(4), ms(3, 750)), [300_000]);
+    assert!(gathered(at(4), ms(3, 650)).is_empty());
 }
 
 #[test]

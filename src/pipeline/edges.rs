@@ -55,28 +55,70 @@ pub(super) fn sharpen_slow(incidents: &mut [Merged], streams: &[Stream], room: R
     let is_slow = |(_, incident): &(usize, &Merged)| incident.finding.signal == Signal::Latency;
     let mut slow: Vec<usize> = incidents.iter().enumerate().filter(is_slow).map(|(index, _)| index).collect();
     // what turns out to be the site's is looked at again, as such
+    let mut sampled = Vec::new();
     while !slow.is_empty() {
         let windows: Vec<Window> = slow.iter().map(|&index| window(incidents, index, streams)).collect();
         let found = look(room.candidates, &windows, room.tools, room.buffer, room.progress);
         let mut again = Vec::new();
-        for (index, closeup) in slow.into_iter().zip(&found.closeups) {
+        for ((index, closeup), window) in slow.into_iter().zip(found.closeups).zip(windows) {
             let (Some(incident), Some(told)) = (incidents.get_mut(index), told.get_mut(index)) else {
                 continue;
             };
-            if sharpen_one(incident, told, &closeup.paces) && incident.stream != 0 {
+            let Some(seen) = sharpen_one(incident, told, &closeup.paces, &[]) else { continue };
+            if seen.everywhere && incident.stream != 0 {
                 lead_with_the_site(incident);
                 again.push(index);
+            } else if let Some(window) = seen.ended.and_then(|ended| under_way(&window, ended))
+                && closeup.paces.edges[1].weight() > 1.0
+            {
+                sampled.push((index, closeup.paces, window));
             }
         }
         slow = again;
     }
+    let windows: Vec<Window> = sampled.iter().map(|(_, _, window)| window.clone()).collect();
+    if !windows.is_empty() {
+        let found = look(room.candidates, &windows, room.tools, room.buffer, room.progress);
+        for ((index, paces, _), closeup) in sampled.into_iter().zip(found.closeups) {
+            if let (Some(incident), Some(told)) = (incidents.get_mut(index), told.get_mut(index)) {
+                sharpen_one(incident, told, &paces, &timed(&closeup.paces.edges[1]));
+            }
+        }
+    }
     told
 }
 
-/// Whether the rest of the site was slow as well.
-fn sharpen_one(incident: &mut Merged, told: &mut Told, paces: &Paces) -> bool {
+/// Of very many requests around an end a sample is kept, and in a sample the last slow one to be written is hardly ever the
+/// last of all. So those that were under way when it ended are asked for: they are few.
+fn under_way(window: &Window, (from, until): (Timestamp, Timestamp)) -> Option<Window> {
+    let [_, (_, last)] = window.paced.edges;
+    (from <= until && from < last).then(|| Window {
+        paced: Paced {
+            beside: Vec::new(),
+            inside: Vec::new(),
+            edges: [(from, from), (from, last)],
+            under_way: Some((from, until)),
+        },
+        ..window.clone()
+    })
+}
+
+/// What single requests showed.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    /// The rest of the site was slow as well.
+    everywhere: bool,
+    /// Between which moments those that arrived ceased to be slow.
+    ended: Option<(Timestamp, Timestamp)>,
+}
+
+/// Tells a slow incident again; `more` are requests around its end beside those of `paces`. `None` if these tell nothing.
+fn sharpen_one(incident: &mut Merged, told: &mut Told, paces: &Paces, more: &[Pace]) -> Option<Shown> {
     let requests = |paces: &[Pace]| paces.iter().map(request).collect::<Vec<_>>();
-    let edges = paces.edges.each_ref().map(timed);
+    let mut edges = paces.edges.each_ref().map(timed);
+    edges[1].extend(more);
+    edges[1].sort_unstable();
+    edges[1].dedup();
     let of_edges = edges.each_ref().map(|edge| requests(edge));
     let [start, end] = &of_edges;
     let beside = Beside {
@@ -86,7 +128,7 @@ fn sharpen_one(incident: &mut Merged, told: &mut Told, paces: &Paces) -> bool {
         start,
         end,
     };
-    let Some(sharpened) = sharpen(&incident.finding, beside) else { return false };
+    let sharpened = sharpen(&incident.finding, beside)?;
     let (by_kind, others) = sharpened.slow_us;
     told.slow_kinds = Some(SlowKinds { by_kind, others });
     // what is a sample tells no number
@@ -94,6 +136,11 @@ fn sharpen_one(incident: &mut Merged, told: &mut Told, paces: &Paces) -> bool {
         .then_some(sharpened.requests);
     let [start, end] = &edges;
     let line = |sharp: Sharp, paces: &[Pace]| paces.get(sharp.request).copied();
+    let ended = sharpened.edges.map(|(_, last)| {
+        let (from, until) = last.changed;
+        // lines may tell whole seconds only
+        (Timestamp::from_micros(from).plus_seconds(-1), Timestamp::from_micros(until).plus_seconds(1))
+    });
     let edges = sharpened
         .edges
         .and_then(|(first, last)| Some(((first.range, line(first, start)?), (last.range, line(last, end)?))));
@@ -104,7 +151,7 @@ fn sharpen_one(incident: &mut Merged, told: &mut Told, paces: &Paces) -> bool {
         told.named = Some([first, last].map(|pace| (pace.source, pace.offset)));
     }
     finding.retell(sharpened.effect, counted);
-    sharpened.everywhere
+    Some(Shown { everywhere: sharpened.everywhere, ended })
 }
 
 /// The site's own finding speaks for the incident, if it has one.
@@ -183,6 +230,7 @@ fn window(incidents: &[Merged], index: usize, streams: &[Stream]) -> Window {
             beside,
             inside: pieces((first, last), finding.requests as f64).into_iter().map(at).collect(),
             edges: edges.map(at),
+            under_way: None,
         },
         // none are asked for
         messages_from: Timestamp::from_seconds(i64::MAX / 4_000_000),

@@ -13,6 +13,8 @@ use crate::model::Dimension;
 const MAX_PATHS: usize = 15;
 /// Vhosts and upstreams with the most failures.
 const MAX_OTHERS: usize = 32;
+/// Failures that a status is owed at most: what was rare for long is not made up for all at once.
+const MOST_OWED: f64 = 1.0;
 /// Failures are dense where most of them fall into a stretch of this length.
 const DENSE_SECONDS: i64 = 600;
 
@@ -110,21 +112,35 @@ impl Own {
     }
 }
 
+/// A status's part of some failures.
+struct Share {
+    status: u16,
+    /// How many of the site's failures have it.
+    count: u64,
+    /// How many of the value's should.
+    quota: f64,
+    /// The same in whole failures.
+    whole: f64,
+}
+
 /// The statuses of the site's failures, walked along with the slots of a value.
 struct Statuses<'a> {
     site: &'a Series,
     width: i64,
     next: usize,
+    /// Parts of a failure that a status is owed where it is not known which the value's failures had.
+    owed: BTreeMap<u16, f64>,
 }
 
 impl<'a> Statuses<'a> {
     fn new(site: &'a Series, slot_seconds: u32) -> Self {
-        Self { site, width: i64::from(slot_seconds.max(1)), next: 0 }
+        Self { site, width: i64::from(slot_seconds.max(1)), next: 0, owed: BTreeMap::new() }
     }
 
     /// The statuses of so many failures in the slot that begins at `second`, ascending. Known where no others failed
-    /// or all did with one status; else the value's failures are taken to have those of the site in proportion, the
-    /// more frequent ones first. Ask for ascending slots.
+    /// or all did with one status; else the value's failures are taken to have those of the site in proportion, and what
+    /// is lost to whole numbers is made up for later: else each status would be told only where it is the most frequent
+    /// one. Ask for ascending slots.
     fn at(&mut self, second: i64, failures: u32) -> Vec<(u16, u32)> {
         let start = |index: u32| self.site.slots.get(index as usize).map_or(i64::MAX, |slot| slot.second);
         let rest = self.site.statuses.get(self.next..).unwrap_or_default();
@@ -140,15 +156,38 @@ impl<'a> Statuses<'a> {
             *known = known.saturating_add(u64::from(count));
         }
         let all: u64 = counts.values().sum();
-        let mut order: Vec<(u64, u16)> = counts.into_iter().map(|(status, count)| (count, status)).collect();
-        order.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        let mut left = u64::from(failures);
+        let is_known = counts.len() == 1 || u64::from(failures) >= all;
+        let mut shares: Vec<Share> = counts
+            .into_iter()
+            .map(|(status, count)| {
+                let owed = if is_known { 0.0 } else { self.owed.get(&status).copied().unwrap_or(0.0) };
+                let quota = count as f64 * f64::from(failures) / all.max(1) as f64 + owed;
+                Share { status, count, quota, whole: quota.floor().max(0.0) }
+            })
+            .collect();
+        // the largest remainders first
+        shares.sort_unstable_by(|a, b| {
+            let rest = |share: &Share| share.quota - share.whole;
+            rest(b).total_cmp(&rest(a)).then(b.count.cmp(&a.count)).then(a.status.cmp(&b.status))
+        });
+        let mut left = f64::from(failures);
+        let mut over = (left - shares.iter().map(|share| share.whole).sum::<f64>()).max(0.0);
         let mut out = Vec::new();
-        for (count, status) in order {
-            let part = count.saturating_mul(u64::from(failures)).div_ceil(all.max(1)).min(left);
-            left = left.saturating_sub(part);
+        for Share { status, quota, whole, .. } in shares {
+            let part = (whole + over.min(1.0)).min(left);
+            over = (over - 1.0).max(0.0);
+            left -= part;
+            if !is_known {
+                self.owed.insert(status, (quota - part).clamp(-MOST_OWED, MOST_OWED));
+            }
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "at most the failures"
+            )]
+            let part = part as u32;
             if part > 0 {
-                out.push((status, u32::try_from(part).unwrap_or(u32::MAX)));
+                out.push((status, part));
             }
         }
         out.sort_unstable();
@@ -313,6 +352,24 @@ mod tests {
     use crate::detect::Slot;
 
     #[test]
+    fn a_rarer_status_is_lent_as_often_as_it_occurs() {
+        let slots = (0..300).map(|second| Slot { second, requests: 90, failures: 10, clients: None });
+        let statuses = (0..300).flat_map(|slot| [(slot, 500, 7), (slot, 502, 2), (slot, 504, 1)]);
+        let site = Series {
+            slots: slots.collect(),
+            slot_seconds: 1,
+            statuses: statuses.collect(),
+            ..Series::default()
+        };
+        let mut lent = Statuses::new(&site, 1);
+        let mut counts: BTreeMap<u16, u32> = BTreeMap::new();
+        for (status, count) in (0..300).flat_map(|second| lent.at(second, 1)) {
+            *counts.entry(status).or_default() += count;
+        }
+        assert_eq!(counts, [(500, 210), (502, 60), (504, 30)].into());
+    }
+
+    #[test]
     fn the_site_lends_a_value_the_statuses_of_its_failures() {
         let slot = |second, failures| Slot { second, requests: 9, failures, clients: None };
         let site = Series {
@@ -327,6 +384,8 @@ mod tests {
         assert_eq!(lent.at(12, 2), [(504, 2)]);
         assert_eq!(lent.at(13, 1), [(502, 1)]);
         assert_eq!(lent.at(14, 1), []);
+        // one of two in four is owed to the other
+        assert_eq!(lent.owed, [(500, 0.5), (504, -0.5)].into());
         // slots of a value that are wider than the site's
         assert_eq!(Statuses::new(&site, 4).at(12, 6), [(500, 1), (502, 2), (504, 3)]);
     }

@@ -46,6 +46,8 @@ pub struct Sharp {
     pub request: usize,
     /// 95 % interval of when that one was written, in seconds, both included.
     pub range: (i64, i64),
+    /// Between which moments requests began (ceased) to be slow when they arrived, in µs since the epoch.
+    pub changed: (i64, i64),
 }
 
 /// Healthy requests, at least, to tell what is usual.

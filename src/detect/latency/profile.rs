@@ -82,7 +82,14 @@ pub(super) fn locate(
     let (near, far) = (at(TAIL, &|_| true)?, at(1.0 - TAIL, &|_| true)?);
     let second = |at: usize| requests[seen[at].index].time_us.div_euclid(MICROS);
     let (a, b, told) = (second(near), second(far), second(middle));
-    Some(Sharp { request: seen[middle].index, range: (a.min(b).min(told), a.max(b).max(told)) })
+    let range = (a.min(b).min(told), a.max(b).max(told));
+    let changed = profiles.change().map(|moment| {
+        #[allow(clippy::cast_possible_truncation, reason = "seconds since the first of the requests")]
+        let micros = (sign * moment * 1e6) as i64;
+        origin.saturating_add(micros)
+    });
+    let changed = (changed[0].min(changed[1]), changed[0].max(changed[1]));
+    Some(Sharp { request: seen[middle].index, range, changed })
 }
 
 /// How the share of slow requests rises: at the request where it begins, over how long, how high, how slow these are.
@@ -179,6 +186,21 @@ impl<'a> Profiles<'a> {
             profile.nats -= best;
         }
         found
+    }
+
+    /// Between which moments the change lies, all but surely.
+    fn change(&self) -> [f64; 2] {
+        let arrived = |from: usize| {
+            let last = self.seen.last().map_or(0.0, |seen| seen.arrived);
+            self.seen.get(from).map_or(last, |seen| seen.arrived)
+        };
+        let (mut from, mut until) = (f64::INFINITY, f64::NEG_INFINITY);
+        for profile in &self.profiles {
+            // it may have been at any moment since the request before
+            from = from.min(arrived(profile.from.saturating_sub(1)));
+            until = until.max(arrived(profile.from));
+        }
+        [from, until]
     }
 
     /// For each request how likely it is the first slow one to be written.
