@@ -99,12 +99,20 @@ impl Candidate {
 /// Joins chains over pauses of up to two minutes and keeps what is large enough.
 pub(super) fn gate(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Vec<Candidate> {
     let mut trimmed = chains.clone();
-    for chain in &mut trimmed {
+    let mut bridges = Vec::new();
+    for (chain, whole) in trimmed.iter_mut().zip(&chains) {
         trim_one_client(scale, chain, proxied);
+        // one client may be all that asks in one of the bursts of what comes and goes
+        if chain.runs.is_empty() && !others_go_on(scale, std::slice::from_ref(whole), 0) {
+            bridges.push((whole.first(), whole.last()));
+            *chain = whole.clone();
+        }
     }
     trimmed.retain(|chain| !chain.runs.is_empty());
-    let admitted = |chains| grouped(scale, chains).into_iter().filter_map(|c| admit(scale, c, proxied));
-    let mut candidates: Vec<Candidate> = admitted(trimmed).collect();
+    let groups = |chains| grouped(scale, chains).into_iter();
+    let held = groups(trimmed).map(|group| between_others(group, &bridges));
+    let mut candidates: Vec<Candidate> = held.filter_map(|c| admit(scale, c, proxied)).collect();
+    let admitted = |chains| groups(chains).filter_map(|c| admit(scale, c, proxied));
     // On a quiet site one client after the other fails: what looks like a storm of each is an outage of all.
     let apart = |whole: &Candidate, found: &[Candidate]| {
         found.iter().all(|c| c.last() < whole.first() || whole.last() < c.first())
@@ -116,6 +124,17 @@ pub(super) fn gate(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Ve
     }
     candidates.sort_by_key(Candidate::first);
     candidates
+}
+
+/// The chains of a group from the first to the last that is none of these spans.
+fn between_others(mut group: Vec<Chain>, spans: &[(usize, usize)]) -> Vec<Chain> {
+    let is_one = |chain: &Chain| spans.contains(&(chain.first(), chain.last()));
+    while group.last().is_some_and(is_one) {
+        group.pop();
+    }
+    let leading = group.iter().take_while(|chain| is_one(chain)).count();
+    group.drain(..leading);
+    group
 }
 
 /// Chains with only short pauses between them.
@@ -141,9 +160,7 @@ fn grouped(scale: Scale<'_>, chains: Vec<Chain>) -> Vec<Vec<Chain>> {
 /// What comes and goes goes on: after (before) a pause that is not much longer than those it has had, with the same status,
 /// however short the last (first) burst of it is.
 fn goes_on(stream: &Stream<'_>, before: &[Chain], after: &[Chain]) -> bool {
-    let pause = |one: &Chain, next: &Chain| {
-        stream.second(next.first()).saturating_sub(stream.last_second(one.last()))
-    };
+    let pause = |one: &Chain, next: &Chain| health_between(stream, one.last(), next.first());
     let longest =
         |group: &[Chain]| group.iter().zip(group.iter().skip(1)).map(|(one, next)| pause(one, next)).max();
     let (Some(usual), Some(one), Some(next)) =
@@ -170,11 +187,19 @@ pub(super) fn joins(stream: &Stream<'_>, before: (usize, usize), after: (usize, 
         stream.last_second(last).saturating_sub(stream.second(first)).saturating_add(1).max(0)
     };
     let shorter = lasted(before).min(lasted(after));
-    let pause = stream.second(after.0).saturating_sub(stream.last_second(before.1));
+    let pause = health_between(stream, before.1, after.0);
     let statuses = (stream.dominant_status(before), stream.dominant_status(after));
     let differ = statuses.0.zip(statuses.1).is_some_and(|(before, after)| before != after);
     let times = if differ { JOIN_TIMES_OTHER_STATUS } else { JOIN_TIMES };
     pause <= JOIN_SECONDS.min(shorter.saturating_mul(times)) && !stream.breaks_between(before.1, after.0)
+}
+
+/// Seconds from the first to the last request between two slots: while nobody asks, nothing tells of health.
+fn health_between(stream: &Stream<'_>, before: usize, after: usize) -> i64 {
+    if before + 1 >= after {
+        return 0;
+    }
+    stream.last_second(after - 1).saturating_sub(stream.second(before + 1)).saturating_add(1).max(0)
 }
 
 /// So few requests lie between two incidents that their pause says as little as two minutes of a busier site.

@@ -15,6 +15,9 @@ const PRIOR_FAILURES: f64 = 2.0;
 const LEAST_OF_PENALTY: f64 = 0.8;
 /// Failures against what is expected, as the gates ask it.
 const LEAST_RATIO: f64 = 1.5;
+/// What a status usually has of a part's failures is what it has of the site's, as if so many failures told it: of a few
+/// failures of a part each rare status is seen in some stretches and in none of the others.
+const STATUS_FAILURES: f64 = 4.0;
 
 /// The failures of a part (a server, a vhost, an upstream, a path) stand out when they are more than those of the rest of
 /// the site account for: the part is expected to fail as often as beside the finding, times the factor by which the rest
@@ -24,8 +27,50 @@ const LEAST_RATIO: f64 = 1.5;
 /// `found` are the spans, [first, last], of everything found, which no comparison is made with. `part` has its own
 /// requests or the site's. Where one status shows the finding, failures are those with it.
 pub fn stands_out(finding: &Finding, part: &Series, site: &Series, found: &[(i64, i64)]) -> bool {
-    let Some(alone) = finding.audit.alone else { return rises_alone(finding, part, site, found) };
-    rises_alone(finding, &with_status(part, alone.status), &with_status(site, alone.status), found)
+    let beside = Beside::of(finding, found);
+    let Some(alone) = finding.audit.alone else { return rises_alone(finding, part, site, &beside, None) };
+    let (of_part, of_site) = (with_status(part, alone.status), with_status(site, alone.status));
+    // of all failures: how many fail in the part, and which part of the site's has the status
+    let share = |failures: f64, all: f64| if all > 0.0 { failures / all } else { 0.0 };
+    let (part_beside, site_beside) = (beside.sums(part).1, beside.sums(site).1);
+    let of_status = share(beside.sums(&of_site).1.failures, site_beside.failures);
+    let usual = share(part_beside.failures, part_beside.requests) * of_status;
+    rises_alone(finding, &of_part, &of_site, &beside, Some(usual))
+}
+
+/// Where a finding is, and what it is compared with.
+struct Beside<'a> {
+    start: i64,
+    end: i64,
+    reach: i64,
+    found: &'a [(i64, i64)],
+}
+
+impl<'a> Beside<'a> {
+    fn of(finding: &Finding, found: &'a [(i64, i64)]) -> Self {
+        let (start, end) = (finding.start.second, finding.end.second);
+        let reach = end.saturating_sub(start).clamp(BESIDE_SECONDS.0, BESIDE_SECONDS.1);
+        Self { start, end, reach, found }
+    }
+
+    /// Counts in the finding, and beside it where nothing was found.
+    fn sums(&self, series: &Series) -> (Sums, Sums) {
+        let near = |second: i64, &(first, last): &(i64, i64)| {
+            second >= first.saturating_sub(MARGIN_SECONDS) && second <= last.saturating_add(MARGIN_SECONDS)
+        };
+        let (mut inside, mut outside) = (Sums::default(), Sums::default());
+        let from = series.slots.partition_point(|slot| slot.second < self.start.saturating_sub(self.reach));
+        let slots = series.slots.iter().skip(from);
+        for slot in slots.take_while(|slot| slot.second <= self.end.saturating_add(self.reach)) {
+            let (requests, failures) = (f64::from(slot.requests), f64::from(slot.failures));
+            if slot.second >= self.start && slot.second <= self.end {
+                inside.add(requests, failures, 0.0);
+            } else if !self.found.iter().any(|span| near(slot.second, span)) {
+                outside.add(requests, failures, 0.0);
+            }
+        }
+        (inside, outside)
+    }
 }
 
 /// The failures with one status, slot by slot.
@@ -39,31 +84,16 @@ fn with_status(series: &Series, status: u16) -> Series {
     Series { slots, slot_seconds: series.slot_seconds, ..Series::default() }
 }
 
-fn rises_alone(finding: &Finding, part: &Series, site: &Series, found: &[(i64, i64)]) -> bool {
-    let (start, end) = (finding.start.second, finding.end.second);
-    let reach = end.saturating_sub(start).clamp(BESIDE_SECONDS.0, BESIDE_SECONDS.1);
-    let beside = |second: i64| {
-        let near = |&(first, last): &(i64, i64)| {
-            second >= first.saturating_sub(MARGIN_SECONDS) && second <= last.saturating_add(MARGIN_SECONDS)
-        };
-        !found.iter().any(near)
-    };
-    let sums = |series: &Series| {
-        let (mut inside, mut outside) = (Sums::default(), Sums::default());
-        let from = series.slots.partition_point(|slot| slot.second < start.saturating_sub(reach));
-        let slots = series.slots.iter().skip(from);
-        for slot in slots.take_while(|slot| slot.second <= end.saturating_add(reach)) {
-            let (requests, failures) = (f64::from(slot.requests), f64::from(slot.failures));
-            if slot.second >= start && slot.second <= end {
-                inside.add(requests, failures, 0.0);
-            } else if beside(slot.second) {
-                outside.add(requests, failures, 0.0);
-            }
-        }
-        (inside, outside)
-    };
-    let (within, without) = sums(part);
-    let (all_within, all_without) = sums(site);
+/// `usual`: the share of the part's requests that should have the failures, by what is known beside them.
+fn rises_alone(
+    finding: &Finding,
+    part: &Series,
+    site: &Series,
+    beside: &Beside<'_>,
+    usual: Option<f64>,
+) -> bool {
+    let (within, without) = beside.sums(part);
+    let (all_within, all_without) = beside.sums(site);
     if without.requests < FEWEST_REQUESTS || all_without.requests < FEWEST_REQUESTS {
         return true;
     }
@@ -79,7 +109,11 @@ fn rises_alone(finding: &Finding, part: &Series, site: &Series, found: &[(i64, i
     let rise = (rest_within.failures + PRIOR_FAILURES) / (rest_expected + PRIOR_FAILURES);
     let expected = finding.audit.alone.map(|alone| alone.expected / (finding.requests as f64).max(1.0));
     let baseline = expected.unwrap_or(finding.baseline.error_share);
-    let usual = (without.failures / without.requests).max(baseline);
+    let seen = match usual.filter(|share| *share > 0.0) {
+        Some(share) => (without.failures + STATUS_FAILURES) / (without.requests + STATUS_FAILURES / share),
+        None => without.failures / without.requests,
+    };
+    let usual = seen.max(baseline);
     let judged = Sums { expected: within.requests * (usual * rise.max(1.0)).min(1.0), ..within };
     judged.failures >= LEAST_RATIO * judged.expected
         && judged.llr() / finding.dispersion.max(1.0) >= LEAST_OF_PENALTY * finding.audit.penalty

@@ -19,6 +19,8 @@ const LEAST_LEFT: u64 = 5;
 const LEAST_EXCESS: f64 = 3.0;
 /// … and nats ÷ φ as a part of β. Detection asks the same of sixteen groups of clients; here each is known by itself.
 const LEAST_OF_PENALTY: f64 = 0.6;
+/// Storms one after the other that are left out, at most.
+const MOST_STORMS: usize = 3;
 
 /// Affected requests of all clients, and requests of all beside the incident, which make one client's a storm or not.
 #[derive(Debug, Clone, Copy)]
@@ -94,8 +96,8 @@ fn one_alone(closeup: &Closeup) -> bool {
     hit == 1 && well >= 1 && closeup.anonymous.within == 0
 }
 
-/// Without the failures of the client that failed most there are not many more than the place has at any other time. Of a
-/// finding in one status alone it is not known which of them had it.
+/// Without the failures of the client that failed most, or of several whose storms follow each other, there are not many
+/// more than the place has at any other time. Of a finding in one status alone it is not known which of them had it.
 fn is_storm_alone(finding: &Finding, place: Option<&(Dimension, Untrusted)>, closeup: &Closeup) -> bool {
     let tone = match place {
         None => Some(&closeup.total),
@@ -104,16 +106,30 @@ fn is_storm_alone(finding: &Finding, place: Option<&(Dimension, Untrusted)>, clo
             .get(dimension)
             .and_then(|values| values.iter().map(|(_, tone)| tone).find(|tone| *tone.value == *value.raw())),
     };
-    let top = closeup.clients.iter().map(|(_, client)| client).max_by_key(|client| client.inside.within);
-    let (Some(tone), Some(top)) = (tone, top) else { return false };
+    let Some(tone) = tone else { return false };
     let told = finding.signal == Signal::Errors && finding.audit.alone.is_none() && tone.outside.requests > 0;
     // of a sample of clients the busiest may be missing
-    if !told || closeup.clients.weight() > 1.0 || !Sums::of(closeup).is_storm(top) {
+    if !told || closeup.clients.weight() > 1.0 {
+        return false;
+    }
+    let sums = Sums::of(closeup);
+    let mut stormy: Vec<&Client> =
+        closeup.clients.iter().map(|(_, client)| client).filter(|client| sums.is_storm(client)).collect();
+    stormy.sort_by_key(|client| (std::cmp::Reverse(client.inside.within), client.hit.first));
+    // what several meet with at the same time is no coincidence
+    let mut apart: Vec<&Client> = Vec::new();
+    for client in stormy.into_iter().take(MOST_STORMS) {
+        if apart.iter().all(|other| !other.hit.overlaps(client.hit)) {
+            apart.push(client);
+        }
+    }
+    let of_storms = apart.iter().fold(0u64, |sum, client| sum.saturating_add(client.inside.within));
+    if apart.is_empty() {
         return false;
     }
     let usual = (tone.outside.affected as f64 + 0.5) / (tone.outside.requests as f64 + 1.0);
-    let requests = tone.inside.requests.saturating_sub(top.inside.within) as f64;
-    let affected = tone.inside.affected.saturating_sub(top.inside.within) as f64;
+    let requests = tone.inside.requests.saturating_sub(of_storms) as f64;
+    let affected = tone.inside.affected.saturating_sub(of_storms) as f64;
     let share = affected / requests.max(1.0);
     let nats =
         if share > usual { requests * divergence(share, usual) / finding.dispersion.max(1.0) } else { 0.0 };

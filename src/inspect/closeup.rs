@@ -6,7 +6,7 @@ use super::{Distinct, Paces};
 use crate::model::{Dimension, Histogram, Level, SourceId, Timestamp};
 use crate::survey::{Merge, RareKind};
 
-/// Distinct clients counted exactly per window, 88 bytes each; a sample beyond.
+/// Distinct clients counted exactly per window, 104 bytes each; a sample beyond.
 const MAX_CLIENTS: usize = 32_768;
 /// Distinct values per dimension counted exactly; a sample beyond.
 const MAX_VALUES: usize = 2_048;
@@ -56,11 +56,42 @@ impl Merge for Part {
     }
 }
 
+/// The first and the last second of something; empty at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// First second.
+    pub first: i64,
+    /// Last second.
+    pub last: i64,
+}
+
+impl Default for Span {
+    fn default() -> Self {
+        Self { first: i64::MAX, last: i64::MIN }
+    }
+}
+
+impl Span {
+    /// Whether both have a second in common.
+    pub fn overlaps(self, other: Self) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+}
+
+impl Merge for Span {
+    fn absorb(&mut self, other: Self) {
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+    }
+}
+
 /// What one client got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Client {
     /// All of its requests in the window.
     pub inside: Part,
+    /// From the first to the last of [`Part::within`] of these.
+    pub hit: Span,
     /// Those in the window answered below 400.
     pub good_inside: u64,
     /// Those in the window answered 4xx.
@@ -92,6 +123,7 @@ impl Client {
 impl Merge for Client {
     fn absorb(&mut self, other: Self) {
         self.inside.absorb(other.inside);
+        self.hit.absorb(other.hit);
         self.good_inside.absorb(other.good_inside);
         self.refused_inside.absorb(other.refused_inside);
         self.outside.absorb(other.outside);

@@ -1,6 +1,6 @@
 //! Lines → close-ups.
 
-use super::closeup::{FirstMessage, Group, Line, Tone, client_group};
+use super::closeup::{FirstMessage, Group, Line, Span, Tone, client_group};
 use super::distinct::hash;
 use super::{Closeup, Pace, Visit, Watch, Window};
 use crate::format::Class;
@@ -222,7 +222,7 @@ impl<'a> Inspector<'a> {
             } else {
                 continue;
             }
-            client(closeup, request, seen);
+            client(closeup, time, request, seen);
             dimensions(closeup, &values, seen);
         }
         self.closeups = closeups;
@@ -434,7 +434,7 @@ fn dimensions(closeup: &mut Closeup, values: &[(Dimension, Option<&[u8]>)], seen
     }
 }
 
-fn client(closeup: &mut Closeup, request: &Request<'_>, seen: Seen) {
+fn client(closeup: &mut Closeup, time: Timestamp, request: &Request<'_>, seen: Seen) {
     let Some(hash) = seen.client else {
         if seen.inside {
             closeup.anonymous.see(seen.affected, seen.within);
@@ -448,6 +448,9 @@ fn client(closeup: &mut Closeup, request: &Request<'_>, seen: Seen) {
     let refused = u64::from((400..499).contains(&code));
     if seen.inside {
         client.inside.see(seen.affected, seen.within);
+        if seen.affected && seen.within {
+            client.hit.absorb(Span { first: time.second(), last: time.second() });
+        }
         client.good_inside += good;
         client.refused_inside += refused;
     } else {

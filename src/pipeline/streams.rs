@@ -29,6 +29,8 @@ const MAX_SOURCES: usize = 64;
 const MAX_APPLICATIONS: usize = 64;
 /// A blip of the site explains a finding of one of its parts if it covers this part of it.
 const BLIP_COVERS: f64 = 0.5;
+/// Failures that a part needs beside those in blips of the site: fewer are no incident.
+const LEAST_BESIDE_BLIPS: u64 = 4;
 /// The site shows a finding of one of its parts if it has findings for this part of it.
 const SHOWN: f64 = 0.5;
 /// Two servers share a service if their logs cover the same time for this part of the longer one.
@@ -130,6 +132,12 @@ impl Searcher<'_> {
             .filter(|((_, question), _)| matches!(question, Question::SiteErrors))
             .flat_map(|(_, findings)| findings.incidents.iter().map(span))
             .collect();
+        let blips: Vec<(i64, i64)> = questions
+            .iter()
+            .zip(&*answers)
+            .filter(|((_, question), _)| matches!(question, Question::SiteErrors))
+            .flat_map(|(_, findings)| findings.blips.iter().map(span))
+            .collect();
         let all = |signal: Option<Signal>| -> Vec<(i64, i64)> {
             let found = answers.iter().flat_map(|f| &f.incidents);
             found.filter(|f| signal.is_none_or(|signal| f.signal == signal)).map(span).collect()
@@ -164,7 +172,9 @@ impl Searcher<'_> {
                 Question::ValueErrors(value) => value.series(self.site),
                 _ => return,
             };
-            let own = |finding: &Finding| stands_out(finding, &part, self.site.series(), &found);
+            let own = |finding: &Finding| {
+                is_more_than(&blips, finding, &part) && stands_out(finding, &part, self.site.series(), &found)
+            };
             findings.incidents.retain(|finding| shown(finding) || own(finding));
         });
     }
@@ -180,6 +190,18 @@ impl Searcher<'_> {
     fn value_latencies(&self, value: &PacedValue) -> LatencySeries {
         value.series(self.edge, self.limits, self.range.clone())
     }
+}
+
+/// Whether a finding of a part is more than what the site's blips, [first, last], in it did to the part.
+fn is_more_than(blips: &[(i64, i64)], finding: &Finding, part: &Series) -> bool {
+    let (start, end) = (finding.start.second, finding.end.second);
+    let inside: Vec<&(i64, i64)> =
+        blips.iter().filter(|(first, last)| *first <= end && *last >= start).collect();
+    let first = part.slots.partition_point(|slot| slot.second < start);
+    let slots = part.slots.iter().skip(first).take_while(|slot| slot.second <= end);
+    let beside = slots.filter(|slot| !inside.iter().any(|b| (b.0..=b.1).contains(&slot.second)));
+    let failures = beside.fold(0u64, |sum, slot| sum.saturating_add(slot.failures.into()));
+    inside.is_empty() || failures >= LEAST_BESIDE_BLIPS
 }
 
 /// Whether these spans, [first, last], cover a finding for [`SHOWN`] of it.

@@ -110,3 +110,27 @@ fn one_clients_clump_and_a_blip_are_no_incident() {
         assert_eq!(found.is_empty(), lasts == 2, "{lasts}: {found:#?}");
     }
 }
+
+/// A site that comes and goes, 85 s down and a minute up, for fifty minutes; in one of its bursts one client alone asks.
+#[test]
+fn a_burst_of_which_one_client_tells_divides_no_flapping_incident() {
+    let mut recorder = Recorder::new();
+    let mut rng = Rng::new(72);
+    for second in 0..20_000_i64 {
+        let (burst, within) = ((second - 9_000).div_euclid(145), (second - 9_000).rem_euclid(145));
+        let down = (9_000..12_000).contains(&second) && within < 85;
+        let lonely = burst == 11 && within < 85;
+        // and the burst after it begins more than two minutes later
+        let asks = if lonely { (5..23).contains(&within) && within % 2 == 0 } else { true };
+        if !asks {
+            continue;
+        }
+        let client = if lonely { 3 } else { rng.below(16) };
+        let mut clients = [0; 16];
+        clients[client] = u16::from(down);
+        recorder.push(EPOCH + second, 1, &[(500, u32::from(down))], clients);
+    }
+    let findings = find(&recorder.finish(true));
+    let finding = only(&findings);
+    assert_eq!((finding.start.second, finding.end.second), (EPOCH + 9_000, EPOCH + 11_984));
+}
