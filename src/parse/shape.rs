@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use super::Quotes;
 use super::cursor::{Cursor, word};
+use super::ends::far_closing_quote;
 use super::find::LongLiteral;
-use super::plan::far_closing_quote;
 
 /// Shapes that are known at a time: a log has a few.
 const MAX_SHAPES: usize = 4;
