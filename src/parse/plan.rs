@@ -23,6 +23,8 @@ pub(super) struct Plan {
     pub(super) second: Firsts,
     /// Steps from the client to the status that are taken in one go; 0 where there are others.
     pub(super) head: usize,
+    /// The same from the client to the agent.
+    pub(super) long_head: usize,
 }
 
 #[derive(Debug)]
@@ -77,7 +79,8 @@ pub(super) enum Until {
 pub(super) fn compile(tokens: &[Token], projection: Projection) -> Plan {
     let steps = steps(tokens, None, projection);
     let second = steps.get(1..).filter(|rest| !rest.is_empty()).map_or(Firsts::ALL, first::of);
-    Plan { first: first::of(&steps), second, head: quick::head_steps(&steps), steps }
+    let (head, long_head) = quick::head_steps(&steps);
+    Plan { first: first::of(&steps), second, head, long_head, steps }
 }
 
 fn steps(tokens: &[Token], after: Option<&Token>, projection: Projection) -> Vec<Step> {
