@@ -189,6 +189,7 @@ pub(super) fn run<'a>(
                         Field::Client => client(value, fields)?,
                         Field::Vhost => fields.request.vhost = present(value),
                         Field::Upstream => fields.request.upstream = present(value),
+                        Field::Latency { unit_us, nanos } => latency(value, (unit_us, nanos), fields),
                         other => keep(other, value, fields)?,
                     }
                     then.strip(after.get(*skip..)?)?
@@ -284,10 +285,7 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>) -
         Field::Status => request.status = Status::new(u16::try_from(whole(value)?).ok()?),
         Field::Bytes => request.bytes = whole(value),
         Field::Latency { unit_us, nanos } => {
-            // nginx's seconds are no list
-            let seconds = |text| nginx_seconds_us(text, unit_us, nanos);
-            let any = |text| latency_us(first_of_list(text), unit_us, nanos);
-            request.latency_us = present.and_then(|text| seconds(text).or_else(|| any(text)));
+            latency(value, (unit_us, nanos), fields);
         }
         Field::Vhost => request.vhost = present,
         Field::Upstream => request.upstream = present,
@@ -342,4 +340,17 @@ fn client<'a>(value: &'a [u8], fields: &mut Fields<'a>) -> Option<()> {
     fields.request.client = present(value);
     fields.message.client = fields.request.client;
     Some(())
+}
+
+/// Stores a latency, if it is one.
+#[inline]
+pub(super) fn latency(value: &[u8], (unit_us, nanos): (u32, bool), fields: &mut Fields<'_>) {
+    // nginx's seconds are no list
+    let seconds = nginx_seconds_us(value, unit_us, nanos);
+    fields.request.latency_us = seconds.or_else(|| latency_of_list_us(value, unit_us, nanos));
+}
+
+#[inline(never)]
+fn latency_of_list_us(value: &[u8], unit_us: u32, nanos: bool) -> Option<u64> {
+    latency_us(first_of_list(present(value)?), unit_us, nanos)
 }

@@ -11,6 +11,7 @@ use super::cursor::{Cursor, word};
 use super::ends::far_closing_quote;
 use super::find::LongLiteral;
 use super::plan::{self, present};
+use super::request::request_line;
 use super::{Fields, Quotes, time};
 use crate::format::Field;
 
@@ -211,6 +212,10 @@ fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>, time: &mut t
     match (field, value) {
         (_, None) => {}
         (Field::UserAgent, _) => fields.request.user_agent = value,
+        (Field::RequestLine, Some(value)) => request_line(value, fields),
+        (Field::Latency { unit_us, nanos }, Some(value)) => {
+            plan::latency(value, (unit_us, nanos), fields);
+        }
         (Field::Time(notation), Some(value)) => {
             let (stamp, n) = time::read(value, notation, time)?;
             if n != value.len() && value.get(n..) != Some(b"]") {
