@@ -2,60 +2,64 @@
 
 use std::ops::Deref;
 
+use wide::{CmpEq, i8x16};
+
 /// Bytes that are looked at here before memchr is called.
 const NEAR: usize = 16;
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
-const ONES_16: u128 = 0x0101_0101_0101_0101_0101_0101_0101_0101;
-const HIGHS_16: u128 = 0x8080_8080_8080_8080_8080_8080_8080_8080;
+
+/// A bit for each of sixteen bytes that is `byte`.
+#[inline]
+fn hits(text: &[u8; NEAR], byte: u8) -> u32 {
+    vector(text).cmp_eq(i8x16::splat(byte.cast_signed())).move_mask().cast_unsigned()
+}
+
+#[inline]
+fn vector(bytes: &[u8; NEAR]) -> i8x16 {
+    i8x16::new(bytes.map(u8::cast_signed))
+}
+
+/// Where the first bit is set.
+#[inline]
+fn lowest(hits: u32) -> Option<usize> {
+    if hits == 0 { None } else { usize::try_from(hits.trailing_zeros()).ok() }
+}
 
 /// Where `byte` first stands.
 #[inline]
 pub(super) fn byte(text: &[u8], byte: u8) -> Option<usize> {
-    let Some(near) = text.first_chunk::<NEAR>() else {
-        return short(text, byte);
-    };
-    // both halves at once: which of the two it is in is a coin toss, and a wrong guess costs more than the work
-    let hits = hits(u128::from_le_bytes(*near), byte);
-    if hits != 0 {
-        return usize::try_from(hits.trailing_zeros() / 8).ok();
+    match text.first_chunk() {
+        Some(near) => lowest(hits(near, byte)).or_else(|| far(text, byte)),
+        None => short(text, byte),
     }
-    far(text, byte)
-}
-
-/// The lowest high bit set marks the first equal byte (Mycroft 1987).
-#[inline]
-fn hits(words: u128, byte: u8) -> u128 {
-    let pattern = u128::from(ONES * u64::from(byte));
-    let x = words ^ (pattern << 64 | pattern);
-    x.wrapping_sub(ONES_16) & !x & HIGHS_16
 }
 
 /// Where one of two bytes first stands.
 #[inline]
 pub(super) fn either(text: &[u8], a: u8, b: u8) -> Option<usize> {
-    let Some(near) = text.first_chunk::<NEAR>() else {
+    let Some(near) = text.first_chunk() else {
         return match (short(text, a), short(text, b)) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
     };
-    let words = u128::from_le_bytes(*near);
-    let hits = hits(words, a) | hits(words, b);
-    if hits != 0 {
-        return usize::try_from(hits.trailing_zeros() / 8).ok();
-    }
-    memchr::memchr2(a, b, text.get(NEAR..)?).map(|n| n + NEAR)
+    let near = lowest(hits(near, a) | hits(near, b));
+    near.or_else(|| memchr::memchr2(a, b, text.get(NEAR..)?).map(|n| n + NEAR))
 }
 
 /// How long the first word is, if it has fewer than sixteen bytes and none of them is `other`.
 #[inline]
 pub(super) fn word_without(text: &[u8], other: u8) -> Option<usize> {
-    let words = u128::from_le_bytes(*text.first_chunk::<NEAR>()?);
-    let (ends, others) = (hits(words, b' '), hits(words, other));
-    // the lowest bit of each is right
-    let at = ends.trailing_zeros();
-    (ends != 0 && others.trailing_zeros() > at).then(|| usize::try_from(at / 8).ok()).flatten()
+    let near = text.first_chunk()?;
+    let (ends, others) = (hits(near, b' '), hits(near, other));
+    lowest(ends | others).filter(|at| others >> at & 1 == 0)
+}
+
+/// Whether neither of two bytes stands in the first `n` of `text`, at most sixteen; `false` where that is not known.
+#[inline]
+pub(super) fn is_free_of(text: &[u8], n: usize, a: u8, b: u8) -> bool {
+    text.first_chunk().is_some_and(|near| n <= NEAR && (hits(near, a) | hits(near, b)) & ((1 << n) - 1) == 0)
 }
 
 /// Where `byte` first stands in fewer than sixteen bytes: two words that overlap, or one by one.
@@ -143,17 +147,15 @@ impl Literal {
 pub(super) struct LongLiteral {
     bytes: Box<[u8]>,
     /// Its first 32 bytes, or all of them, and which bits of the words they are.
-    words: [u128; 2],
-    masks: [u128; 2],
+    words: [i8x16; 2],
+    masks: [i8x16; 2],
 }
 
 impl LongLiteral {
     pub(super) fn new(bytes: &[u8]) -> Self {
         let words = |byte: fn(u8) -> u8| {
-            let word =
-                |bytes: &[u8]| bytes.iter().rev().fold(0u128, |word, &b| word << 8 | u128::from(byte(b)));
-            let (low, high) = bytes.split_at_checked(16).unwrap_or((bytes, &[]));
-            [word(low), word(high.get(..16).unwrap_or(high))]
+            let at = |n: usize| bytes.get(n).map_or(0, |b| byte(*b).cast_signed());
+            [0, NEAR].map(|from| i8x16::new(std::array::from_fn(|n| at(from + n))))
         };
         Self { bytes: bytes.into(), words: words(|b| b), masks: words(|_| 0xFF) }
     }
@@ -161,11 +163,11 @@ impl LongLiteral {
     /// What follows it, if `text` begins with it.
     #[inline]
     pub(super) fn strip<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
-        if let Some((low, high)) = text.first_chunk::<32>().and_then(|head| head.split_first_chunk::<16>()) {
-            let differ = |at: &[u8; 16], word: u128, mask: u128| (u128::from_le_bytes(*at) ^ word) & mask;
+        if let Some((low, high)) = text.first_chunk::<32>().and_then(|head| head.split_first_chunk()) {
             let ([first, second], [in_first, in_second]) = (self.words, self.masks);
-            let high = high.first_chunk()?;
-            if differ(low, first, in_first) | differ(high, second, in_second) != 0 {
+            let differ =
+                (vector(low) ^ first) & in_first | (vector(high.first_chunk()?) ^ second) & in_second;
+            if differ.cmp_eq(i8x16::splat(0)).move_mask() != 0xFFFF {
                 return None;
             }
             if self.bytes.len() <= 32 {
@@ -230,6 +232,12 @@ mod tests {
         #[test]
         fn either_byte_is_found_where_memchr2_finds_it(text in prop::collection::vec(0u8..9, 0..60), a in 0u8..10, b in 0u8..10) {
             prop_assert_eq!(super::either(&text, a, b), memchr::memchr2(a, b, &text));
+        }
+
+        #[test]
+        fn neither_byte_is_there_or_it_is(text in prop::collection::vec(0u8..40, 0..40), n in 0usize..40) {
+            let is_free = text.get(..n).is_some_and(|head| !head.contains(&0) && !head.contains(&1));
+            prop_assert_eq!(super::is_free_of(&text, n, 0, 1), is_free && n <= 16 && text.len() >= 16);
         }
 
         #[test]

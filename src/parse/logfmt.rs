@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::ends::closing_quote;
 use super::find::byte as find_byte;
-use super::plan::closing_quote;
 use super::{Fields, plan, time};
 use crate::format::Field;
 

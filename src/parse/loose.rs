@@ -6,8 +6,8 @@
 use memchr::{memchr, memmem};
 
 use super::address::{first_of_list, without_port};
+use super::ends::closing_quote;
 use super::number::{duration_us, scaled, whole};
-use super::plan::closing_quote;
 use super::request::request_line;
 use super::{Fields, digits, time};
 use crate::format::TimeNotation;

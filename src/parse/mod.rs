@@ -5,6 +5,7 @@
 
 mod address;
 mod cursor;
+mod ends;
 mod explain;
 mod find;
 mod first;

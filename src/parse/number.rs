@@ -54,15 +54,19 @@ pub(super) fn scaled(text: &[u8], unit: u32) -> Option<u64> {
     }
 }
 
+/// A latency as nginx writes most of them: under ten seconds, with three digits behind the point.
+#[inline]
+pub(super) fn nginx_seconds_us(text: &[u8], unit_us: u32, nanos: bool) -> Option<u64> {
+    let &[s, b'.', a, b, c] = text else { return None };
+    let (high, low) = (two(s, a)?, two(b, c)?);
+    let latency = u64::try_from(high * 100_000 + low * 1_000).ok();
+    latency.filter(|_| unit_us == 1_000_000 && !nanos)
+}
+
 /// A latency whose field says its unit; 0 is no unit: only a fraction tells that it is seconds.
 pub(super) fn latency_us(text: &[u8], unit_us: u32, nanos: bool) -> Option<u64> {
-    // nginx's seconds: most latencies are under ten of them
-    if let &[s, b'.', a, b, c] = text
-        && unit_us == 1_000_000
-        && !nanos
-        && let (Some(high), Some(low)) = (two(s, a), two(b, c))
-    {
-        return u64::try_from(high * 100_000 + low * 1_000).ok();
+    if let Some(latency) = nginx_seconds_us(text, unit_us, nanos) {
+        return Some(latency);
     }
     let unit = match unit_us {
         0 if text.contains(&b'.') => 1_000_000,

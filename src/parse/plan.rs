@@ -3,10 +3,11 @@
 use memchr::memchr2;
 
 use super::address::{first_of_list, may_be_address, without_port};
-use super::find::{Literal, byte as find_byte, digits, starts_with};
+use super::ends::find_end;
+use super::find::{Literal, byte as find_byte, digits};
 use super::first::{self, Firsts};
 use super::level::{level, level_as};
-use super::number::{latency_us, two, whole};
+use super::number::{latency_us, nginx_seconds_us, two, whole};
 use super::request::request_line;
 use super::{Fields, Projection, Quotes, quick, time, zone};
 use crate::format::{Field, LevelNotation, TimeNotation, Token};
@@ -22,6 +23,8 @@ pub(super) struct Plan {
     pub(super) second: Firsts,
     /// Steps from the client to the status that are taken in one go; 0 where there are others.
     pub(super) head: usize,
+    /// The same from the client to the agent.
+    pub(super) long_head: usize,
 }
 
 #[derive(Debug)]
@@ -76,7 +79,8 @@ pub(super) enum Until {
 pub(super) fn compile(tokens: &[Token], projection: Projection) -> Plan {
     let steps = steps(tokens, None, projection);
     let second = steps.get(1..).filter(|rest| !rest.is_empty()).map_or(Firsts::ALL, first::of);
-    Plan { first: first::of(&steps), second, head: quick::head_steps(&steps), steps }
+    let (head, long_head) = quick::head_steps(&steps);
+    Plan { first: first::of(&steps), second, head, long_head, steps }
 }
 
 fn steps(tokens: &[Token], after: Option<&Token>, projection: Projection) -> Vec<Step> {
@@ -183,6 +187,9 @@ pub(super) fn run<'a>(
                         Field::UserAgent => fields.request.user_agent = present(value),
                         Field::RequestLine => request_line(value, fields),
                         Field::Client => client(value, fields)?,
+                        Field::Vhost => fields.request.vhost = present(value),
+                        Field::Upstream => fields.request.upstream = present(value),
+                        Field::Latency { unit_us, nanos } => latency(value, (unit_us, nanos), fields),
                         other => keep(other, value, fields)?,
                     }
                     then.strip(after.get(*skip..)?)?
@@ -206,93 +213,6 @@ pub(super) fn run<'a>(
         };
     }
     Some(rest)
-}
-
-#[inline]
-fn find_end((line, quotes): (&[u8], Quotes<'_>), rest: &[u8], until: &Until, list: bool) -> Option<usize> {
-    match until {
-        Until::Byte(b) if list => list_end(rest, &[*b]),
-        Until::Literal(l) | Until::Word(l) if list => list_end(rest, l),
-        Until::Byte(b) => find_byte(rest, *b),
-        Until::Quote if !quotes.known() => closing_quote(rest),
-        Until::Quote | Until::FarQuote => far_closing_quote(line, quotes, rest),
-        Until::Literal(l) => find_literal(rest, l),
-        Until::Word(l) => {
-            let at = find_byte(rest, *l.first()?)?;
-            starts_with(rest.get(at..)?, l).then_some(at)
-        }
-        Until::User(l) => find_literal(rest, l).filter(|&at| at <= 1 || is_user(rest.get(..at))),
-        Until::Blank => Some(memchr2(b' ', b'\t', rest).unwrap_or(rest.len())),
-        Until::One => (!rest.is_empty()).then_some(1),
-        Until::LineEnd => Some(rest.len()),
-    }
-}
-
-/// Whether a name of more than a letter holds no `-` that stands alone: addresses and other fields in front of the
-/// client would look like a name otherwise.
-fn is_user(name: Option<&[u8]>) -> bool {
-    name.is_some_and(|name| !name.starts_with(b"- ") && memchr::memmem::find(name, b" - ").is_none())
-}
-
-/// The first `"` with an even number of backslashes before it, near nearly always.
-#[inline]
-pub(super) fn closing_quote(text: &[u8]) -> Option<usize> {
-    unescaped(text, find_byte(text, b'"')?)
-}
-
-/// The same in `rest`, the end of `line`.
-#[inline]
-pub(super) fn far_closing_quote(line: &[u8], quotes: Quotes<'_>, rest: &[u8]) -> Option<usize> {
-    unescaped(rest, quotes.first(line, rest)?)
-}
-
-/// The quote at this place, or one behind it.
-#[inline]
-fn unescaped(text: &[u8], quote: usize) -> Option<usize> {
-    if is_escaped(text, quote) { quote_behind(text, quote) } else { Some(quote) }
-}
-
-#[inline]
-fn is_escaped(text: &[u8], at: usize) -> bool {
-    at.checked_sub(1).and_then(|before| text.get(before)) == Some(&b'\\')
-        && text.get(..at).unwrap_or_default().iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 1
-}
-
-#[cold]
-fn quote_behind(text: &[u8], quote: usize) -> Option<usize> {
-    let from = quote.checked_add(1)?;
-    let mut quotes = memchr::memchr_iter(b'"', text.get(from..)?).map(|at| from.saturating_add(at));
-    quotes.find(|&at| !is_escaped(text, at))
-}
-
-#[inline]
-fn find_literal(text: &[u8], literal: &[u8]) -> Option<usize> {
-    let first = *literal.first()?;
-    let mut from = 0usize;
-    loop {
-        let at = from.checked_add(find_byte(text.get(from..)?, first)?)?;
-        if starts_with(text.get(at..)?, literal) {
-            return Some(at);
-        }
-        from = at.checked_add(1)?;
-    }
-}
-
-/// The end of a list whose items are separated by `, ` or ` : `, as nginx writes upstreams.
-fn list_end(text: &[u8], delimiter: &[u8]) -> Option<usize> {
-    let mut from = 0usize;
-    loop {
-        let at = from.checked_add(find_literal(text.get(from..)?, delimiter)?)?;
-        let before = text.get(..at)?;
-        let after = text.get(at..)?;
-        if delimiter.first() == Some(&b' ')
-            && (before.ends_with(b",") || before.ends_with(b" :") || after.starts_with(b" : "))
-        {
-            from = at.checked_add(1)?;
-        } else {
-            return Some(at);
-        }
-    }
 }
 
 /// Takes a number, or `-` for none.
@@ -365,7 +285,7 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>) -
         Field::Status => request.status = Status::new(u16::try_from(whole(value)?).ok()?),
         Field::Bytes => request.bytes = whole(value),
         Field::Latency { unit_us, nanos } => {
-            request.latency_us = present.map(first_of_list).and_then(|t| latency_us(t, unit_us, nanos));
+            latency(value, (unit_us, nanos), fields);
         }
         Field::Vhost => request.vhost = present,
         Field::Upstream => request.upstream = present,
@@ -420,4 +340,17 @@ fn client<'a>(value: &'a [u8], fields: &mut Fields<'a>) -> Option<()> {
     fields.request.client = present(value);
     fields.message.client = fields.request.client;
     Some(())
+}
+
+/// Stores a latency, if it is one.
+#[inline]
+pub(super) fn latency(value: &[u8], (unit_us, nanos): (u32, bool), fields: &mut Fields<'_>) {
+    // nginx's seconds are no list
+    let seconds = nginx_seconds_us(value, unit_us, nanos);
+    fields.request.latency_us = seconds.or_else(|| latency_of_list_us(value, unit_us, nanos));
+}
+
+#[inline(never)]
+fn latency_of_list_us(value: &[u8], unit_us: u32, nanos: bool) -> Option<u64> {
+    latency_us(first_of_list(present(value)?), unit_us, nanos)
 }

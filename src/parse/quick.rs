@@ -3,7 +3,7 @@
 //! A test compares them with the steps themselves.
 
 use super::address::may_be_address;
-use super::find::{byte as find_byte, word_without};
+use super::find::{byte as find_byte, digits, is_free_of, word_without};
 use super::number::two;
 use super::plan::{Plan, Step, Until, present, run};
 use super::request::request_line;
@@ -21,6 +21,19 @@ impl Plan {
         fields: &mut Fields<'a>,
         cache: &mut time::Cache,
     ) -> bool {
+        if self.long_head > 0
+            && let Some((agent, rest)) = combined_head(line, quotes, fields, cache)
+        {
+            // the quote is there; what stands behind it belongs to the last step of the head
+            let (head, steps) = self.steps.split_at_checked(self.long_head).unwrap_or_default();
+            let Some(Step::Value { then, .. }) = head.last() else { return false };
+            fields.request.user_agent = present(agent);
+            return match if then.is_empty() { Some(rest) } else { then.strip(rest) } {
+                Some([]) if steps.is_empty() => true,
+                Some(rest) => run(steps, (line, quotes), rest, fields, cache).is_some_and(<[u8]>::is_empty),
+                None => false,
+            };
+        }
         let head = if self.head > 0 { clf_head(line, quotes, fields, cache) } else { None };
         let (steps, rest) = match head {
             Some(rest) => (self.steps.get(self.head..).unwrap_or_default(), rest),
@@ -77,8 +90,32 @@ pub(super) fn any_of<'a>(
     false
 }
 
-/// How many of the steps [`clf_head`] takes at once: all from the client to the status, or none.
-pub(super) fn head_steps(steps: &[Step]) -> usize {
+/// How many of the steps [`clf_head`] takes at once, all from the client to the status or none, and how many
+/// [`combined_head`] does.
+pub(super) fn head_steps(steps: &[Step]) -> (usize, usize) {
+    let head = clf_steps(steps);
+    let long = match steps.get(head..) {
+        Some(
+            [
+                Step::Number { field: Field::Number, then },
+                Step::Value {
+                    field: Field::Ignored,
+                    until: Until::FarQuote,
+                    list: false,
+                    then: between,
+                    skip: 1,
+                    ..
+                },
+                Step::Value { field: Field::UserAgent, until: Until::FarQuote, list: false, skip: 1, .. },
+                ..,
+            ],
+        ) if head > 0 && **then == *b" \"" && **between == *b" \"" => head + 3,
+        _ => 0,
+    };
+    (head, long)
+}
+
+fn clf_steps(steps: &[Step]) -> usize {
     let is_client = |step: &Step| match step {
         Step::Value { field: Field::Client, until: Until::Byte(b' '), list: false, .. } => Some(true),
         Step::Value { field: Field::Client, until: Until::Word(l), list: false, .. } if **l == *b" - " => {
@@ -138,6 +175,51 @@ fn clf_head<'a>(
     fields.message.client = fields.request.client;
     fields.request.status = Some(status);
     Some(after)
+}
+
+/// What [`clf_head`] takes, and behind it bytes, referrer and agent in quotes: the line is cut where its quotes stand.
+/// The agent and what stands behind its quote; `None`, and nothing filled, where it is not just like that.
+#[inline]
+fn combined_head<'a>(
+    line: &'a [u8],
+    quotes: Quotes<'_>,
+    fields: &mut Fields<'a>,
+    cache: &mut time::Cache,
+) -> Option<(&'a [u8], &'a [u8])> {
+    /// Bytes of ` - - [14/May/2023:12:00:03 +0100] "`, without the quote.
+    const BEFORE: usize = 34;
+    let opened = if quotes.known() { quotes.first(line, line)? } else { return None };
+    let (address, rest) = line.split_at_checked(opened.checked_sub(BEFORE)?)?;
+    let (head, rest) = rest.split_first_chunk::<{ BEFORE + 1 }>()?;
+    let (user, time) = head.split_first_chunk::<6>()?;
+    let (time, end) = time.split_first_chunk::<{ time::CLF }>()?;
+    let (request, rest) = rest.split_at_checked(quotes.first(line, rest)?)?;
+    let (&[b'"', b' ', h, t, o, b' '], rest) = rest.split_first_chunk()? else { return None };
+    let n = digits(rest);
+    let (b" \"", rest) = rest.get(n..)?.split_first_chunk()? else { return None };
+    let (referrer, rest) = rest.split_at_checked(quotes.first(line, rest)?)?;
+    let (b"\" \"", rest) = rest.split_first_chunk()? else { return None };
+    let (agent, rest) = rest.split_at_checked(quotes.first(line, rest)?)?;
+    let escaped = |text: &[u8]| text.last() == Some(&b'\\');
+    let fits = user == b" - - [" && end == b"] \"" && n > 0;
+    if !fits || escaped(request) || escaped(referrer) || escaped(agent) || !is_address(line, address) {
+        return None;
+    }
+    let status = Status::new(u16::try_from(two(h, t)? * 10 + two(b'0', o)?).ok()?)?;
+    fields.stamp = Some(time::clf_of(time, cache)?);
+    request_line(request, fields);
+    fields.request.client = present(address);
+    fields.message.client = fields.request.client;
+    fields.request.status = Some(status);
+    Some((agent, rest.get(1..)?))
+}
+
+/// Whether a line begins with an address, which holds no blank.
+#[inline]
+fn is_address(line: &[u8], address: &[u8]) -> bool {
+    // what has neither, and is as short as most are, is taken for one
+    is_free_of(line, address.len(), b' ', b':')
+        || (find_byte(address, b' ').is_none() && may_be_address(address))
 }
 
 #[cfg(test)]

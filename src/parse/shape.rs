@@ -7,10 +7,13 @@
 
 use std::ops::Range;
 
-use super::Quotes;
 use super::cursor::{Cursor, word};
+use super::ends::far_closing_quote;
 use super::find::LongLiteral;
-use super::plan::far_closing_quote;
+use super::plan::{self, present};
+use super::request::request_line;
+use super::{Fields, Quotes, time};
+use crate::format::Field;
 
 /// Shapes that are known at a time: a log has a few.
 const MAX_SHAPES: usize = 4;
@@ -72,6 +75,8 @@ struct Step {
     lead: LongLiteral,
     sort: Sort,
     place: Option<usize>,
+    /// What the value is kept as, where that does not depend on other values.
+    field: Option<Field>,
 }
 
 /// What stands between the values of a line.
@@ -79,10 +84,16 @@ struct Step {
 pub(super) struct Shape {
     steps: Vec<Step>,
     end: LongLiteral,
+    /// Whether no value of a line decides what becomes of another, so that nothing is to be remembered of them.
+    direct: bool,
 }
 
 impl Shape {
-    fn of(line: &[u8], parts: &[Part]) -> Option<Self> {
+    fn of(
+        line: &[u8],
+        parts: &[Part],
+        fields: impl FnOnce(&[Option<usize>]) -> Option<Vec<Option<Field>>>,
+    ) -> Option<Self> {
         if parts.len() > MAX_PARTS {
             return None;
         }
@@ -93,12 +104,63 @@ impl Shape {
             let quote = usize::from(*sort == Sort::Text);
             let inside = range.start.checked_add(quote)?..range.end.checked_sub(quote)?;
             let lead = LongLiteral::new(line.get(at..inside.start)?);
-            steps.push(Step { lead, sort: *sort, place: *place });
+            steps.push(Step { lead, sort: *sort, place: *place, field: None });
             at = inside.end;
+        }
+        let places: Vec<_> = steps.iter().map(|step| step.place).collect();
+        let flat = steps.iter().all(|step| !matches!(step.sort, Sort::Array(_)));
+        let fields = fields(&places).filter(|_| flat);
+        let direct = fields.is_some();
+        for (step, field) in steps.iter_mut().zip(fields.into_iter().flatten()) {
+            step.field = field;
         }
         let end = LongLiteral::new(line.get(at..)?);
         let between = steps.iter().fold(end.len(), |sum, step| sum.saturating_add(step.lead.len()));
-        (between <= MAX_BETWEEN).then_some(Self { steps, end })
+        (between <= MAX_BETWEEN).then_some(Self { steps, end, direct })
+    }
+
+    /// Reads a line whose quotes are known, where no value needs a second look; `false`, and `fields` filled with rubbish,
+    /// if there is one, or if the line has another shape.
+    #[inline]
+    pub(super) fn read_directly<'a>(
+        &self,
+        line: &'a [u8],
+        quotes: Quotes<'_>,
+        fields: &mut Fields<'a>,
+        time: &mut time::Cache,
+    ) -> bool {
+        self.direct && quotes.known() && self.direct_values(line, quotes, fields, time).is_some()
+    }
+
+    #[inline]
+    fn direct_values<'a>(
+        &self,
+        line: &'a [u8],
+        quotes: Quotes<'_>,
+        fields: &mut Fields<'a>,
+        time: &mut time::Cache,
+    ) -> Option<()> {
+        let mut rest = line;
+        for Step { lead, sort, field, .. } in &self.steps {
+            rest = lead.strip(rest)?;
+            let value = if *sort == Sort::Text {
+                let (value, after) = rest.split_at_checked(quotes.first(line, rest)?)?;
+                rest = after;
+                // that quote may be escaped
+                if value.last() == Some(&b'\\') {
+                    return None;
+                }
+                Some(value)
+            } else {
+                let (value, after) = word(rest)?;
+                rest = after;
+                value
+            };
+            if let Some(field) = field {
+                keep(*field, value?, fields, time)?;
+            }
+        }
+        self.end.strip(rest)?.is_empty().then_some(())
     }
 
     /// Hands over the values of a line with the place where they belong; `false` if it has another shape, or may have.
@@ -120,7 +182,7 @@ impl Shape {
         keep: &mut impl FnMut(usize, &'a [u8]),
     ) -> Option<()> {
         let mut rest = line;
-        for Step { lead, sort, place } in &self.steps {
+        for Step { lead, sort, place, .. } in &self.steps {
             rest = lead.strip(rest)?;
             let (value, after) = match sort {
                 Sort::Text => {
@@ -141,6 +203,29 @@ impl Shape {
         }
         self.end.strip(rest)?.is_empty().then_some(())
     }
+}
+
+/// Keeps a value that is no other's rival; `None` where it cannot be what the field says.
+#[inline]
+fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>, time: &mut time::Cache) -> Option<()> {
+    let value = present(value);
+    match (field, value) {
+        (_, None) => {}
+        (Field::UserAgent, _) => fields.request.user_agent = value,
+        (Field::RequestLine, Some(value)) => request_line(value, fields),
+        (Field::Latency { unit_us, nanos }, Some(value)) => {
+            plan::latency(value, (unit_us, nanos), fields);
+        }
+        (Field::Time(notation), Some(value)) => {
+            let (stamp, n) = time::read(value, notation, time)?;
+            if n != value.len() && value.get(n..) != Some(b"]") {
+                return None;
+            }
+            fields.stamp = Some(stamp);
+        }
+        (field, Some(value)) => plan::keep(field, value, fields)?,
+    }
+    Some(())
 }
 
 /// The shapes of the lines before.
@@ -190,10 +275,15 @@ impl Shapes {
         })
     }
 
-    /// Learns the line whose values were noted.
-    pub(super) fn add(&mut self, line: &[u8]) {
+    /// Learns the line whose values were noted. `fields` says what values at some places are kept as, if none of them
+    /// decides what becomes of another.
+    pub(super) fn add(
+        &mut self,
+        line: &[u8],
+        fields: impl FnOnce(&[Option<usize>]) -> Option<Vec<Option<Field>>>,
+    ) {
         self.missed = 0;
-        let Some(shape) = Shape::of(line, &self.parts) else { return };
+        let Some(shape) = Shape::of(line, &self.parts, fields) else { return };
         if self.known.len() < MAX_SHAPES {
             self.known.push(shape);
         } else if let Some(slot) = self.known.get_mut(self.oldest) {

@@ -69,7 +69,7 @@ impl Cache {
 const PREFIX: usize = 17;
 
 /// Bytes of a time in the common log format.
-const CLF: usize = 26;
+pub(super) const CLF: usize = 26;
 
 /// Bytes of `2023-05-14T12:00:03+01:00`.
 const ISO: usize = 25;
@@ -127,14 +127,16 @@ fn stamp(wall_micros: i64, offset: Option<i32>) -> Option<Stamp> {
 /// `14/May/2023:12:00:03 +0100`
 #[inline]
 fn clf(text: &[u8], cache: &mut Cache) -> Read {
-    let head: &[u8; CLF] = text.first_chunk()?;
-    if *head == cache.clf {
-        return Some((cache.clf_stamp, CLF));
-    }
-    clf_second(head, cache)
+    clf_of(text.first_chunk()?, cache).map(|stamp| (stamp, CLF))
 }
 
-fn clf_second(head: &[u8; CLF], cache: &mut Cache) -> Read {
+/// A time in the common log format.
+#[inline]
+pub(super) fn clf_of(text: &[u8; CLF], cache: &mut Cache) -> Option<Stamp> {
+    if *text == cache.clf { Some(cache.clf_stamp) } else { clf_second(text, cache) }
+}
+
+fn clf_second(head: &[u8; CLF], cache: &mut Cache) -> Option<Stamp> {
     let prefix: &[u8; PREFIX] = head.first_chunk()?;
     let zone: &[u8; 6] = head.last_chunk()?;
     if prefix != &cache.prefix {
@@ -147,7 +149,7 @@ fn clf_second(head: &[u8; CLF], cache: &mut Cache) -> Read {
     let wall = (cache.minute + second(tens, ones)?) * MICROS;
     cache.clf_stamp = stamp(wall, Some(cache.offset))?;
     cache.clf = *head;
-    Some((cache.clf_stamp, CLF))
+    Some(cache.clf_stamp)
 }
 
 /// `14/May/2023:12:00:03.123 +0100`, `1/Apr/2014:00:00:01`, `29/Aug/2023 22:02:58`

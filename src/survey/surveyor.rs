@@ -8,7 +8,7 @@ use super::{Example, Limits, Rare, RareKind, Reason, Seam, Tally, Timed, block_o
 use crate::model::{Level, Message, Offset, Stamp, Timestamp};
 use crate::parse::{Fields, Marks, Quotes, Reject, Scratch};
 use crate::signature::{AgentCache, Known, Probes, Rules};
-use crate::sniff::{FormatId, Formats, Order, trim};
+use crate::sniff::{Best, FormatId, Formats, Order, trim};
 
 /// Bytes of a line that are kept as an example or a rare line.
 const KEPT_TEXT: usize = 512;
@@ -114,6 +114,7 @@ impl<'a> Surveyor<'a> {
         if self.may_go_on {
             return self.message_lines(offset, bytes);
         }
+        let best = self.formats.best(self.order);
         let mut marks = self.marks.take();
         let mut rest = bytes;
         let mut at = offset;
@@ -122,16 +123,17 @@ impl<'a> Surveyor<'a> {
             let mut done = 0;
             if let Some(marks) = &mut marks {
                 marks.sweep(rest);
-                while let Some(end) = marks.end_from(done) {
-                    let line = rest.get(done..=end).unwrap_or_default();
-                    self.line(at.saturating_add(done as u64), line, marks.quotes_at(done), &mut fields);
-                    done = end + 1;
+                let mut nth = 0;
+                while let Some((range, quotes)) = marks.line(nth) {
+                    let line = rest.get(range.clone()).unwrap_or_default();
+                    self.line(best, at.saturating_add(range.start as u64), line, quotes, &mut fields);
+                    (done, nth) = (range.end, nth + 1);
                 }
             }
             if done == 0 {
                 done = memchr::memchr(b'\n', rest).map_or(rest.len(), |n| n + 1);
                 let line = rest.get(..done).unwrap_or_default();
-                self.line(at, line, Quotes::UNKNOWN, &mut fields);
+                self.line(best, at, line, Quotes::UNKNOWN, &mut fields);
             }
             at = at.saturating_add(done as u64);
             rest = rest.get(done..).unwrap_or_default();
@@ -146,6 +148,7 @@ impl<'a> Surveyor<'a> {
         let mut rest = bytes;
         let mut at = offset;
         let mut fields = Fields::default();
+        let best = self.formats.best(self.order);
         let mut lead = None;
         while !rest.is_empty() {
             let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |n| n + 1);
@@ -155,7 +158,7 @@ impl<'a> Surveyor<'a> {
             if first != lead && self.seam.open == Some(true) && self.orphans.has(trim(line)) {
                 self.enter_block(at);
                 self.tally.continuation = self.tally.continuation.saturating_add(1);
-            } else if self.line(at, line, Quotes::UNKNOWN, &mut fields) {
+            } else if self.line(best, at, line, Quotes::UNKNOWN, &mut fields) {
                 lead = first;
             }
             at = at.saturating_add(end as u64);
@@ -180,7 +183,8 @@ impl<'a> Surveyor<'a> {
         let line = trim(raw);
         let mut fields = Fields::default();
         let Some(within) = self.formats.unwrapped(self.order, line, plain, &mut self.scratch) else {
-            self.line(offset, raw, Quotes::UNKNOWN, &mut fields);
+            let best = self.formats.best(self.order);
+            self.line(best, offset, raw, Quotes::UNKNOWN, &mut fields);
             return;
         };
         self.enter_block(offset);
@@ -202,12 +206,22 @@ impl<'a> Surveyor<'a> {
         reason = "the path that every line takes: as a call it costs a tenth more"
     )]
     #[inline(always)]
-    fn line<'l>(&mut self, offset: u64, raw: &'l [u8], quotes: Quotes<'_>, fields: &mut Fields<'l>) -> bool {
+    fn line<'l>(
+        &mut self,
+        best: Option<Best<'a>>,
+        offset: u64,
+        raw: &'l [u8],
+        quotes: Quotes<'_>,
+        fields: &mut Fields<'l>,
+    ) -> bool {
         self.enter_block(offset);
         let line = trim(raw);
         // what is trimmed in front moves them
         let quotes = if matches!(raw, [0 | 0xEF, ..]) { Quotes::UNKNOWN } else { quotes };
-        let mut read = self.formats.count_best(self.order, line, quotes, fields, &mut self.scratch);
+        let mut read = match best {
+            Some(best) => best.count(line, quotes, fields, &mut self.scratch),
+            None => Err(Reject::Mismatch),
+        };
         if let Err(reason) = read {
             read = self.other(reason, line, fields);
         }

@@ -34,6 +34,11 @@ impl Surveyor<'_> {
     /// Counts a record's time.
     #[inline]
     pub(super) fn follow(&mut self, stamp: Stamp) {
+        // a second's requests state the same time, mostly
+        if stamp.at == self.run.last && stamp.offset == self.run.offset && self.run.records > 0 {
+            self.run.records += 1;
+            return;
+        }
         let into = stamp.at.micros().saturating_sub(self.run.from);
         if !(0..MICROS).contains(&into) || stamp.offset != self.run.offset || self.run.records == 0 {
             self.leave_run();
