@@ -238,6 +238,12 @@ impl Formats {
         first.is_some_and(|entry| entry.counting.wants_quotes())
     }
 
+    /// The first format, and what reads its lines for the survey.
+    pub fn best<'f>(&'f self, order: &'f Order) -> Option<(FormatId, &'f LineParser)> {
+        let &id = order.ids.first()?;
+        Some((id, &order.entry(id, self)?.counting))
+    }
+
     /// [`Self::count`] with the first format alone, which nearly all lines are of.
     ///
     /// # Errors
