@@ -19,6 +19,7 @@ pub(super) fn whole(text: &[u8]) -> Option<u64> {
 }
 
 /// Two digits as a number.
+#[inline]
 pub(super) fn two(tens: u8, ones: u8) -> Option<i64> {
     let (t, o) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
     (t <= 9 && o <= 9).then(|| i64::from(t) * 10 + i64::from(o))

@@ -191,3 +191,33 @@ fn what_a_client_wrote_is_none_of_a_server_s_words() {
         assert!(fields.message.text.ends_with(b"HTTP/1.1\""));
     }
 }
+
+/// Times in the notations of messages, some of them wrong.
+fn times() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let date = prop::sample::select(&["2023-05-14", "2023/05/14", "1970-01-01", "2023-02-30"][..]);
+    let between = prop::sample::select(&[" ", "T", "  "][..]);
+    let clock =
+        prop::sample::select(&["12:00:03", "12:00:61", "9:00:03", "00:00:00", "12:01:03", "12:00x03"][..]);
+    let fraction = prop::sample::select(&["", ",123", ".999", ",12", ".1234567", ",", ".12a"][..]);
+    let offset = prop::sample::select(
+        &["", "Z", "+01:00", "-0130", " +0100", " UTC", " GMT", " Z", " G", "+01", " U", " INFO x", "]: x"][..],
+    );
+    (date, between, clock, fraction, offset).prop_map(|(d, b, c, f, o)| [d, b, c, f, o, " "].concat())
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_time_is_read_the_same_whatever_came_before(texts in proptest::collection::vec(times(), 1..20)) {
+        use crate::format::TimeNotation;
+        let mut cache = time::Cache::default();
+        for text in &texts {
+            for notation in [TimeNotation::Iso, TimeNotation::IsoUtc, TimeNotation::Slashed, TimeNotation::Any] {
+                let read = |cache: &mut time::Cache| time::read(text.as_bytes(), notation, cache);
+                let afresh = read(&mut time::Cache::default());
+                proptest::prop_assert_eq!(read(&mut cache), afresh, "{}", text);
+                proptest::prop_assert_eq!(read(&mut cache), afresh, "{} again", text);
+            }
+        }
+    }
+}

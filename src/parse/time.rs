@@ -8,7 +8,7 @@ use nom::combinator::{map_opt, opt};
 use nom::sequence::preceded;
 use nom::{IResult, Parser};
 
-use super::find::digits;
+use super::find::{digits, same};
 use super::number::{scaled, two, whole};
 use crate::format::{PLACEHOLDER_YEAR, TimeNotation};
 use crate::model::{MICROS, Offset, Stamp, Timestamp};
@@ -30,6 +30,16 @@ pub(super) struct Cache {
     /// The last time of whole seconds with an offset in ISO 8601, and what it means.
     iso: [u8; ISO],
     iso_stamp: Stamp,
+    /// The last seconds in two notations.
+    iso_second: Second,
+    slashed_second: Second,
+}
+
+/// A time up to its seconds, and what it means, in µs since the epoch, read as if UTC.
+#[derive(Debug)]
+struct Second {
+    text: [u8; SECOND],
+    wall: i64,
 }
 
 impl Default for Cache {
@@ -45,6 +55,8 @@ impl Default for Cache {
             clf_stamp: Stamp { at: Timestamp::from_micros(0), offset: Some(Offset(0)) },
             iso: *b"1970-01-01T00:00:00+00:00",
             iso_stamp: Stamp { at: Timestamp::from_micros(0), offset: Some(Offset(0)) },
+            iso_second: Second { text: *b"1970-01-01 00:00:00", wall: 0 },
+            slashed_second: Second { text: *b"1970/01/01 00:00:00", wall: 0 },
         }
     }
 }
@@ -63,6 +75,34 @@ impl Cache {
         self.zone = zone;
         Some(())
     }
+
+    #[inline(never)]
+    fn learn_iso(&mut self, head: &[u8; SECOND]) -> Option<()> {
+        self.iso_second = self.second_of(head, b'i', iso_prefix)?;
+        Some(())
+    }
+
+    #[inline(never)]
+    fn learn_slashed(&mut self, head: &[u8; SECOND]) -> Option<()> {
+        self.slashed_second = self.second_of(head, b's', slashed_prefix)?;
+        Some(())
+    }
+
+    /// What a time up to its seconds means, in a notation that has this letter.
+    fn second_of(
+        &mut self,
+        head: &[u8; SECOND],
+        letter: u8,
+        grammar: fn(&[u8]) -> IResult<&[u8], Minute>,
+    ) -> Option<Second> {
+        let &[d @ .., b':', tens, ones] = head else { return None };
+        let prefix = tagged(&d, letter);
+        if prefix != self.prefix {
+            self.minute = minute_of(grammar, &d)?;
+            self.prefix = prefix;
+        }
+        Some(Second { text: *head, wall: (self.minute + second(tens, ones)?) * MICROS })
+    }
 }
 
 /// Long enough for each notation up to its minutes.
@@ -73,6 +113,9 @@ pub(super) const CLF: usize = 26;
 
 /// Bytes of `2023-05-14T12:00:03+01:00`.
 const ISO: usize = 25;
+
+/// Bytes of `2023-05-14 12:00:03`.
+const SECOND: usize = 19;
 
 /// A stamp and how many bytes it takes.
 type Read = Option<(Stamp, usize)>;
@@ -183,10 +226,36 @@ fn in_utc(stamp: Stamp) -> Stamp {
 /// `2023-05-14T12:00:03.123+01:00`; apt has two spaces before the hour.
 #[inline]
 fn iso(text: &[u8], cache: &mut Cache) -> Read {
-    if text.first_chunk() == Some(&cache.iso) {
+    if let Some(at) = iso_millis(text, cache) {
+        return Some((Stamp { at, offset: None }, SECOND + 4));
+    }
+    iso_any(text, cache)
+}
+
+/// A time of the last second with milliseconds and without an offset, as most applications write it.
+#[inline]
+fn iso_millis(text: &[u8], cache: &Cache) -> Option<Timestamp> {
+    let states = |byte: u8| matches!(byte, b'Z' | b'+' | b'-' | b'U' | b'G');
+    let (head, rest) = text.split_first_chunk::<SECOND>()?;
+    let &[b'.' | b',', a, b, c, next, after, ..] = rest else { return None };
+    let known = same(head, &cache.iso_second.text) && !next.is_ascii_digit();
+    if !known || states(next) || (next == b' ' && states(after)) {
+        return None;
+    }
+    let millis = two(a, b)? * 10 + two(b'0', c)?;
+    Some(Timestamp::from_micros(cache.iso_second.wall + millis * 1_000))
+}
+
+#[inline(never)]
+fn iso_any(text: &[u8], cache: &mut Cache) -> Read {
+    if text.first_chunk::<ISO>().is_some_and(|head| same(head, &cache.iso)) {
         return Some((cache.iso_stamp, ISO));
     }
-    let (stamp, n) = iso_second(text, cache)?;
+    // a second that is known has not two spaces
+    let (stamp, n) = match text.first_chunk::<SECOND>() {
+        Some(head) if same(head, &cache.iso_second.text) => iso_behind(text, cache)?,
+        _ => iso_anew(text, cache)?,
+    };
     // a colon within the offset: there is no fraction, and nothing behind it belongs to the time
     if let (ISO, Some(head), Some([b'+' | b'-', _, _, b':', ..])) = (n, text.first_chunk(), text.get(19..)) {
         (cache.iso, cache.iso_stamp) = (*head, stamp);
@@ -194,7 +263,8 @@ fn iso(text: &[u8], cache: &mut Cache) -> Read {
     Some((stamp, n))
 }
 
-fn iso_second(text: &[u8], cache: &mut Cache) -> Read {
+#[inline(never)]
+fn iso_anew(text: &[u8], cache: &mut Cache) -> Read {
     if let Some([b' ', b' ', b'0'..=b'2', b'0'..=b'9', ..]) = text.get(10..20) {
         let mut narrow = [0u8; 19];
         narrow.get_mut(..11)?.copy_from_slice(text.get(..11)?);
@@ -205,31 +275,31 @@ fn iso_second(text: &[u8], cache: &mut Cache) -> Read {
 }
 
 fn iso_narrow(text: &[u8], cache: &mut Cache) -> Read {
-    let head: &[u8; 19] = text.first_chunk()?;
-    let &[d @ .., b':', tens, ones] = head else { return None };
-    let prefix = tagged(&d, b'i');
-    if prefix != cache.prefix {
-        cache.minute = minute_of(iso_prefix, &d)?;
-        cache.prefix = prefix;
+    let head = text.first_chunk()?;
+    if *head != cache.iso_second.text {
+        cache.learn_iso(head)?;
     }
-    let (fraction, mut at) = fraction(text, 19);
+    iso_behind(text, cache)
+}
+
+/// What follows a second that is known.
+#[inline]
+fn iso_behind(text: &[u8], cache: &Cache) -> Read {
+    let (fraction, mut at) = fraction(text, SECOND);
     let (offset, n) = offset(text.get(at..)?).unwrap_or((None, 0));
     at += n;
-    let wall = (cache.minute + second(tens, ones)?) * MICROS + fraction;
-    Some((stamp(wall, offset)?, at))
+    Some((stamp(cache.iso_second.wall + fraction, offset)?, at))
 }
 
 /// `2023/05/14 12:00:03`
+#[inline]
 fn slashed(text: &[u8], cache: &mut Cache) -> Read {
-    let head: &[u8; 19] = text.first_chunk()?;
-    let &[d @ .., b':', tens, ones] = head else { return None };
-    let prefix = tagged(&d, b's');
-    if prefix != cache.prefix {
-        cache.minute = minute_of(slashed_prefix, &d)?;
-        cache.prefix = prefix;
+    let head = text.first_chunk::<SECOND>()?;
+    if !same(head, &cache.slashed_second.text) {
+        cache.learn_slashed(head)?;
     }
-    let (fraction, at) = fraction(text, 19);
-    Some((stamp((cache.minute + second(tens, ones)?) * MICROS + fraction, None)?, at))
+    let (fraction, at) = fraction(text, SECOND);
+    Some((stamp(cache.slashed_second.wall + fraction, None)?, at))
 }
 
 /// `Sun May 14 12:00:03.123456 2023`
@@ -349,6 +419,7 @@ fn second(tens: u8, ones: u8) -> Option<i64> {
 }
 
 /// Microseconds of `.123` or `,123` at `at`, and where it ends.
+#[inline]
 fn fraction(text: &[u8], at: usize) -> (i64, usize) {
     let Some([b'.' | b',', rest @ ..]) = text.get(at..) else { return (0, at) };
     // milliseconds, mostly
@@ -358,6 +429,12 @@ fn fraction(text: &[u8], at: usize) -> (i64, usize) {
     {
         return ((high * 10 + low) * 1_000, at + 4);
     }
+    any_fraction(rest, at)
+}
+
+/// The same of what stands behind the point, however long it is.
+#[inline(never)]
+fn any_fraction(rest: &[u8], at: usize) -> (i64, usize) {
     let n = digits(rest).min(9);
     if n == 0 {
         return (0, at);
@@ -372,7 +449,17 @@ fn fraction(text: &[u8], at: usize) -> (i64, usize) {
 }
 
 /// `Z`, `+01:00`, `+0100`, `+01`, ` +0100`, ` UTC`: seconds east and bytes taken.
+#[inline]
 fn offset(text: &[u8]) -> Option<(Option<i32>, usize)> {
+    // most messages state none
+    match text {
+        [b'Z' | b'+' | b'-' | b'U' | b'G', ..] | [b' ', b'+' | b'-' | b'U' | b'G', ..] => stated(text),
+        _ => None,
+    }
+}
+
+#[inline(never)]
+fn stated(text: &[u8]) -> Option<(Option<i32>, usize)> {
     let (rest, space) = match text {
         [b' ', rest @ ..] => (rest, 1),
         _ => (text, 0),

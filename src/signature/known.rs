@@ -2,6 +2,7 @@
 //! to see that it is the same.
 
 use super::rules::{RuleId, Rules};
+use crate::parse::{Words, same};
 
 /// Messages that are remembered: the usual ones of a few programs.
 const SLOTS: usize = 64;
@@ -13,6 +14,11 @@ const TURNS: u32 = 16;
 /// Messages of which it is remembered that they came once: one that never comes again takes no slot.
 const SEEN: usize = 512;
 
+/// Bytes that the memory of beginnings is asked by.
+const WORD: usize = 16;
+/// Beginnings that are remembered.
+const BEGINNINGS: usize = 32;
+
 /// Some of the last messages that came more than once. What a message means depends on it and its program alone, so this
 /// changes nothing but the time it takes.
 #[derive(Debug, Default)]
@@ -22,6 +28,11 @@ pub struct Known {
     seen: Vec<u32>,
     vain: u32,
     turn: u32,
+    /// Messages with what shows where they end: of texts that clients have a part in. None until there was one.
+    beginnings: Vec<Slot>,
+    /// The last program, and whether there are rules about it.
+    program: Option<Vec<u8>>,
+    has_own: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -32,28 +43,85 @@ struct Slot {
     rule: Option<RuleId>,
 }
 
+impl Slot {
+    #[inline]
+    fn is_by(&self, program: Option<&[u8]>) -> bool {
+        is_program(self.program.as_deref(), program)
+    }
+
+    fn set(&mut self, message: &[u8], program: Option<&[u8]>, rule: Option<RuleId>) {
+        self.message.clear();
+        self.message.extend_from_slice(message);
+        set_program(&mut self.program, program);
+        self.rule = rule;
+    }
+}
+
 impl Known {
     /// [`Rules::find`], which it always agrees with.
     #[inline]
     pub fn find(&mut self, rules: &Rules, message: &[u8], program: Option<&[u8]>) -> Option<RuleId> {
+        self.look(rules, message, program).0
+    }
+
+    /// The same of a program's own words at the beginning of `text`. What clients are told to have said follows them and
+    /// is never the same, so it is not even looked at where the words are known.
+    #[inline]
+    pub fn find_words(
+        &mut self,
+        rules: &Rules,
+        text: &[u8],
+        program: Option<&[u8]>,
+        words: impl FnOnce(&[u8]) -> Words,
+    ) -> Option<RuleId> {
+        let slot = text.first_chunk().map(beginning_of);
+        if let Some(begun) = slot.and_then(|slot| self.beginnings.get(slot))
+            && !begun.message.is_empty()
+            && text.starts_with(&begun.message)
+            && begun.is_by(program)
+        {
+            return begun.rule;
+        }
+        let Words { end, shown } = words(text);
+        let (rule, came_before) = self.look(rules, text.get(..end).unwrap_or(text), program);
+        if came_before && let (Some(slot), Some(shown)) = (slot, shown.and_then(|end| text.get(..end))) {
+            if self.beginnings.is_empty() {
+                self.beginnings = vec![Slot::default(); BEGINNINGS];
+            }
+            if let Some(begun) = self.beginnings.get_mut(slot) {
+                begun.set(shown, program, rule);
+            }
+        }
+        rule
+    }
+
+    /// What the rules say of a message, and whether it is known that it came before.
+    #[inline]
+    fn look(&mut self, rules: &Rules, message: &[u8], program: Option<&[u8]>) -> (Option<RuleId>, bool) {
         if self.vain >= VAIN {
             self.turn = self.turn.wrapping_add(1);
             if !self.turn.is_multiple_of(TURNS) {
-                return rules.find(message, program);
+                return (self.ask(rules, message, program), false);
             }
         }
         let mixed = mix(message);
         match self.slots.get(slot_of(mixed)) {
-            Some(slot)
-                if slot.tag == tag_of(mixed)
-                    && slot.message == message
-                    && slot.program.as_deref() == program =>
-            {
+            Some(slot) if slot.tag == tag_of(mixed) && slot.message == message && slot.is_by(program) => {
                 self.vain = 0;
-                slot.rule
+                (slot.rule, true)
             }
-            _ => self.find_anew(rules, message, program, mixed),
+            _ => (self.find_anew(rules, message, program, mixed), false),
         }
+    }
+
+    /// [`Rules::find`]; most messages are by the program of the last one.
+    #[inline]
+    fn ask(&mut self, rules: &Rules, message: &[u8], program: Option<&[u8]>) -> Option<RuleId> {
+        if !is_program(self.program.as_deref(), program) {
+            set_program(&mut self.program, program);
+            self.has_own = rules.has_own(program);
+        }
+        rules.find_among(self.has_own, message, program)
     }
 
     #[inline(never)]
@@ -65,7 +133,7 @@ impl Known {
         mixed: u64,
     ) -> Option<RuleId> {
         self.vain = self.vain.saturating_add(1);
-        let rule = rules.find(message, program);
+        let rule = self.ask(rules, message, program);
         if message.is_empty() || message.len() + program.map_or(0, <[u8]>::len) > MAX_MESSAGE {
             return rule;
         }
@@ -82,19 +150,38 @@ impl Known {
             && let Some(slot) = self.slots.get_mut(slot_of(mixed))
         {
             slot.tag = tag;
-            slot.message.clear();
-            slot.message.extend_from_slice(message);
-            match (&mut slot.program, program) {
-                (Some(old), Some(program)) => {
-                    old.clear();
-                    old.extend_from_slice(program);
-                }
-                (old, program) => *old = program.map(<[u8]>::to_vec),
-            }
-            slot.rule = rule;
+            slot.set(message, program, rule);
         }
         rule
     }
+}
+
+/// Whether a program is the one that is known.
+#[inline]
+fn is_program(known: Option<&[u8]>, program: Option<&[u8]>) -> bool {
+    match (known, program) {
+        (Some(known), Some(program)) => same(known, program),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+fn set_program(known: &mut Option<Vec<u8>>, program: Option<&[u8]>) {
+    match (known, program) {
+        (Some(old), Some(program)) => {
+            old.clear();
+            old.extend_from_slice(program);
+        }
+        (old, program) => *old = program.map(<[u8]>::to_vec),
+    }
+}
+
+/// A cheap hash of how a text begins.
+#[inline]
+fn beginning_of(word: &[u8; WORD]) -> usize {
+    let word = u128::from_le_bytes(*word);
+    let mixed = u64::try_from((word ^ word >> 64) & u128::from(u64::MAX)).unwrap_or(0);
+    usize::try_from(mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 59).unwrap_or(0) % BEGINNINGS
 }
 
 #[inline]
@@ -141,5 +228,45 @@ mod tests {
                 prop_assert_eq!(known.find(&rules, text, program), rules.find(text, program));
             }
         }
+
+        #[test]
+        fn words_that_are_known_end_where_they_end(
+            messages in prop::collection::vec((0usize..7, 0usize..4, prop::option::of(0usize..3)), 1..200),
+        ) {
+            let rules = Rules::built_in().unwrap();
+            let texts = [
+                "connect() failed (111: Connection refused)", "connect() failed (110: Connection timed out)", "upstream timed out",
+                "connect() failed (111: Connection refused) while", "", "Out of memory: x", "worker process 7 exited on signal 9",
+            ];
+            let ends = [", client: 10.0.0.1", ", client: Out of memory, client: ", ", client", ""];
+            let programs = ["nginx", "kernel", "shop"];
+            let mut known = Known::default();
+            for (text, end, program) in messages {
+                let text = [texts[text], ends[end]].concat();
+                let program = program.map(|p| programs[p].as_bytes());
+                let at = text.find(", client: ");
+                let words = Words { end: at.unwrap_or(text.len()), shown: at.map(|at| at + 10) };
+                let found = known.find_words(&rules, text.as_bytes(), program, |_| words);
+                prop_assert_eq!(found, rules.find(&text.as_bytes()[..words.end], program));
+            }
+        }
+    }
+
+    #[test]
+    fn what_clients_say_is_not_looked_at_where_the_words_are_known() {
+        let rules = Rules::built_in().unwrap();
+        let mut known = Known::default();
+        let asked = (0..5).filter(|n| {
+            let text = format!("client intended to send too large body, client: 10.0.0.{n}");
+            let mut asked = false;
+            let words = |_: &[u8]| {
+                asked = true;
+                Words { end: 38, shown: Some(48) }
+            };
+            known.find_words(&rules, text.as_bytes(), Some(b"nginx"), words);
+            asked
+        });
+        // seen, noted, and noted with how they end
+        assert_eq!(asked.count(), 3);
     }
 }

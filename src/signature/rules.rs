@@ -322,6 +322,26 @@ impl Compiled {
         let (beside, programs) = (Beside::of(&rules)?, Programs::of(&rules));
         Ok(Self { all: rules, sieve, anyones, programs, beside })
     }
+
+    /// The first rule that fits, of those whose texts a sieve finds.
+    #[inline(never)]
+    fn first_in(&self, sieve: &Sieve, message: &[u8], component: Option<&[u8]>) -> Option<RuleId> {
+        let mut first: Option<u16> = None;
+        let mut asked = Asked([0; 16]);
+        sieve.each(message, |owner, literal| {
+            let at = usize::from(owner);
+            if asked.is_first(at)
+                && first.is_none_or(|f| owner < f)
+                && let (Some(rule), Some(beside)) = (self.all.get(at), self.beside.get(at))
+                && rule.is_from(component)
+                && rule.is_in(message, literal)
+                && rule.fits(beside, message)
+            {
+                first = Some(owner);
+            }
+        });
+        first.map(RuleId)
+    }
 }
 
 impl Rules {
@@ -333,10 +353,13 @@ impl Rules {
         Ok(Self::default())
     }
 
+    #[inline]
     fn compiled(&self) -> Option<&Compiled> {
-        if let Some(compiled) = self.0.get() {
-            return Some(compiled);
-        }
+        self.0.get().or_else(|| self.compile())
+    }
+
+    #[cold]
+    fn compile(&self) -> Option<&Compiled> {
         let compiled = Compiled::built_in().or_else(|_| Compiled::none()).ok()?;
         Some(self.0.get_or_init(|| compiled))
     }
@@ -359,24 +382,26 @@ impl Rules {
 
     /// The first rule whose literals all stand in the message, which a program wrote, if that is known.
     pub fn find(&self, message: &[u8], component: Option<&[u8]>) -> Option<RuleId> {
+        self.find_among(self.has_own(component), message, component)
+    }
+
+    /// Whether some rules are about this program.
+    pub(super) fn has_own(&self, component: Option<&[u8]>) -> bool {
+        let has = |program| self.compiled().is_some_and(|compiled| compiled.programs.has(program));
+        component.is_some_and(has)
+    }
+
+    /// [`Self::find`], where it is known whether some rules are about the program.
+    #[inline]
+    pub(super) fn find_among(
+        &self,
+        its_own: bool,
+        message: &[u8],
+        component: Option<&[u8]>,
+    ) -> Option<RuleId> {
         let compiled = self.compiled()?;
-        let mut first: Option<u16> = None;
-        let mut asked = Asked([0; 16]);
-        let its_own = component.is_some_and(|program| compiled.programs.has(program));
         let sieve = if its_own { &compiled.sieve } else { &compiled.anyones };
-        sieve.each(message, |owner, literal| {
-            let at = usize::from(owner);
-            if asked.is_first(at)
-                && first.is_none_or(|f| owner < f)
-                && let (Some(rule), Some(beside)) = (compiled.all.get(at), compiled.beside.get(at))
-                && rule.is_from(component)
-                && rule.is_in(message, literal)
-                && rule.fits(beside, message)
-            {
-                first = Some(owner);
-            }
-        });
-        first.map(RuleId)
+        if sieve.rules_out(message) { None } else { compiled.first_in(sieve, message, component) }
     }
 }
 

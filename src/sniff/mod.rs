@@ -272,8 +272,10 @@ impl Formats {
 /// The first format of a source.
 #[derive(Debug, Clone, Copy)]
 pub struct Best<'f> {
-    id: FormatId,
-    parser: &'f LineParser,
+    /// Which it is.
+    pub id: FormatId,
+    /// What reads its lines for the survey.
+    pub parser: &'f LineParser,
 }
 
 impl Best<'_> {

@@ -9,6 +9,7 @@ mod coarse;
 mod failing;
 mod limits;
 mod merge;
+mod messages;
 mod orphans;
 mod own;
 mod paces;

@@ -1,11 +1,12 @@
 //! The path that every line takes.
 
+use super::messages::Rares;
 use super::orphans::Orphans;
 use super::second::{MessageSecond, Second};
-use super::tally::{Sample, Span};
+use super::tally::Span;
 use super::times::{DayCount, Run};
-use super::{Example, Limits, Rare, RareKind, Reason, Seam, Tally, Timed, block_of};
-use crate::model::{Level, Message, Offset, Stamp, Timestamp};
+use super::{Example, Limits, Reason, Seam, Tally, Timed, block_of};
+use crate::model::Offset;
 use crate::parse::{Fields, Marks, Quotes, Reject, Scratch};
 use crate::signature::{AgentCache, Known, Probes, Rules};
 use crate::sniff::{Best, FormatId, Formats, Order, trim};
@@ -16,13 +17,13 @@ const KEPT_TEXT: usize = 512;
 /// Counts the lines of one piece of a source.
 pub struct Surveyor<'a> {
     pub(super) formats: &'a Formats,
-    order: &'a Order,
+    pub(super) order: &'a Order,
     pub(super) probes: &'a Probes,
-    rules: &'a Rules,
-    known: Known,
-    limits: Limits,
-    scratch: Scratch,
-    orphans: Orphans,
+    pub(super) rules: &'a Rules,
+    pub(super) known: Known,
+    pub(super) limits: Limits,
+    pub(super) scratch: Scratch,
+    pub(super) orphans: Orphans,
     /// Whether lines may go on with the record before them.
     may_go_on: bool,
     pub(super) agents: AgentCache,
@@ -35,11 +36,12 @@ pub struct Surveyor<'a> {
     pub(super) tally: Tally,
     /// Where the piece begins, once known.
     start: Option<u64>,
-    seam: Seam,
+    pub(super) seam: Seam,
     /// Counts of the current block and second, kept out of the maps while they last.
     pub(super) block: Block,
     pub(super) second: Second,
-    messages: MessageSecond,
+    pub(super) messages: MessageSecond,
+    pub(super) rares: Rares,
     pub(super) run: Run,
     pub(super) day: DayCount,
     pub(super) statuses: [u32; 600],
@@ -95,6 +97,7 @@ impl<'a> Surveyor<'a> {
             block: Block::default(),
             second: Second { at: i64::MIN, ..Second::default() },
             messages: MessageSecond::default(),
+            rares: Rares::default(),
             run: Run::default(),
             day: DayCount::default(),
             statuses: [0; 600],
@@ -141,31 +144,6 @@ impl<'a> Surveyor<'a> {
         self.marks = marks;
     }
 
-    /// [`Self::lines`] where lines go on with the record before them: those that come again are told before any format
-    /// is asked.
-    #[inline(never)]
-    fn message_lines(&mut self, offset: u64, bytes: &[u8]) {
-        let mut rest = bytes;
-        let mut at = offset;
-        let mut fields = Fields::default();
-        let best = self.formats.best(self.order);
-        let mut lead = None;
-        while !rest.is_empty() {
-            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |n| n + 1);
-            let Some((line, after)) = rest.split_at_checked(end) else { break };
-            // they begin otherwise than records, mostly
-            let first = line.first().copied();
-            if first != lead && self.seam.open == Some(true) && self.orphans.has(trim(line)) {
-                self.enter_block(at);
-                self.tally.continuation = self.tally.continuation.saturating_add(1);
-            } else if self.line(best, at, line, Quotes::UNKNOWN, &mut fields) {
-                lead = first;
-            }
-            at = at.saturating_add(end as u64);
-            rest = after;
-        }
-    }
-
     /// [`Self::lines`] where each line may have another within it.
     #[inline(never)]
     fn wrapped_lines(&mut self, offset: u64, bytes: &[u8]) {
@@ -206,7 +184,7 @@ impl<'a> Surveyor<'a> {
         reason = "the path that every line takes: as a call it costs a tenth more"
     )]
     #[inline(always)]
-    fn line<'l>(
+    pub(super) fn line<'l>(
         &mut self,
         best: Option<Best<'a>>,
         offset: u64,
@@ -273,7 +251,7 @@ impl<'a> Surveyor<'a> {
     }
 
     #[inline]
-    fn enter_block(&mut self, offset: u64) {
+    pub(super) fn enter_block(&mut self, offset: u64) {
         if offset >= self.block.end || self.block.lines == 0 {
             self.leave_block();
             self.block.index = block_of(offset);
@@ -306,19 +284,25 @@ impl<'a> Surveyor<'a> {
     )]
     #[inline(always)]
     fn record(&mut self, offset: u64, format: FormatId, is_request: bool, fields: &Fields<'_>) {
-        if format != self.format.id || self.format.records == 0 {
-            self.enter_format(format, is_request);
-        }
-        self.format.records += 1;
+        self.count_record(format, is_request);
         if let Some(stamp) = fields.stamp {
             self.follow(stamp);
         }
-        self.seam.open = Some(self.format.continues);
         if is_request {
             self.request(format, fields.stamp, &fields.request);
         } else if let Some(stamp) = fields.stamp {
             self.message(offset, format, stamp, &fields.message);
         }
+    }
+
+    /// Counts a record of a format.
+    #[inline]
+    pub(super) fn count_record(&mut self, format: FormatId, is_request: bool) {
+        if format != self.format.id || self.format.records == 0 {
+            self.enter_format(format, is_request);
+        }
+        self.format.records += 1;
+        self.seam.open = Some(self.format.continues);
     }
 
     fn enter_format(&mut self, id: FormatId, is_request: bool) {
@@ -344,44 +328,6 @@ impl<'a> Surveyor<'a> {
         for (into, count) in self.tally.clients.iter_mut().zip(counts) {
             *into = into.saturating_add(u64::from(count));
         }
-    }
-
-    fn count_message(&mut self, stamp: Stamp, severe: bool) {
-        let (at, zoned) = (self.run.second, stamp.offset.is_some());
-        if at != self.messages.at || zoned != self.messages.zoned {
-            self.leave_messages();
-            self.messages.at = at;
-            self.messages.zoned = zoned;
-        }
-        self.messages.count.all += 1;
-        self.messages.count.bad += u32::from(severe);
-    }
-
-    fn leave_messages(&mut self) {
-        let MessageSecond { at, zoned, count } = std::mem::take(&mut self.messages);
-        if count.all > 0 {
-            self.timed(zoned).messages.add(at, &count);
-        }
-    }
-
-    fn message(&mut self, offset: u64, format: FormatId, stamp: Stamp, message: &Message<'_>) {
-        let severe = message.level.is_some_and(|l| l <= Level::Error);
-        self.count_message(stamp, severe);
-        let program = message.component.or_else(|| self.formats.program(format));
-        let kind = match self.known.find(self.rules, message.words(), program) {
-            Some(rule) => RareKind::Rule(rule),
-            None if severe => RareKind::Severe,
-            None => return,
-        };
-        let limits = self.limits;
-        let lines = self
-            .timed(stamp.offset.is_some())
-            .rare
-            .entry(kind)
-            .or_insert_with(|| super::Coarse::new(limits.rare));
-        let rare = lines.bucket(stamp.at.second().div_euclid(60));
-        rare.count = rare.count.saturating_add(1);
-        keep_first(rare, stamp.at, offset, message);
     }
 
     /// A line that no format accepts: a part of the record before it, or nothing.
@@ -410,6 +356,7 @@ impl<'a> Surveyor<'a> {
             timed.own.settle();
         }
         self.leave_messages();
+        self.leave_rares();
         self.leave_block();
         self.leave_format();
         self.leave_offset();
@@ -428,17 +375,10 @@ impl<'a> Surveyor<'a> {
     }
 }
 
-fn keep_first(rare: &mut Rare, at: Timestamp, offset: u64, message: &Message<'_>) {
-    let earlier = rare.first.as_ref().is_none_or(|first| (at, offset) < (first.at, first.offset));
-    if earlier {
-        rare.first = Some(Sample { at, offset, level: message.level, text: cut(message.text).into() });
-    }
-}
-
 fn example(offset: u64, line: &[u8]) -> Example {
     Example { offset, text: cut(line).into() }
 }
 
-fn cut(text: &[u8]) -> &[u8] {
+pub(super) fn cut(text: &[u8]) -> &[u8] {
     text.get(..KEPT_TEXT).unwrap_or(text)
 }

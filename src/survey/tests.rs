@@ -254,3 +254,51 @@ proptest! {
         prop_assert_eq!(whole, merged);
     }
 }
+
+/// Messages of nginx or of an application, and what goes on with them.
+fn messages(nginx: bool, kinds: &[(u8, u8)]) -> Vec<u8> {
+    let mut out = String::new();
+    for &(kind, n) in kinds {
+        let (level, second) = (["info", "error", "warn", "crit"][usize::from(kind % 4)], 10 + n % 40);
+        let text = match kind % 7 {
+            0 => "connect() failed (111: Connection refused) while connecting to upstream",
+            1 => "Out of memory: Killed process 7",
+            2 => "all is well",
+            3 => "no space left on device, client: ",
+            _ => "upstream timed out (110: Connection timed out)",
+        };
+        let client = if n % 3 == 0 { "" } else { ", client: 10.0.0.1, server: shop" };
+        let line = match kind {
+            200.. => "  at shop.Cart.add(Cart.java:7)".to_owned(),
+            190.. => String::new(),
+            _ if nginx => {
+                let number = ["", "*7 ", "*-7 ", "*x "][usize::from(n % 4)];
+                format!("2023/05/14 12:00:{second} [{level}] 812#{}: {number}{text}{client}", n % 2)
+            }
+            _ => {
+                let level = level.to_uppercase();
+                format!("2023-05-14 12:00:{second},{:03} {level} shop.{}: {text}{client}", n, n % 3)
+            }
+        };
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out.into_bytes()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// Nothing is known of lines that are surveyed alone.
+    #[test]
+    fn messages_are_counted_as_if_each_stood_alone(
+        nginx in any::<bool>(),
+        kinds in prop::collection::vec((any::<u8>(), any::<u8>()), 1..200),
+    ) {
+        let tools = Tools::new();
+        let text = messages(nginx, &kinds);
+        let alone: Vec<usize> = (0..kinds.len()).collect();
+        let limits = Limits::for_sources(1);
+        prop_assert_eq!(tools.survey(&text, &[], limits), tools.survey(&text, &alone, limits));
+        prop_assert_eq!(tools.survey(&text, &[], tight(3)), tools.survey(&text, &alone, tight(3)));
+    }
+}
