@@ -3,9 +3,10 @@
 
 use std::ops::Range;
 
+use super::TIMEOUT_SECONDS;
 use super::boundary::{Affected, Clump, Edge, Side, Table, locate};
 use super::finding::Context;
-use super::gate::{Candidate, JOIN_SECONDS, buckets_in, busiest, joins};
+use super::gate::{Candidate, FLAPPING_TIMES, JOIN_SECONDS, buckets_in, busiest, health_between, joins};
 use super::mix::Mix;
 use super::validate::{Chain, Scale};
 use crate::model::Status;
@@ -18,6 +19,8 @@ const WIDER_NATS: f64 = 10.0;
 const WIDER_TOP: f64 = 0.7;
 /// Nats ÷ φ of a burst beyond a pause: far less than an incident of its own costs, for it comes on the heels of one.
 const BURST_NATS: f64 = 12.0;
+/// Failures beyond what is expected that make a burst: three of them, whatever little is expected.
+const BURST_EXCESS: f64 = 2.5;
 /// The level that a burst is looked for with is at most this: not every request of a failing second fails.
 const BURST_LEVEL: f64 = 0.9;
 /// Pauses that an edge is moved over, at most.
@@ -78,8 +81,14 @@ fn edge(
         }
     }
     let mut found = found;
+    if side == Side::Start && mix.as_ref().is_some_and(has_timeouts) {
+        found = before_timeouts(all, scale, found, limit);
+    }
+    let usual_pause = longest_pause(scale, candidate);
     for _ in 0..MOST_BURSTS {
-        let Some(burst) = burst_beyond(affected, scale, chain, (found.slot, limit), side) else { break };
+        let Some(burst) = burst_beyond(affected, scale, chain, (found.slot, limit), side, usual_pause) else {
+            break;
+        };
         let Some(next) = locate(affected, burst, side, limit) else { break };
         let further = match side {
             Side::Start => next.slot < found.slot,
@@ -96,6 +105,29 @@ fn edge(
 /// A good part of the failures are timeouts: they go on while what was asked for after the end succeeds.
 fn has_timeouts(mix: &Mix) -> bool {
     mix.raised(Status::GATEWAY_TIMEOUT.code()) >= TIMEOUT_PART
+}
+
+/// Timeouts show a minute late: what failed at once before that, with any status, is where it began.
+fn before_timeouts(all: Affected<'_>, scale: Scale<'_>, found: Edge, limit: usize) -> Edge {
+    let stream = scale.stream;
+    let second = stream.second(found.slot);
+    let minute = stream.slots_between(second.saturating_sub(TIMEOUT_SECONDS), second);
+    let mut failing = (minute.start.max(limit)..found.slot).filter(|&slot| stream.failures_at(slot) > 0.0);
+    let Some(first) = failing.next() else { return found };
+    let last = failing.next_back().unwrap_or(first);
+    if !begins_before(scale, first..found.slot) {
+        return found;
+    }
+    let early = locate(all, (first, last), Side::Start, minute.start.max(limit));
+    early.filter(|early| early.slot < found.slot).unwrap_or(found)
+}
+
+/// The longest pause that an incident has had between its runs, in seconds; 0 if it has had none.
+fn longest_pause(scale: Scale<'_>, candidate: &Candidate) -> i64 {
+    let runs = || candidate.chains.iter().flat_map(|chain| &chain.runs);
+    let pauses =
+        runs().zip(runs().skip(1)).map(|(one, next)| health_between(scale.stream, one.last, next.first));
+    pauses.max().unwrap_or(0)
 }
 
 /// The slots after an edge up to another one further out.
@@ -162,6 +194,7 @@ fn burst_beyond(
     chain: &Chain,
     (edge, limit): (usize, usize),
     side: Side,
+    usual_pause: i64,
 ) -> Option<(usize, usize)> {
     let stream = scale.stream;
     let level = scale.sums(chain.first()..=chain.last()).share().min(BURST_LEVEL);
@@ -193,12 +226,16 @@ fn burst_beyond(
     let (sum, from, to) = best?;
     let (first, last) = (from.min(to), from.max(to));
     let burst = scale.sums(first..=last);
-    let joined = match side {
-        Side::Start => joins(stream, (first, last), (edge, edge.max(chain.last()))),
-        Side::End => joins(stream, (edge.min(chain.first()), edge), (first, last)),
+    let (before, after) = match side {
+        Side::Start => ((first, last), (edge, edge.max(chain.last()))),
+        Side::End => ((edge.min(chain.first()), edge), (first, last)),
     };
+    // after a pause like those before, however short it is
+    let goes_on = health_between(stream, before.1, after.0) as f64 <= FLAPPING_TIMES * usual_pause as f64
+        && !stream.breaks_between(before.1, after.0);
+    let joined = goes_on || joins(stream, before, after);
     (sum >= BURST_NATS
-        && burst.excess() >= WIDER_EXCESS
+        && burst.excess() >= BURST_EXCESS
         && joined
         && is_several_clients(scale, first..last + 1))
     .then_some((first, last))

@@ -16,7 +16,7 @@ const JOIN_TIMES: i64 = 10;
 /// The same where one fails with one status and the other with another.
 const JOIN_TIMES_OTHER_STATUS: i64 = 3;
 /// A pause this many times as long as those before it is one more of them.
-const FLAPPING_TIMES: f64 = 1.5;
+pub(super) const FLAPPING_TIMES: f64 = 1.5;
 /// Two incidents with no more requests between them are one.
 const JOIN_REQUESTS: f64 = 60.0;
 /// Failures beyond what the baseline expects.
@@ -24,9 +24,9 @@ const LEAST_EXCESS: f64 = 4.0;
 /// Share of requests that fail beyond the baseline, 0.8 points.
 const LEAST_SHARE: f64 = 0.008;
 /// Failures against what the baseline expects.
-const LEAST_RATIO: f64 = 1.5;
+pub(super) const LEAST_RATIO: f64 = 1.5;
 /// Log-likelihood ratio as a part of β.
-const LEAST_OF_PENALTY: f64 = 0.8;
+pub(super) const LEAST_OF_PENALTY: f64 = 0.8;
 /// The same without the busiest failing client.
 const LEAST_OF_PENALTY_WITHOUT_CLIENT: f64 = 0.6;
 /// Excess failures without the busiest failing client.
@@ -195,7 +195,7 @@ pub(super) fn joins(stream: &Stream<'_>, before: (usize, usize), after: (usize, 
 }
 
 /// Seconds from the first to the last request between two slots: while nobody asks, nothing tells of health.
-fn health_between(stream: &Stream<'_>, before: usize, after: usize) -> i64 {
+pub(super) fn health_between(stream: &Stream<'_>, before: usize, after: usize) -> i64 {
     if before + 1 >= after {
         return 0;
     }

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use super::compact::compact;
 use super::emission::Grain;
 use super::errors::find;
+use super::gate::{LEAST_OF_PENALTY, LEAST_RATIO};
 use super::part::Part;
+use super::storms::divergence;
 use super::{Alone, Audit, Finding, Findings, Sensitivity, Slot};
 
 /// Failures that a status needs to be searched: less is no incident.
@@ -16,6 +18,8 @@ const BLOCK_SECONDS: i64 = 600;
 /// What lasts less is a restart that a failure of every day lies beside; what is short and has no other failures around
 /// it shows in all of them.
 const LEAST_SECONDS: i64 = 30;
+/// Seconds beside any finding that tell nothing of what is usual.
+const MARGIN_SECONDS: i64 = 30;
 /// Statuses searched at most: those with the most failures.
 const MOST_STATUSES: usize = 6;
 
@@ -28,17 +32,28 @@ pub(super) fn of_single_statuses(
     grain: Grain,
 ) -> Vec<Finding> {
     let mut found: Vec<(u16, Finding)> = Vec::new();
+    let apart = |a: &Finding, b: &Finding| a.end.second < b.start.second || b.end.second < a.start.second;
     let statuses = worth_a_look(all);
     let streams = streams.saturating_mul(statuses.len().saturating_add(1));
     for status in statuses {
         let part = of_status(all, status);
         let series = compact(&part).unwrap_or_else(|| part.series());
         let findings = find(&series, streams, sensitivity, grain);
-        let lasting = findings.incidents.into_iter().filter(|found| found.lasted_seconds() >= LEAST_SECONDS);
+        let spans: Vec<(i64, i64)> = known
+            .incidents
+            .iter()
+            .chain(&known.blips)
+            .chain(&findings.incidents)
+            .map(|found| (found.start.second, found.end.second))
+            .collect();
+        let usual = usual_share(&part, &spans);
+        let lasting = findings
+            .incidents
+            .into_iter()
+            .filter(|found| found.lasted_seconds() >= LEAST_SECONDS && stands_out(found, usual));
         found.extend(lasting.map(|finding| (status, finding)));
     }
     found.sort_by(|(_, a), (_, b)| b.strength.total_cmp(&a.strength));
-    let apart = |a: &Finding, b: &Finding| a.end.second < b.start.second || b.end.second < a.start.second;
     let mut kept: Vec<Finding> = Vec::new();
     for (status, finding) in found {
         if known.incidents.iter().chain(&known.blips).chain(&kept).all(|other| apart(other, &finding)) {
@@ -46,6 +61,31 @@ pub(super) fn of_single_statuses(
         }
     }
     kept
+}
+
+/// The share of requests that fail with the part's status but in some spans, first and last seconds.
+fn usual_share(part: &Part<'_>, spans: &[(i64, i64)]) -> f64 {
+    let outside = |slot: &&Slot| {
+        let near = |&(first, last): &(i64, i64)| {
+            slot.second >= first.saturating_sub(MARGIN_SECONDS)
+                && slot.second <= last.saturating_add(MARGIN_SECONDS)
+        };
+        !spans.iter().any(near)
+    };
+    let requests: f64 =
+        part.whole.series.slots.iter().filter(outside).map(|slot| f64::from(slot.requests)).sum();
+    let failing = part.failing.iter().map(|(_, slot)| slot).filter(outside);
+    failing.map(|slot| f64::from(slot.failures)).sum::<f64>() / requests.max(1.0)
+}
+
+/// Whether it passes the gates against the mean of all other times as well: of a rare status a baseline that is taken
+/// from the best of them knows of hardly any failure.
+fn stands_out(finding: &Finding, usual: f64) -> bool {
+    let (requests, failures) = (finding.requests as f64, finding.failures as f64);
+    let share = failures / requests.max(1.0);
+    share >= LEAST_RATIO * usual
+        && requests * divergence(share, usual.max(f64::MIN_POSITIVE)) / finding.dispersion
+            >= LEAST_OF_PENALTY * finding.audit.penalty
 }
 
 /// Statuses with some failures but the usual one, which drifts as all failures do; ascending.

@@ -93,6 +93,15 @@ fn flapping_is_one_incident() {
 }
 
 #[test]
+fn the_last_burst_of_what_flaps_belongs_to_it_however_short() {
+    let site = Site::quiet(4 * HOUR, 3.5, 0.001).with(HOUR, HOUR + 183, 1.0, Shape::Flap(43, 18), 502);
+    let findings = play(site, 4);
+    let finding = only(&findings);
+    assert_near(finding.start.second, EPOCH + HOUR, 1);
+    assert_near(finding.end.second, EPOCH + HOUR + 183, 1);
+}
+
+#[test]
 fn two_incidents_of_different_levels_stay_two() {
     let site = Site::quiet(4 * HOUR, 20.0, 0.001).with(HOUR, HOUR + 599, 0.3, Shape::Step, 502).with(
         2 * HOUR,

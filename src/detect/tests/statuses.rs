@@ -86,3 +86,27 @@ fn other_failures_shortly_before_do_not_move_the_beginning() {
     let findings = find(&series);
     assert_eq!(only(&findings).start.second, EPOCH + 6000);
 }
+
+#[test]
+fn what_fails_at_once_is_the_beginning_of_what_runs_into_timeouts() {
+    // a hundred requests a second of which hardly any fail; in an outage one in a hundred fails at once, and for each
+    // of these eight a minute later
+    let mut rng = Rng::new(20);
+    let mut recorder = Recorder::new();
+    for second in 0..2 * 3600 {
+        let mut failures = vec![
+            (500, u32::from(second % 600 == 0)),
+            (503, u32::from((4000..4200).contains(&second) && second % 10 == 0)),
+            (504, if (4060..4260).contains(&second) { 8 } else { 0 }),
+        ];
+        failures.retain(|&(_, count)| count > 0);
+        let all: u32 = failures.iter().map(|failure| failure.1).sum();
+        let mut clients: ClientBuckets = [0; 16];
+        spread(&mut rng, all, &mut clients);
+        recorder.push(EPOCH + second, 100, &failures, clients);
+    }
+    let findings = find(&recorder.finish(true));
+    let finding = only(&findings);
+    assert!((finding.start.second - EPOCH - 4000).abs() <= 10, "{}", finding.start.second - EPOCH);
+    assert!((finding.end.second - EPOCH - 4259).abs() <= 1, "{}", finding.end.second - EPOCH);
+}
