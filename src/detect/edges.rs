@@ -15,6 +15,8 @@ use crate::model::Status;
 const WIDER_EXCESS: f64 = 3.0;
 /// See [`WIDER_EXCESS`].
 const WIDER_NATS: f64 = 10.0;
+/// The same in the minute before the first timeouts, where it is expected that something failed.
+const EARLY_NATS: f64 = 5.0;
 /// Part of them that one client may have.
 const WIDER_TOP: f64 = 0.7;
 /// Nats ÷ φ of a burst beyond a pause: far less than an incident of its own costs, for it comes on the heels of one.
@@ -71,7 +73,7 @@ fn edge(
     let Some(found) = locate(affected, run, side, limit) else { return locate(all, run, side, limit) };
     // Who runs into a timeout shows that much later than those who fail at once.
     let wider = mix.as_ref().and_then(|_| locate(all, run, side, limit));
-    let wider = wider.filter(|wider| begins_before(scale, beyond(found.slot, wider.slot, side)));
+    let wider = wider.filter(|wider| begins_before(scale, beyond(found.slot, wider.slot, side), WIDER_NATS));
     let found = wider.unwrap_or(found);
     if let Some(clump) = clump_at(scale, candidate, found.slot, side) {
         let once = Affected { clump: Some(clump), ..affected };
@@ -115,7 +117,7 @@ fn before_timeouts(all: Affected<'_>, scale: Scale<'_>, found: Edge, limit: usiz
     let mut failing = (minute.start.max(limit)..found.slot).filter(|&slot| stream.failures_at(slot) > 0.0);
     let Some(first) = failing.next() else { return found };
     let last = failing.next_back().unwrap_or(first);
-    if !begins_before(scale, first..found.slot) {
+    if !begins_before(scale, first..found.slot, EARLY_NATS) {
         return found;
     }
     let early = locate(all, (first, last), Side::Start, minute.start.max(limit));
@@ -140,10 +142,10 @@ fn beyond(edge: usize, other: usize, side: Side) -> Range<usize> {
 
 /// What failed with other statuses in these slots, between the edge of the dominant status and that of all failures,
 /// is more than chance and more than one client's.
-fn begins_before(scale: Scale<'_>, between: Range<usize>) -> bool {
+fn begins_before(scale: Scale<'_>, between: Range<usize>, least_nats: f64) -> bool {
     let sums = scale.sums(between.clone());
     sums.excess() >= WIDER_EXCESS
-        && sums.llr() / scale.dispersion >= WIDER_NATS
+        && sums.llr() / scale.dispersion >= least_nats
         && is_several_clients(scale, between)
 }
 

@@ -170,8 +170,7 @@ fn goes_on(stream: &Stream<'_>, before: &[Chain], after: &[Chain]) -> bool {
     };
     let statuses = (stream.dominant_status(span_of(before)), stream.dominant_status(span_of(after)));
     let pause = pause(one, next);
-    pause <= JOIN_SECONDS
-        && pause as f64 <= FLAPPING_TIMES * usual as f64
+    pause as f64 <= FLAPPING_TIMES * usual as f64
         && statuses.0.is_some()
         && statuses.0 == statuses.1
         && !stream.breaks_between(one.last(), next.first())

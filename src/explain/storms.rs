@@ -97,7 +97,8 @@ fn one_alone(closeup: &Closeup) -> bool {
 }
 
 /// Without the failures of the client that failed most, or of several whose storms follow each other, there are not many
-/// more than the place has at any other time. Of a finding in one status alone it is not known which of them had it.
+/// more than the place has at any other time. Of a finding in one status alone it is not known which of them had it: there
+/// hardly any may be left at all.
 fn is_storm_alone(finding: &Finding, place: Option<&(Dimension, Untrusted)>, closeup: &Closeup) -> bool {
     let tone = match place {
         None => Some(&closeup.total),
@@ -107,7 +108,7 @@ fn is_storm_alone(finding: &Finding, place: Option<&(Dimension, Untrusted)>, clo
             .and_then(|values| values.iter().map(|(_, tone)| tone).find(|tone| *tone.value == *value.raw())),
     };
     let Some(tone) = tone else { return false };
-    let told = finding.signal == Signal::Errors && finding.audit.alone.is_none() && tone.outside.requests > 0;
+    let told = finding.signal == Signal::Errors && tone.outside.requests > 0;
     // of a sample of clients the busiest may be missing
     if !told || closeup.clients.weight() > 1.0 {
         return false;
@@ -130,6 +131,9 @@ fn is_storm_alone(finding: &Finding, place: Option<&(Dimension, Untrusted)>, clo
     let usual = (tone.outside.affected as f64 + 0.5) / (tone.outside.requests as f64 + 1.0);
     let requests = tone.inside.requests.saturating_sub(of_storms) as f64;
     let affected = tone.inside.affected.saturating_sub(of_storms) as f64;
+    if finding.audit.alone.is_some() {
+        return affected < LEAST_EXCESS;
+    }
     let share = affected / requests.max(1.0);
     let nats =
         if share > usual { requests * divergence(share, usual) / finding.dispersion.max(1.0) } else { 0.0 };

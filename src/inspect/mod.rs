@@ -9,8 +9,8 @@ mod paces;
 mod plan;
 
 pub use closeup::{
-    Affected, Around, CLIENT_GROUPS, Client, Closeup, Dimensions, Group, Line, Part, TemplateTone, Tone,
-    client_group,
+    Affected, Around, CLIENT_GROUPS, Client, Closeup, Dimensions, Group, Line, Part, Span, TemplateTone,
+    Tone, client_group,
 };
 pub use distinct::Distinct;
 pub use inspector::{Inspector, Kit, Subject};

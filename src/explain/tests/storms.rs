@@ -3,7 +3,7 @@
 use super::scope::finding;
 use crate::detect::{Audit, Signal};
 use crate::explain::storms::is_of_one_client;
-use crate::inspect::{Client, Closeup, Part};
+use crate::inspect::{Client, Closeup, Part, Span};
 
 /// A hundred clients with fifty requests each in the window and as many beside it, of which one in fifty fails; in the window
 /// so many more fail for each of them, and so many for the first one alone.
@@ -41,6 +41,34 @@ fn the_storm_of_one_client_on_a_site_that_always_fails_a_little_is_no_incident()
 fn an_incident_of_all_beside_the_storm_of_one_is_one() {
     assert!(!is_one_clients(&closeup(3, 260)));
     assert!(!is_one_clients(&closeup(3, 0)));
+}
+
+/// The same, where nothing else fails, and the second client's storm begins in the second in which the first one's ends, or
+/// in the next one.
+fn two_storms(overlap: bool) -> Closeup {
+    let mut closeup = closeup(0, 0);
+    closeup.total.outside.affected = 0;
+    closeup.total.inside.affected = 0;
+    closeup.total.inside.within = 0;
+    for (hash, client) in closeup.clients.clone().iter() {
+        let (failed, first) = match hash >> 57 {
+            0 => (60, 0),
+            1 => (40, if overlap { 20 } else { 21 }),
+            _ => (0, i64::MAX),
+        };
+        let inside = Part { requests: 49 + failed, affected: failed, within: failed };
+        let hit = if failed > 0 { Span { first, last: first + 20 } } else { Span::default() };
+        *closeup.clients.entry(hash).unwrap() = Client { inside, hit, ..*client };
+        closeup.total.inside.affected += failed;
+        closeup.total.inside.within += failed;
+    }
+    closeup
+}
+
+#[test]
+fn storms_one_after_the_other_are_no_incident_and_at_the_same_time_they_may_be() {
+    assert!(is_one_clients(&two_storms(false)));
+    assert!(!is_one_clients(&two_storms(true)));
 }
 
 #[test]
