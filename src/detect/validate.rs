@@ -3,6 +3,7 @@
 use super::baseline::Curve;
 use super::drift::jump;
 use super::emission::Grain;
+use super::gate::JOIN_SECONDS;
 use super::segment::Run;
 use super::stream::{Stream, Sums};
 
@@ -79,13 +80,33 @@ impl Scale<'_> {
     }
 }
 
+/// What fails in a respite, as a part of what does at the worst on either side.
+const RESPITE_PART: f64 = 0.02;
+
 /// Chains cut down to what the data carries: weak or drifting runs fall off either end; a chain of nothing else is gone.
 pub(super) fn validate(scale: Scale<'_>, runs: &[Run]) -> Vec<Chain> {
     let mut chains = chains_of(scale.stream, runs);
     for chain in &mut chains {
         merge_like_runs(scale, &mut chain.runs);
     }
-    cut(scale.stream, &chains, |run, beside, chain| Judged::of(scale, run, chain, beside))
+    cut(scale.stream, &chains, |run, beside, chain| {
+        let judged = Judged::of(scale, run, chain, beside);
+        if is_respite(scale, run, chain) { Judged { contrast: None, weak: true, ..judged } } else { judged }
+    })
+}
+
+/// Minutes in which next to nothing fails, against what does before and behind them: it divides two incidents, though a
+/// little more may fail than usually.
+fn is_respite(scale: Scale<'_>, run: Run, chain: &Chain) -> bool {
+    let stream = scale.stream;
+    let lasts = stream.last_second(run.last).saturating_sub(stream.second(run.first)).saturating_add(1);
+    if lasts <= JOIN_SECONDS || chain.runs.len() < 3 {
+        return false;
+    }
+    let share = |run: &Run| scale.sums(run.first..=run.last).share();
+    let (before, after) = chain.runs.split_at(chain.runs.partition_point(|other| other.first <= run.first));
+    let most = |runs: &[Run]| runs.iter().filter(|other| **other != run).map(share).fold(0.0, f64::max);
+    share(&run) <= RESPITE_PART * most(before).min(most(after))
 }
 
 /// Cuts chains where the runs that `judge` finds weak end them; it gets a run, the slots between the neighbours of

@@ -120,6 +120,20 @@ fn two_incidents_of_different_levels_stay_two() {
 }
 
 #[test]
+fn ten_minutes_with_a_little_more_failures_than_usual_divide_two_outages() {
+    let site = Site::quiet(4 * HOUR, 20.0, 0.003)
+        .with(HOUR, HOUR + 1439, 0.9, Shape::Step, 503)
+        .with(HOUR + 1440, HOUR + 2039, 0.01, Shape::Step, 503)
+        .with(HOUR + 2040, HOUR + 3480, 1.0, Shape::Step, 503);
+    let findings = play(site, 5);
+    let spans: Vec<(i64, i64)> =
+        findings.incidents.iter().map(|found| (found.start.second, found.end.second)).collect();
+    assert_eq!(spans.len(), 2, "{spans:?}");
+    assert_near(spans[0].1, EPOCH + HOUR + 1439, 2);
+    assert_near(spans[1].0, EPOCH + HOUR + 2040, 2);
+}
+
+#[test]
 fn a_change_of_level_is_a_phase_of_one_incident() {
     let site = Site::quiet(4 * HOUR, 20.0, 0.001).with(HOUR, HOUR + 599, 0.2, Shape::Step, 502).with(
         HOUR + 600,
