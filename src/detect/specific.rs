@@ -169,4 +169,33 @@ mod tests {
         let finding = Finding { baseline: flawless, ..finding(span) };
         assert!(stands_out(&finding, &series(20, 0), &series(21, 0), &[span]));
     }
+
+    #[test]
+    fn a_rare_status_of_a_part_is_expected_as_often_as_on_the_site() {
+        use crate::detect::Alone;
+        let span = (4000, 7999);
+        // 3 % fail; of the part's failures nine have 503, all within the span, of the site's one in eight or none
+        let with = |each: u32, is_503: &dyn Fn(i64) -> bool| {
+            let mut series = Series { slot_seconds: 1, ..Series::default() };
+            for second in 0..12_000 {
+                let failures = u32::from(second % 33 == 0) * each;
+                series.slots.push(Slot { second, requests: each, failures, clients: None });
+                if failures > 0 {
+                    let status = if is_503(second / 33) { 503 } else { 500 };
+                    series.statuses.push((u32::try_from(second).unwrap(), status, failures));
+                }
+            }
+            series
+        };
+        let part = with(1, &|nth| (130..139).contains(&nth));
+        let alone = Some(Alone { status: 503, failures: 9, expected: 0.1 });
+        let finding = Finding {
+            requests: 4000,
+            dispersion: 1.0,
+            audit: Audit { penalty: 25.0, alone, ..Audit::default() },
+            ..finding(span)
+        };
+        assert!(!stands_out(&finding, &part, &with(4, &|nth| nth % 8 == 0), &[span]));
+        assert!(stands_out(&finding, &part, &with(4, &|_| false), &[span]));
+    }
 }

@@ -126,18 +126,14 @@ impl Searcher<'_> {
     /// through and what is nothing there is nothing in one of its parts. Slow requests of a part are its own or nothing.
     fn keep_own(&self, questions: &[(usize, Question<'_>)], answers: &mut [Findings]) {
         let span = |finding: &Finding| (finding.start.second, finding.end.second);
-        let of_site: Vec<(i64, i64)> = questions
-            .iter()
-            .zip(&*answers)
-            .filter(|((_, question), _)| matches!(question, Question::SiteErrors))
-            .flat_map(|(_, findings)| findings.incidents.iter().map(span))
-            .collect();
-        let blips: Vec<(i64, i64)> = questions
-            .iter()
-            .zip(&*answers)
-            .filter(|((_, question), _)| matches!(question, Question::SiteErrors))
-            .flat_map(|(_, findings)| findings.blips.iter().map(span))
-            .collect();
+        let of_site = || {
+            let asked =
+                |((_, question), _): &(&(usize, Question<'_>), _)| matches!(question, Question::SiteErrors);
+            questions.iter().zip(&*answers).filter(asked).map(|(_, findings)| findings)
+        };
+        let blips: Vec<(i64, i64)> = of_site().flat_map(|findings| findings.blips.iter().map(span)).collect();
+        let of_site: Vec<(i64, i64)> =
+            of_site().flat_map(|findings| findings.incidents.iter().map(span)).collect();
         let all = |signal: Option<Signal>| -> Vec<(i64, i64)> {
             let found = answers.iter().flat_map(|f| &f.incidents);
             found.filter(|f| signal.is_none_or(|signal| f.signal == signal)).map(span).collect()
@@ -173,7 +169,8 @@ impl Searcher<'_> {
                 _ => return,
             };
             let own = |finding: &Finding| {
-                is_more_than(&blips, finding, &part) && stands_out(finding, &part, self.site.series(), &found)
+                is_more_than(&blips, span(finding), &part)
+                    && stands_out(finding, &part, self.site.series(), &found)
             };
             findings.incidents.retain(|finding| shown(finding) || own(finding));
         });
@@ -192,9 +189,8 @@ impl Searcher<'_> {
     }
 }
 
-/// Whether a finding of a part is more than what the site's blips, [first, last], in it did to the part.
-fn is_more_than(blips: &[(i64, i64)], finding: &Finding, part: &Series) -> bool {
-    let (start, end) = (finding.start.second, finding.end.second);
+/// Whether a finding of a part, [first, last], is more than what the site's blips, [first, last], in it did to the part.
+pub(super) fn is_more_than(blips: &[(i64, i64)], (start, end): (i64, i64), part: &Series) -> bool {
     let inside: Vec<&(i64, i64)> =
         blips.iter().filter(|(first, last)| *first <= end && *last >= start).collect();
     let first = part.slots.partition_point(|slot| slot.second < start);

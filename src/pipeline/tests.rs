@@ -81,3 +81,24 @@ fn logs_in_two_zones_make_one_timeline() {
     assert_eq!(zone("error.log"), ("+00:00".into(), ZoneSource::Inferred));
     assert_eq!(zone("dpkg.log"), ("+01:00".into(), ZoneSource::Inferred));
 }
+
+#[test]
+fn what_the_sites_blips_did_to_a_part_is_no_incident_of_it() {
+    use crate::detect::{Series, Slot};
+    let part = |failing: &[i64]| {
+        let slot = |second| Slot {
+            second,
+            requests: 5,
+            failures: u32::from(failing.contains(&second)) * 2,
+            clients: None,
+        };
+        Series { slots: (0..2000).map(slot).collect(), slot_seconds: 1, ..Series::default() }
+    };
+    let blips = [(100, 102), (900, 901), (1800, 1803)];
+    let is_more = |failing: &[i64]| streams::is_more_than(&blips, (100, 1801), &part(failing));
+    assert!(!is_more(&[100, 101, 900, 901, 1801]));
+    assert!(!is_more(&[100, 101, 500, 900, 1801]));
+    assert!(is_more(&[100, 101, 500, 700, 1801]));
+    // no blip lies in it
+    assert!(streams::is_more_than(&blips, (300, 301), &part(&[300])));
+}
