@@ -123,17 +123,21 @@ impl Searcher<'_> {
     }
 
     /// Leaves of what parts went through what the site shows as well and what is the part's own: what all of the site went
-    /// through and what is nothing there is nothing in one of its parts. Slow requests of a part are its own or nothing.
+    /// through and what is nothing there is nothing in one of its parts. Slow requests of a part are its own, or what the
+    /// site shows itself, or else what only the part shows.
     fn keep_own(&self, questions: &[(usize, Question<'_>)], answers: &mut [Findings]) {
         let span = |finding: &Finding| (finding.start.second, finding.end.second);
-        let of_site = || {
-            let asked =
-                |((_, question), _): &(&(usize, Question<'_>), _)| matches!(question, Question::SiteErrors);
-            questions.iter().zip(&*answers).filter(asked).map(|(_, findings)| findings)
+        let answered = |asked: fn(&Question<'_>) -> bool| {
+            let both = questions.iter().zip(&*answers);
+            both.filter(move |((_, question), _)| asked(question)).map(|(_, findings)| findings)
         };
+        let of_site = || answered(|question| matches!(question, Question::SiteErrors));
         let blips: Vec<(i64, i64)> = of_site().flat_map(|findings| findings.blips.iter().map(span)).collect();
         let of_site: Vec<(i64, i64)> =
             of_site().flat_map(|findings| findings.incidents.iter().map(span)).collect();
+        let slow_site = answered(|question| matches!(question, Question::SiteLatency));
+        let slow_site: Vec<(i64, i64)> =
+            slow_site.flat_map(|findings| findings.incidents.iter().map(span)).collect();
         let all = |signal: Option<Signal>| -> Vec<(i64, i64)> {
             let found = answers.iter().flat_map(|f| &f.incidents);
             found.filter(|f| signal.is_none_or(|signal| f.signal == signal)).map(span).collect()
@@ -157,7 +161,10 @@ impl Searcher<'_> {
                 _ => None,
             };
             if let Some(part) = paces {
-                let own = |finding: &Finding| slows_alone(finding, &part, self.paces, &slow);
+                // what the site does not show is told by the part that does, be it all of the site's
+                let own = |finding: &Finding| {
+                    !meets(&slow_site, span(finding)) || slows_alone(finding, &part, self.paces, &slow)
+                };
                 return findings.incidents.retain(|finding| !gave_up(finding) && own(finding));
             }
             if findings.incidents.iter().all(shown) {
@@ -198,6 +205,11 @@ pub(super) fn is_more_than(blips: &[(i64, i64)], (start, end): (i64, i64), part:
     let beside = slots.filter(|slot| !inside.iter().any(|b| (b.0..=b.1).contains(&slot.second)));
     let failures = beside.fold(0u64, |sum, slot| sum.saturating_add(slot.failures.into()));
     inside.is_empty() || failures >= LEAST_BESIDE_BLIPS
+}
+
+/// Whether one of these spans, [first, last], has a second of another.
+fn meets(spans: &[(i64, i64)], (start, end): (i64, i64)) -> bool {
+    spans.iter().any(|&(from, until)| from <= end && until >= start)
 }
 
 /// Whether these spans, [first, last], cover a finding for [`SHOWN`] of it.

@@ -9,6 +9,7 @@ mod exact;
 mod finding;
 mod gate;
 mod kinds;
+mod load;
 mod normal;
 mod profile;
 mod record;
@@ -104,6 +105,7 @@ struct Model {
 impl Model {
     fn fit(record: Record<'_>, penalty: f64) -> Self {
         let slots = record.len();
+        let surges = load::surges(record.stream);
         let mut model = Self {
             normal: Normal::constant(record, &normal::lowest_blocks(record)),
             dispersion: Dispersion::NONE,
@@ -119,8 +121,10 @@ impl Model {
             let reach = if round == 0 { FIRST_NEIGHBOURHOOD_SECONDS } else { NEIGHBOURHOOD_SECONDS };
             // the same mask as in the last round makes the same baseline
             if round < 2 || mask != model.mask {
-                model.normal = normal::local(record, &mask, reach);
-                found = Dispersion::of(record, &model.normal, &mask);
+                // surges hold most requests of their hours, and tell how fast these are under that load alone
+                let left_out: Vec<bool> = mask.iter().zip(&surges).map(|(a, b)| *a || *b).collect();
+                model.normal = normal::local(record, &left_out, reach);
+                found = Dispersion::of(record, &model.normal, &left_out);
             }
             model.dispersion = if round + 1 < ROUNDS { found.at_most(SUSPICIOUS) } else { found };
             model.mask = mask;

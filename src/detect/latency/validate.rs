@@ -3,10 +3,10 @@
 #![allow(clippy::indexing_slicing, reason = "one entry per threshold and per state throughout")]
 
 use super::emission::{Reader, STATES, State, THRESHOLDS};
+use super::load::{least_effect, rate, usual_rate};
 use super::normal::Normal;
 use super::record::Record;
 use crate::detect::segment::Run;
-use crate::detect::stream::Stream;
 use crate::detect::validate::{Chain, Judged, chains_of, cut, merge_alike};
 
 /// A run carries at least this part of the penalty β.
@@ -21,13 +21,6 @@ const WEAK_EFFECT: f64 = 0.3;
 const LEAST_STEP: f64 = 0.09;
 /// … and by this part of what the whole run differs from the baseline.
 const LEAST_STEP_OF_RUN: f64 = 0.4;
-/// f·ln s: less is drift, at the usual load.
-const LEAST_EFFECT: f64 = 0.16;
-/// A server under r times its usual load is slower by about r to this power (a third at four times): so much is no
-/// incident but what the load explains.
-const LOAD_EXPONENT: f64 = 0.25;
-/// The usual load is that of so long on either side.
-const LOAD_SECONDS: u64 = 1800;
 /// Lengths, to either side of an edge, over which latencies are compared.
 const WINDOWS_SECONDS: [u64; 6] = [30, 60, 180, 600, 1800, 7200];
 /// The last window, 2 h, is for streams with fewer requests than this in half an hour.
@@ -102,28 +95,6 @@ pub(super) fn validate(scale: Scale<'_>, runs: &[Run], by_load: bool) -> Vec<Cha
         };
         judged(scale, run, (lower, upper), usual)
     })
-}
-
-/// What is no drift at so many times the usual requests per second, as f·ln s.
-pub(super) fn least_effect(load: f64) -> f64 {
-    LEAST_EFFECT + LOAD_EXPONENT * if load.is_finite() { load.max(1.0).ln() } else { 0.0 }
-}
-
-/// Requests per second from one slot to another.
-pub(super) fn rate(stream: &Stream<'_>, first: usize, last: usize) -> f64 {
-    let requests: f64 = (first..=last).map(|slot| stream.requests_at(slot)).sum();
-    requests / stream.last_second(last).saturating_sub(stream.second(first)).saturating_add(1).max(1) as f64
-}
-
-/// Requests per second on either side of a chain; 0 if nothing lies there.
-fn usual_rate(stream: &Stream<'_>, (first, last): (usize, usize), (lower, upper): (usize, usize)) -> f64 {
-    let near = |&slot: &usize, from: usize| stream.second(slot).abs_diff(stream.second(from)) <= LOAD_SECONDS;
-    let before = (lower..first).rev().take_while(|slot| near(slot, first)).last();
-    let after = (last + 1..upper).take_while(|slot| near(slot, last)).last();
-    let rates =
-        [before.map(|from| rate(stream, from, first - 1)), after.map(|to| rate(stream, last + 1, to))];
-    let known: Vec<f64> = rates.into_iter().flatten().collect();
-    known.iter().sum::<f64>() / known.len().max(1) as f64
 }
 
 /// What speaks for a run; it is weak if it is so little slower that drift may be all there is.
