@@ -29,6 +29,12 @@ const BURST_LEVEL: f64 = 0.9;
 const MOST_BURSTS: usize = 8;
 /// Part of an incident's failures that are timeouts, so that it ends when they do.
 const TIMEOUT_PART: f64 = 0.25;
+/// So many requests that should have come and did not are waiting for something …
+const WAITING_REQUESTS: f64 = 12.0;
+/// … by the rate of so long before …
+const USUAL_SECONDS: i64 = 600;
+/// … and what failed just before they began to, in so many requests, is not the first of what they end with.
+const LONE_FAILURES: f64 = 2.0;
 /// Failures of one client within so many seconds of the first (last) one are one event …
 const CLUMP_SECONDS: u64 = 10;
 /// … if they are so many …
@@ -84,6 +90,11 @@ fn edge(
     }
     let mut found = found;
     if side == Side::Start && mix.as_ref().is_some_and(has_timeouts) {
+        if let Some(answered) = after_waiting(scale, chain, found.slot)
+            && let Some(inner) = locate(affected, (answered, run.1), side, answered)
+        {
+            return Some(inner);
+        }
         found = before_timeouts(all, scale, found, limit);
     }
     let usual_pause = longest_pause(scale, candidate);
@@ -107,6 +118,23 @@ fn edge(
 /// A good part of the failures are timeouts: they go on while what was asked for after the end succeeds.
 fn has_timeouts(mix: &Mix) -> bool {
     mix.raised(Status::GATEWAY_TIMEOUT.code()) >= TIMEOUT_PART
+}
+
+/// The first slot after a silence of the requests that wait for their timeouts, which a failure of every day goes before:
+/// where everything waits nothing is written from the moment it broke to the first timeout.
+fn after_waiting(scale: Scale<'_>, chain: &Chain, edge: usize) -> Option<usize> {
+    let stream = scale.stream;
+    let second = stream.second(edge);
+    let before = stream.slots_between(second.saturating_sub(USUAL_SECONDS), second);
+    let usual = before.map(|slot| stream.requests_at(slot)).sum::<f64>() / USUAL_SECONDS as f64;
+    let waits = |&slot: &usize| {
+        let pause = stream.pause_before(slot);
+        pause <= TIMEOUT_SECONDS.saturating_add(1) && usual * pause as f64 >= WAITING_REQUESTS
+    };
+    let near = stream.slots_between(second, second.saturating_add(TIMEOUT_SECONDS).saturating_add(2));
+    let answered = (edge + 1..near.end.min(chain.last() + 1)).find(waits)?;
+    let failures: f64 = (edge..answered).map(|slot| stream.failures_at(slot)).sum();
+    (failures <= LONE_FAILURES).then_some(answered)
 }
 
 /// Timeouts show a minute late: what failed at once before that, with any status, is where it began.

@@ -149,8 +149,20 @@ fn grouped(scale: Scale<'_>, chains: Vec<Chain>) -> Vec<Vec<Chain>> {
     }
     let mut flapping: Vec<Vec<Chain>> = Vec::new();
     for group in groups {
+        // a blip with another status in one of its pauses ends nothing
+        let over = match flapping.as_slice() {
+            [.., before, blip] => {
+                seconds_of(scale.stream, span_of(blip)) < BLIP_SECONDS
+                    && (joins(scale.stream, span_of(before), span_of(&group))
+                        || goes_on(scale.stream, before, &group))
+            }
+            _ => false,
+        };
+        if over && let Some(blip) = flapping.pop() {
+            flapping.last_mut().into_iter().for_each(|before| before.extend_from_slice(&blip));
+        }
         match flapping.last_mut() {
-            Some(before) if goes_on(scale.stream, before, &group) => before.extend(group),
+            Some(before) if over || goes_on(scale.stream, before, &group) => before.extend(group),
             _ => flapping.push(group),
         }
     }
@@ -180,12 +192,14 @@ fn span_of(chains: &[Chain]) -> (usize, usize) {
     (chains.first().map_or(0, Chain::first), chains.last().map_or(0, Chain::last))
 }
 
+/// Seconds from the first slot to the last one, both included.
+fn seconds_of(stream: &Stream<'_>, (first, last): (usize, usize)) -> i64 {
+    stream.last_second(last).saturating_sub(stream.second(first)).saturating_add(1).max(0)
+}
+
 /// The pause between two spans of slots is short, by itself and against either of them, and has data around it.
 pub(super) fn joins(stream: &Stream<'_>, before: (usize, usize), after: (usize, usize)) -> bool {
-    let lasted = |(first, last): (usize, usize)| {
-        stream.last_second(last).saturating_sub(stream.second(first)).saturating_add(1).max(0)
-    };
-    let shorter = lasted(before).min(lasted(after));
+    let shorter = seconds_of(stream, before).min(seconds_of(stream, after));
     let pause = health_between(stream, before.1, after.0);
     let statuses = (stream.dominant_status(before), stream.dominant_status(after));
     let differ = statuses.0.zip(statuses.1).is_some_and(|(before, after)| before != after);

@@ -21,6 +21,10 @@ const LEAST_EXCESS: f64 = 3.0;
 const LEAST_OF_PENALTY: f64 = 0.6;
 /// Storms one after the other that are left out, at most.
 const MOST_STORMS: usize = 3;
+/// Failures of each of a few clients that fail in turn, and nobody else.
+const LEAST_IN_TURN: u64 = 3;
+/// Failures that the others should have met with, had it been all who were hit.
+const LEAST_EXPECTED: f64 = 3.0;
 
 /// Affected requests of all clients, and requests of all beside the incident, which make one client's a storm or not.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +91,19 @@ pub(super) fn is_of_one_client(
     let good = |c: &Client| c.good_inside.saturating_add(c.good_outside) as f64;
     let total: f64 = closeup.clients.iter().map(|(_, c)| good(c)).sum();
     let squares: f64 = closeup.clients.iter().map(|(_, c)| (good(c) / total.max(1.0)).powi(2)).sum();
-    squares * FEW_CLIENTS < 1.0 && (one_alone(closeup) || is_storm_alone(finding, place, closeup))
+    let tone = match place {
+        None => Some(&closeup.total),
+        Some((dimension, value)) => closeup
+            .dimensions
+            .get(dimension)
+            .and_then(|values| values.iter().map(|(_, tone)| tone).find(|tone| *tone.value == *value.raw())),
+    };
+    squares * FEW_CLIENTS < 1.0
+        && (one_alone(closeup)
+            || tone.is_some_and(|tone| {
+                finding.signal == Signal::Errors
+                    && (few_in_turn(tone, closeup) || is_storm_alone(finding, tone, closeup))
+            }))
 }
 
 fn one_alone(closeup: &Closeup) -> bool {
@@ -96,21 +112,31 @@ fn one_alone(closeup: &Closeup) -> bool {
     hit == 1 && well >= 1 && closeup.anonymous.within == 0
 }
 
+/// All failures are those of a few clients, several of each, one client after the other, while the others asked for the
+/// same so often that they should have met with some: what a client tries again and again fails for what it asks.
+fn few_in_turn(tone: &Tone, closeup: &Closeup) -> bool {
+    let hit: Vec<&Client> =
+        closeup.clients.iter().map(|(_, client)| client).filter(|client| client.inside.within > 0).collect();
+    let in_turn = hit.iter().enumerate().all(|(index, client)| {
+        client.inside.within >= LEAST_IN_TURN
+            && hit.iter().skip(index + 1).all(|other| !other.hit.overlaps(client.hit))
+    });
+    let known = closeup.clients.weight() <= 1.0 && closeup.anonymous.within == 0;
+    let theirs: u64 = hit.iter().fold(0, |sum, client| sum.saturating_add(client.inside.requests));
+    let requests = tone.inside.requests;
+    let level = tone.inside.affected as f64 / requests.max(1) as f64;
+    known
+        && (1..=MOST_STORMS).contains(&hit.len())
+        && in_turn
+        && requests.saturating_sub(theirs) as f64 * level >= LEAST_EXPECTED
+}
+
 /// Without the failures of the client that failed most, or of several whose storms follow each other, there are not many
 /// more than the place has at any other time. Of a finding in one status alone it is not known which of them had it: there
 /// hardly any may be left at all.
-fn is_storm_alone(finding: &Finding, place: Option<&(Dimension, Untrusted)>, closeup: &Closeup) -> bool {
-    let tone = match place {
-        None => Some(&closeup.total),
-        Some((dimension, value)) => closeup
-            .dimensions
-            .get(dimension)
-            .and_then(|values| values.iter().map(|(_, tone)| tone).find(|tone| *tone.value == *value.raw())),
-    };
-    let Some(tone) = tone else { return false };
-    let told = finding.signal == Signal::Errors && tone.outside.requests > 0;
+fn is_storm_alone(finding: &Finding, tone: &Tone, closeup: &Closeup) -> bool {
     // of a sample of clients the busiest may be missing
-    if !told || closeup.clients.weight() > 1.0 {
+    if tone.outside.requests == 0 || closeup.clients.weight() > 1.0 {
         return false;
     }
     let sums = Sums::of(closeup);

@@ -156,3 +156,40 @@ fn a_restart_and_a_failure_beside_it_are_a_blip() {
     assert!(findings.incidents.is_empty(), "{findings:#?}");
     assert_eq!(findings.blips.len(), 1, "{findings:#?}");
 }
+
+#[test]
+fn a_failure_of_every_day_before_everything_waits_is_not_the_beginning() {
+    let mut rng = Rng::new(9);
+    let mut recorder = Recorder::new();
+    for second in 0..3 * 3600 {
+        // broken from 5000 on: nothing is written until the first request has waited for a minute
+        let requests = if (5000..5052).contains(&second) { 0 } else { rng.poisson(10.0).max(2) };
+        let failures = match second {
+            4999 => vec![(504, 1)],
+            5052..5600 => vec![(504, requests)],
+            _ => vec![(504, rng.binomial(requests, 0.02))],
+        };
+        let mut clients: ClientBuckets = [0; 16];
+        spread(&mut rng, failures.iter().map(|f| f.1).sum(), &mut clients);
+        recorder.push(EPOCH + second, requests, &failures, clients);
+    }
+    let series = recorder.finish(true);
+    let findings = find(&series);
+    let finding = only(&findings);
+    assert_eq!((finding.start.second, finding.end.second), (EPOCH + 5052, EPOCH + 5599));
+}
+
+#[test]
+fn a_blip_with_another_status_between_two_bursts_ends_nothing() {
+    let series = record(10, |rng, second, requests| match second {
+        5000..5060 | 5108..5167 | 5215..5274 | 5322..5381 | 5429..5488 => {
+            vec![(500, rng.binomial(requests, 0.6))]
+        }
+        5190..5192 => vec![(502, requests)],
+        _ => Vec::new(),
+    });
+    let findings = find(&series);
+    let finding = only(&findings);
+    assert!((finding.start.second - EPOCH - 5000).abs() <= 2, "{}", finding.start.second - EPOCH);
+    assert!((finding.end.second - EPOCH - 5487).abs() <= 2, "{}", finding.end.second - EPOCH);
+}

@@ -71,6 +71,39 @@ fn storms_one_after_the_other_are_no_incident_and_at_the_same_time_they_may_be()
     assert!(!is_one_clients(&two_storms(true)));
 }
 
+/// A hundred clients with ten requests each; some fail so often each, one second after the other client if `in_turn`.
+fn some_fail(clients: u64, failures: u64, in_turn: bool) -> Closeup {
+    let mut closeup = Closeup::default();
+    for number in 0..100_u64 {
+        let failed = if number < clients { failures } else { 0 };
+        let inside = Part { requests: 10, affected: failed, within: failed };
+        let first = if in_turn { i64::try_from(number).unwrap() * 20 } else { 0 };
+        let hit = if failed > 0 { Span { first, last: first + 19 } } else { Span::default() };
+        let client = Client {
+            inside,
+            hit,
+            good_inside: 10 - failed,
+            outside: 50,
+            good_outside: 50,
+            ..Client::default()
+        };
+        *closeup.clients.entry(number << 57).unwrap() = client;
+        closeup.total.inside.requests += 10;
+        closeup.total.inside.affected += failed;
+        closeup.total.inside.within += failed;
+        closeup.total.outside.requests += 50;
+    }
+    closeup
+}
+
+#[test]
+fn what_a_few_try_again_and_again_in_turn_is_no_incident() {
+    assert!(is_one_clients(&some_fail(2, 5, true)));
+    assert!(!is_one_clients(&some_fail(2, 5, false)), "at the same time");
+    assert!(!is_one_clients(&some_fail(12, 5, true)), "of many");
+    assert!(!is_one_clients(&some_fail(3, 2, true)), "once or twice each");
+}
+
 #[test]
 fn what_one_of_three_people_meets_with_is_an_incident() {
     let mut closeup = closeup(0, 260);
