@@ -344,11 +344,11 @@ fn a_surge_that_slows_everything_a_little_hides_no_slow_stretch() {
     let mut rng = Rng::new(23);
     let mut recorder = Recorder::new();
     for second in 0..2400 {
-        let surge = (1500..1920).contains(&second);
+        let surge = (1300..2000).contains(&second);
         let mut histogram = Histogram::default();
         for _ in 0..if surge { 100 } else { 20 } {
             let slow = (300..800).contains(&second) && rng.unit() < 0.36;
-            let usual = if surge { 1.45e5 } else { 1e5 } * if slow { 2.6 } else { 1.0 };
+            let usual = if surge { 1.6e5 } else { 1e5 } * if slow { 2.6 } else { 1.0 };
             histogram.record((usual * (0.5 * rng.normal()).exp()) as u64);
         }
         recorder.push(EPOCH + second, &histogram);
