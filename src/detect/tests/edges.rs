@@ -180,6 +180,24 @@ fn a_failure_of_every_day_before_everything_waits_is_not_the_beginning() {
 }
 
 #[test]
+fn a_background_that_rises_a_little_before_timeouts_is_not_the_beginning() {
+    let mut rng = Rng::new(12);
+    let mut recorder = Recorder::new();
+    for second in 0..3 * 3600 {
+        let requests = rng.poisson(2000.0);
+        let usual = if (4900..5060).contains(&second) { 0.033 } else { 0.03 };
+        let timeouts = if (5000..5400).contains(&second) { rng.binomial(requests, 0.8) } else { 0 };
+        let failures = vec![(504, timeouts), (500, rng.binomial(requests - timeouts, usual))];
+        let mut clients: ClientBuckets = [0; 16];
+        spread(&mut rng, failures.iter().map(|f| f.1).sum(), &mut clients);
+        recorder.push(EPOCH + second, requests, &failures, clients);
+    }
+    let series = recorder.finish(true);
+    let findings = find(&series);
+    assert_eq!(only(&findings).start.second, EPOCH + 5000);
+}
+
+#[test]
 fn a_blip_with_another_status_between_two_bursts_ends_nothing() {
     let series = record(10, |rng, second, requests| match second {
         5000..5060 | 5108..5167 | 5215..5274 | 5322..5381 | 5429..5488 => {
