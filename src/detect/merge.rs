@@ -1,6 +1,6 @@
 //! Findings of many streams → incidents: what overlaps is one.
 
-use super::{Effect, Finding, Signal, TIMEOUT_SECONDS};
+use super::{Effect, Finding, GateKind, Signal, TIMEOUT_SECONDS};
 use crate::model::Status;
 
 /// A further signal belongs to an incident if its finding covers this part of it.
@@ -47,7 +47,7 @@ pub fn merge(findings: Vec<(usize, Finding)>) -> Vec<Merged> {
     let mut left = findings;
     left.sort_by(|(a_stream, a), (b_stream, b)| {
         let key = |f: &Finding| (f.start.second, f.end.second, f.signal);
-        b.strength.total_cmp(&a.strength).then(a_stream.cmp(b_stream)).then(key(a).cmp(&key(b)))
+        of_several(b).total_cmp(&of_several(a)).then(a_stream.cmp(b_stream)).then(key(a).cmp(&key(b)))
     });
     let of_site: Vec<Finding> =
         left.iter().filter(|(stream, _)| *stream == 0).map(|(_, f)| f.clone()).collect();
@@ -83,11 +83,19 @@ pub fn merge(findings: Vec<(usize, Finding)>) -> Vec<Merged> {
     incidents
 }
 
+/// Nats without the client that was hit most, where that is known: one client's storm in the midst of it makes no finding
+/// surer.
+fn of_several(finding: &Finding) -> f64 {
+    let gates = finding.audit.gates.iter();
+    let without = gates.filter(|gate| gate.what == GateKind::StrengthWithoutTopClient);
+    without.map(|gate| gate.value).fold(finding.strength, f64::min)
+}
+
 /// What looks like one stretch in a part of the site, and is several in all of it, where more speaks for them.
 fn is_glue(finding: &Finding, of_site: &[Finding]) -> bool {
     let inside = |of: &&Finding| of.signal == finding.signal && overlap(of, finding) > 0;
     let several: Vec<&Finding> = of_site.iter().filter(inside).collect();
-    several.len() > 1 && several.iter().map(|of| of.strength).sum::<f64>() >= finding.strength
+    several.len() > 1 && several.iter().map(|of| of_several(of)).sum::<f64>() >= of_several(finding)
 }
 
 /// Seconds that two findings have in common.
@@ -206,7 +214,7 @@ fn join_those_who_gave_up(incident: &mut Merged) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::{Audit, Baseline, Boundary, Latencies, Level};
+    use crate::detect::{Audit, Baseline, Boundary, Gate, Latencies, Level};
 
     fn finding(signal: Signal, (start, end): (i64, i64), strength: f64) -> Finding {
         let edge = |second| Boundary { second, range: (second, second), open: false };
@@ -260,6 +268,16 @@ mod tests {
         assert_eq!(found.iter().map(|i| i.stream).collect::<Vec<_>>(), [0, 0]);
         let found = merge([site.to_vec(), vec![of_server(1700.0)]].concat());
         assert_eq!(found.iter().map(|i| i.stream).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn a_clients_storm_in_a_part_does_not_glue_two_incidents_of_the_site() {
+        let site = [(100, 199), (600, 900)].map(|span| (0, finding(Signal::Errors, span, 800.0)));
+        let mut of_server = finding(Signal::Errors, (100, 900), 1700.0);
+        let without = Gate { what: GateKind::StrengthWithoutTopClient, value: 1500.0, needed: 15.0 };
+        of_server.audit.gates = vec![without];
+        let found = merge([site.to_vec(), vec![(2, of_server)]].concat());
+        assert_eq!(found.iter().map(|i| i.stream).collect::<Vec<_>>(), [0, 0]);
     }
 
     #[test]
