@@ -2,7 +2,8 @@
 //! to see that it is the same.
 
 use super::rules::{RuleId, Rules};
-use crate::parse::{Words, same};
+use super::shapes::Shapes;
+use crate::parse::{Numbers, Words, same};
 
 /// Messages that are remembered: the usual ones of a few programs.
 const SLOTS: usize = 64;
@@ -25,6 +26,7 @@ const BEGINNINGS: usize = 32;
 pub struct Known {
     /// None until there was a message.
     slots: Vec<Slot>,
+    shapes: Shapes,
     seen: Vec<u32>,
     vain: u32,
     turn: u32,
@@ -62,6 +64,29 @@ impl Known {
     #[inline]
     pub fn find(&mut self, rules: &Rules, message: &[u8], program: Option<&[u8]>) -> Option<RuleId> {
         self.look(rules, message, program).0
+    }
+
+    /// The same of a message whose numbers are known, perhaps.
+    #[inline]
+    pub fn find_marked(
+        &mut self,
+        rules: &Rules,
+        (message, numbers): (&[u8], Option<Numbers<'_>>),
+        program: Option<&[u8]>,
+    ) -> Option<RuleId> {
+        // the last message of a chunk has too few bytes behind it
+        let Some(numbers) = numbers.filter(|numbers| numbers.bytes(message.len()).is_some()) else {
+            return self.find(rules, message, program);
+        };
+        let ruled_out = self.shapes.rule_out(message, numbers);
+        if ruled_out == Some(true) {
+            return None;
+        }
+        let rule = self.find(rules, message, program);
+        if rule.is_none() && ruled_out.is_none() {
+            self.shapes.missed(rules, message, numbers);
+        }
+        rule
     }
 
     /// The same of a program's own words at the beginning of `text`. What clients are told to have said follows them and
