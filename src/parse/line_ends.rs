@@ -1,68 +1,69 @@
-//! Chunks → lines: where lines are short, a call to memchr for each of them costs more than a sweep over all.
+//! Chunks → lines of messages, with their numbers, in sweeps over many lines at once.
 
-use wide::u8x16;
-
-/// Bytes that are swept at a time.
-const BLOCK: usize = 64;
+use super::{Marks, Numbers};
 
 /// Lines of a chunk with their ends, and where they begin.
-#[derive(Debug)]
-pub struct Lines<'t> {
+pub struct Lines<'m, 't> {
+    marks: &'m mut Marks,
     text: &'t [u8],
-    /// Where the next line begins.
-    start: usize,
-    /// The block whose line ends are known, and those that are left.
-    block: usize,
-    ends: u64,
-    /// Where the block after it begins.
-    next: usize,
+    /// Where the bytes begin that were swept over.
+    base: usize,
+    /// The next of the lines there.
+    nth: usize,
 }
 
-impl<'t> Lines<'t> {
-    /// The lines of `text`.
-    pub fn of(text: &'t [u8]) -> Self {
-        Self { text, start: 0, block: 0, ends: 0, next: 0 }
-    }
-
-    /// The last lines, which end in fewer bytes than a block, or nowhere.
-    #[inline(never)]
-    fn last(&mut self) -> Option<(usize, &'t [u8])> {
-        let start = self.start;
-        let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
-        let n = memchr::memchr(b'\n', rest).map_or(rest.len(), |n| n + 1);
-        self.start = start + n;
-        Some((start, rest.get(..n)?))
-    }
+/// A line with its end.
+#[derive(Clone, Copy)]
+pub struct Line<'t, 'm> {
+    /// Where it begins.
+    pub start: usize,
+    /// The line.
+    pub raw: &'t [u8],
+    /// Its numbers, if they were sought.
+    pub numbers: Option<Numbers<'m>>,
 }
 
-impl<'t> Iterator for Lines<'t> {
-    type Item = (usize, &'t [u8]);
+impl<'m, 't> Lines<'m, 't> {
+    /// The lines of `text`, swept over with marks of messages.
+    pub fn of(marks: &'m mut Marks, text: &'t [u8]) -> Self {
+        marks.clear();
+        Self { marks, text, base: 0, nth: 0 }
+    }
 
+    /// The next line.
+    #[allow(clippy::should_implement_trait, reason = "the numbers are known until the next one is asked for")]
     #[inline]
-    fn next(&mut self) -> Option<(usize, &'t [u8])> {
-        while self.ends == 0 {
-            let Some(block) = self.text.get(self.next..).and_then(|rest| rest.first_chunk()) else {
-                return self.last();
-            };
-            self.ends = ends(block);
-            self.block = self.next;
-            self.next += BLOCK;
-        }
-        let end = self.block + self.ends.trailing_zeros() as usize + 1;
-        self.ends &= self.ends - 1;
-        let start = std::mem::replace(&mut self.start, end);
-        Some((start, self.text.get(start..end)?))
+    pub fn next(&mut self) -> Option<Line<'t, '_>> {
+        let range = match self.marks.range(self.nth) {
+            Some(range) => range,
+            None => match self.sweep() {
+                Some(range) => range,
+                None => return self.long(),
+            },
+        };
+        self.nth += 1;
+        let start = self.base + range.start;
+        let (raw, rest) = (self.text.get(start..self.base + range.end)?, self.text.get(start..)?);
+        Some(Line { start, raw, numbers: self.marks.numbers_at(range.start, rest) })
     }
-}
 
-/// A bit for each byte that ends a line.
-#[inline]
-fn ends(block: &[u8; BLOCK]) -> u64 {
-    let end = u8x16::splat(b'\n');
-    let found = |part: [u8; 16]| u64::from(u8x16::new(part).cmp_eq(end).move_mask().cast_unsigned());
-    match *block.as_chunks().0 {
-        [a, b, c, d] => found(a) | found(b) << 16 | found(c) << 32 | found(d) << 48,
-        _ => 0,
+    /// Sweeps over what follows the lines that were swept over; where the first one lies, if it ends there.
+    #[inline(never)]
+    fn sweep(&mut self) -> Option<std::ops::Range<usize>> {
+        self.base += self.marks.end();
+        self.nth = 0;
+        self.marks.sweep(self.text.get(self.base..)?);
+        self.marks.range(0)
+    }
+
+    /// A line that is longer than what is swept over at a time, or has no end.
+    #[cold]
+    fn long(&mut self) -> Option<Line<'t, 'm>> {
+        let start = self.base;
+        let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
+        let raw = rest.get(..memchr::memchr(b'\n', rest).map_or(rest.len(), |n| n + 1))?;
+        self.base += raw.len();
+        Some(Line { start, raw, numbers: None })
     }
 }
 
@@ -70,21 +71,29 @@ fn ends(block: &[u8; BLOCK]) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Lines;
+    use super::*;
 
     proptest! {
         #[test]
         fn lines_are_those_between_line_ends(
-            lines in prop::collection::vec("[^\n]{0,200}|[^\n]{0,3}", 0..40),
-            open in any::<bool>(),
+            lines in prop::collection::vec("[^\n]{0,200}|[^\n]{0,3}|[0-9]{9000}", 0..80),
+            (open, numbers) in any::<(bool, bool)>(),
         ) {
             let mut text = lines.join("\n").into_bytes();
             if !open { text.push(b'\n'); }
-            let found: Vec<(usize, &[u8])> = Lines::of(&text).collect();
+            let mut marks = Marks::of_messages(numbers);
+            marks.sweep(b"\n\n\n");
+            let mut found = Lines::of(&mut marks, &text);
             let mut at = 0;
-            let wanted = text.split_inclusive(|&b| b == b'\n');
-            let wanted: Vec<(usize, &[u8])> = wanted.map(|line| { at += line.len(); (at - line.len(), line) }).collect();
-            prop_assert_eq!(found, wanted);
+            for line in text.split_inclusive(|&b| b == b'\n') {
+                let Line { start, raw, numbers } = found.next().unwrap();
+                prop_assert_eq!((start, raw), (at, line));
+                if let Some(numbers) = numbers {
+                    prop_assert_eq!(numbers.bits(0) & 1 == 1, line[0].is_ascii_digit());
+                }
+                at += line.len();
+            }
+            prop_assert!(found.next().is_none() && found.next().is_none());
         }
     }
 }

@@ -2,7 +2,8 @@
 //! to see that it is the same.
 
 use super::rules::{RuleId, Rules};
-use crate::parse::{Words, same};
+use super::shapes::Shapes;
+use crate::parse::{Numbers, Words, same};
 
 /// Messages that are remembered: the usual ones of a few programs.
 const SLOTS: usize = 64;
@@ -16,8 +17,10 @@ const SEEN: usize = 512;
 
 /// Bytes that the memory of beginnings is asked by.
 const WORD: usize = 16;
-/// Beginnings that are remembered.
-const BEGINNINGS: usize = 32;
+/// Beginnings that are remembered: those of a few messages, many more so that they are in the way of each other less.
+const BEGINNINGS: usize = 256;
+/// Bytes of a beginning that are compared at once, however many they are: a guess how many costs more.
+const AT_ONCE: usize = 128;
 
 /// Some of the last messages that came more than once. What a message means depends on it and its program alone, so this
 /// changes nothing but the time it takes.
@@ -25,14 +28,23 @@ const BEGINNINGS: usize = 32;
 pub struct Known {
     /// None until there was a message.
     slots: Vec<Slot>,
+    shapes: Shapes,
     seen: Vec<u32>,
     vain: u32,
     turn: u32,
     /// Messages with what shows where they end: of texts that clients have a part in. None until there was one.
-    beginnings: Vec<Slot>,
+    beginnings: Vec<Beginning>,
     /// The last program, and whether there are rules about it.
     program: Option<Vec<u8>>,
     has_own: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Beginning {
+    known: Slot,
+    /// Its bytes, and which they are.
+    head: [u8; AT_ONCE],
+    mask: [u8; AT_ONCE],
 }
 
 #[derive(Debug, Clone, Default)]
@@ -57,11 +69,64 @@ impl Slot {
     }
 }
 
+impl Default for Beginning {
+    fn default() -> Self {
+        Self { known: Slot::default(), head: [0; AT_ONCE], mask: [0; AT_ONCE] }
+    }
+}
+
+impl Beginning {
+    fn set(&mut self, shown: &[u8], program: Option<&[u8]>, rule: Option<RuleId>) {
+        self.known.set(shown, program, rule);
+        (self.head, self.mask) = ([0; AT_ONCE], [0; AT_ONCE]);
+        for ((head, mask), byte) in self.head.iter_mut().zip(&mut self.mask).zip(shown) {
+            (*head, *mask) = (*byte, 0xFF);
+        }
+    }
+
+    /// Whether a text begins so; that of none begins no text.
+    #[inline]
+    fn begins(&self, text: &[u8]) -> bool {
+        let shown = &self.known.message;
+        match text.first_chunk::<AT_ONCE>() {
+            Some(text) if shown.len() <= AT_ONCE => {
+                let bytes = text.iter().zip(&self.head).zip(&self.mask);
+                let differ = bytes.fold(0, |differ, ((text, head), mask)| differ | (text ^ head) & mask);
+                differ == 0 && !shown.is_empty()
+            }
+            _ => !shown.is_empty() && text.starts_with(shown),
+        }
+    }
+}
+
 impl Known {
     /// [`Rules::find`], which it always agrees with.
     #[inline]
     pub fn find(&mut self, rules: &Rules, message: &[u8], program: Option<&[u8]>) -> Option<RuleId> {
         self.look(rules, message, program).0
+    }
+
+    /// The same of a message whose numbers are known, perhaps.
+    #[inline]
+    pub fn find_marked(
+        &mut self,
+        rules: &Rules,
+        (message, numbers): (&[u8], Option<Numbers<'_>>),
+        program: Option<&[u8]>,
+    ) -> Option<RuleId> {
+        // the last message of a chunk has too few bytes behind it
+        let Some(numbers) = numbers.filter(|numbers| numbers.bytes(message.len()).is_some()) else {
+            return self.find(rules, message, program);
+        };
+        let ruled_out = self.shapes.rule_out(message, numbers);
+        if ruled_out == Some(true) {
+            return None;
+        }
+        let rule = self.find(rules, message, program);
+        if rule.is_none() && ruled_out.is_none() {
+            self.shapes.missed(rules, message, numbers);
+        }
+        rule
     }
 
     /// The same of a program's own words at the beginning of `text`. What clients are told to have said follows them and
@@ -76,17 +141,16 @@ impl Known {
     ) -> Option<RuleId> {
         let slot = text.first_chunk().map(beginning_of);
         if let Some(begun) = slot.and_then(|slot| self.beginnings.get(slot))
-            && !begun.message.is_empty()
-            && text.starts_with(&begun.message)
-            && begun.is_by(program)
+            && begun.begins(text)
+            && begun.known.is_by(program)
         {
-            return begun.rule;
+            return begun.known.rule;
         }
         let Words { end, shown } = words(text);
         let (rule, came_before) = self.look(rules, text.get(..end).unwrap_or(text), program);
         if came_before && let (Some(slot), Some(shown)) = (slot, shown.and_then(|end| text.get(..end))) {
             if self.beginnings.is_empty() {
-                self.beginnings = vec![Slot::default(); BEGINNINGS];
+                self.beginnings = vec![Beginning::default(); BEGINNINGS];
             }
             if let Some(begun) = self.beginnings.get_mut(slot) {
                 begun.set(shown, program, rule);
@@ -181,7 +245,7 @@ fn set_program(known: &mut Option<Vec<u8>>, program: Option<&[u8]>) {
 fn beginning_of(word: &[u8; WORD]) -> usize {
     let word = u128::from_le_bytes(*word);
     let mixed = u64::try_from((word ^ word >> 64) & u128::from(u64::MAX)).unwrap_or(0);
-    usize::try_from(mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 59).unwrap_or(0) % BEGINNINGS
+    usize::try_from(mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 56).unwrap_or(0) % BEGINNINGS
 }
 
 #[inline]
@@ -231,14 +295,15 @@ mod tests {
 
         #[test]
         fn words_that_are_known_end_where_they_end(
-            messages in prop::collection::vec((0usize..7, 0usize..4, prop::option::of(0usize..3)), 1..200),
+            messages in prop::collection::vec((0usize..7, 0usize..5, prop::option::of(0usize..3)), 1..200),
         ) {
             let rules = Rules::built_in().unwrap();
             let texts = [
                 "connect() failed (111: Connection refused)", "connect() failed (110: Connection timed out)", "upstream timed out",
                 "connect() failed (111: Connection refused) while", "", "Out of memory: x", "worker process 7 exited on signal 9",
             ];
-            let ends = [", client: 10.0.0.1", ", client: Out of memory, client: ", ", client", ""];
+            let far = format!(", client: 10.0.0.1, request: \"GET /{}\"", "a".repeat(AT_ONCE));
+            let ends = [", client: 10.0.0.1", ", client: Out of memory, client: ", ", client", "", &far];
             let programs = ["nginx", "kernel", "shop"];
             let mut known = Known::default();
             for (text, end, program) in messages {

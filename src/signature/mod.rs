@@ -6,6 +6,7 @@ mod exception;
 mod known;
 mod probes;
 mod rules;
+mod shapes;
 mod sieve;
 mod template;
 pub mod version;

@@ -385,6 +385,11 @@ impl Rules {
         self.find_among(self.has_own(component), message, component)
     }
 
+    /// Whether no rule is about a message, whoever says it, nor about any that differs from it in its numbers alone.
+    pub(super) fn rule_out_alike(&self, message: &[u8]) -> bool {
+        self.compiled().is_some_and(|compiled| compiled.sieve.rules_out_alike(message))
+    }
+
     /// Whether some rules are about this program.
     pub(super) fn has_own(&self, component: Option<&[u8]>) -> bool {
         let has = |program| self.compiled().is_some_and(|compiled| compiled.programs.has(program));

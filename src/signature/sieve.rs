@@ -3,6 +3,8 @@
 //! Of each text a few grams of four bytes are known, so chosen that wherever the text stands, one of them lies at a
 //! multiple of five. An automaton over all texts has to take every byte, and its table leaves the cache.
 
+use crate::parse::is_joint;
+
 /// Bytes of a gram.
 const GRAM: usize = 4;
 /// Places from one look to the next: as many as a text of six bytes allows, of which three are in one of the looks.
@@ -187,6 +189,18 @@ impl Sieve {
                 found(needle.owner, needle.nth);
             }
         }
+    }
+
+    /// Whether none of the texts stands in `message`, nor in any other that differs from it in its numbers alone.
+    pub(super) fn rules_out_alike(&self, message: &[u8]) -> bool {
+        let mut any = false;
+        self.each(message, |_, _| any = true);
+        let stands = |text: &[u8]| (0..message.len()).any(|at| begins_alike(message.get(at..), text));
+        // what has neither a digit nor begins with a joint lies between numbers, where all of them are the same
+        let numbered = |text: &&[u8]| {
+            text.iter().any(u8::is_ascii_digit) || text.first().is_some_and(|first| is_joint(*first))
+        };
+        !any && !self.needles.iter().map(|needle| &*needle.text).filter(numbered).any(stands)
     }
 
     /// The texts of grams that lie at `at` and behind it.
@@ -388,6 +402,25 @@ pub(super) fn begins(message: &[u8], text: &[u8]) -> bool {
     message
         .get(..text.len())
         .is_some_and(|head| head.iter().zip(text).all(|(a, b)| a.eq_ignore_ascii_case(b)))
+}
+
+/// Whether a message begins with a text, in any case, if all that numbers are made of is equal.
+fn begins_alike(message: Option<&[u8]>, text: &[u8]) -> bool {
+    let (mut message, mut text) = (message.unwrap_or_default(), text);
+    let behind = |text: &'_ [u8]| text.iter().take_while(|b| is_joint(**b)).count();
+    loop {
+        match (message, text) {
+            (_, []) => return true,
+            ([a, ..], [b, ..]) if is_joint(*a) && is_joint(*b) => {
+                message = message.get(behind(message)..).unwrap_or_default();
+                text = text.get(behind(text)..).unwrap_or_default();
+            }
+            ([a, message_rest @ ..], [b, text_rest @ ..]) if a.eq_ignore_ascii_case(b) => {
+                (message, text) = (message_rest, text_rest);
+            }
+            _ => return false,
+        }
+    }
 }
 
 /// Whether a text stands in a message, in any case.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::format::{Catalog, Definition};
 use crate::model::Event;
-use crate::parse::{Fields, LineParser, Projection, Quotes, Reject, Scratch};
+use crate::parse::{Fields, LineParser, Marks, Projection, Quotes, Reject, Scratch};
 
 /// Lines that are tried at the head of a file.
 pub const HEAD_LINES: usize = 200;
@@ -233,10 +233,13 @@ impl Formats {
         }
     }
 
-    /// Whether lines of the first format are read faster where their quotes are known.
-    pub fn wants_quotes(&self, order: &Order) -> bool {
-        let first = order.ids.first().and_then(|id| order.entry(*id, self));
-        first.is_some_and(|entry| entry.counting.wants_quotes())
+    /// What is to be marked in lines of the first format, beside their ends, before they are read.
+    pub fn marks(&self, order: &Order) -> Option<Marks> {
+        let first = order.ids.first().and_then(|id| order.entry(*id, self))?;
+        if first.definition.continuation {
+            return Some(Marks::of_messages(first.counting.wants_numbers()));
+        }
+        first.counting.wants_quotes().then(Marks::default)
     }
 
     /// The first format alone, which nearly all lines are of; `None` if there is none.

@@ -4,7 +4,7 @@ use super::surveyor::cut;
 use super::tally::Sample;
 use super::{Coarse, RareKind, Surveyor};
 use crate::model::{Level, Message, Stamp, Timestamp};
-use crate::parse::{Fields, Lines, Opening, Quotes};
+use crate::parse::{Fields, Line, Lines, Marks, Numbers, Opening, Quotes};
 use crate::signature::RuleId;
 use crate::sniff::{Best, FormatId, trim};
 
@@ -42,9 +42,12 @@ impl<'s> Surveyor<'s> {
     #[inline(never)]
     pub(super) fn message_lines(&mut self, offset: u64, bytes: &[u8]) {
         let best = self.formats.best(self.order);
+        let own = best.and_then(|best| self.formats.program(best.id));
+        let mut marks = self.marks.take().unwrap_or_else(|| Marks::of_messages(false));
+        let mut lines = Lines::of(&mut marks, bytes);
         let mut lead = None;
-        for (from, raw) in Lines::of(bytes) {
-            let at = offset.saturating_add(from as u64);
+        while let Some(Line { start, raw, numbers }) = lines.next() {
+            let at = offset.saturating_add(start as u64);
             let line = trim(raw);
             // they begin otherwise than records, mostly
             let first = raw.first().copied();
@@ -54,12 +57,16 @@ impl<'s> Surveyor<'s> {
             } else if let Some(best) = best
                 && let Some(opening) = best.parser.opening(line, &mut self.scratch)
             {
-                self.opened(at, best, &opening);
+                // what is trimmed in front moves them
+                let numbers = numbers.filter(|_| !matches!(raw, [0 | 0xEF, ..]));
+                let numbers = numbers.map(|numbers| numbers.behind(line.len() - opening.text.len()));
+                self.opened(at, best, own, &opening, numbers);
                 lead = first;
             } else if self.message_line(best, at, raw) {
                 lead = first;
             }
         }
+        self.marks = Some(marks);
     }
 
     /// Any line; says whether it is a record.
@@ -68,20 +75,28 @@ impl<'s> Surveyor<'s> {
         self.line(best, offset, raw, Quotes::UNKNOWN, &mut Fields::default())
     }
 
-    /// Counts a record of which no more than its opening was read.
+    /// Counts a record of which no more than its opening was read, and the numbers of its text, perhaps; `own` is the program
+    /// where none is named.
     #[inline]
-    fn opened(&mut self, offset: u64, Best { id: format, parser }: Best<'_>, opening: &Opening<'_>) {
+    fn opened(
+        &mut self,
+        offset: u64,
+        Best { id: format, parser }: Best<'_>,
+        own: Option<&[u8]>,
+        opening: &Opening<'_>,
+        numbers: Option<Numbers<'_>>,
+    ) {
         let &Opening { stamp, level, component, text } = opening;
         self.enter_block(offset);
         self.count_record(format, false);
         self.follow(stamp);
         let severe = is_severe(level);
         self.count_message(stamp, severe);
-        let program = component.or_else(|| self.formats.program(format));
+        let program = component.or(own);
         let rule = if parser.quotes_clients() {
             self.known.find_words(self.rules, text, program, |text| parser.words(text))
         } else {
-            self.known.find(self.rules, text, program)
+            self.known.find_marked(self.rules, (text, numbers), program)
         };
         if severe || rule.is_some() {
             let zoned = stamp.offset.is_some();

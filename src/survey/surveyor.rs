@@ -27,8 +27,8 @@ pub struct Surveyor<'a> {
     /// Whether lines may go on with the record before them.
     may_go_on: bool,
     pub(super) agents: AgentCache,
-    /// Where line ends and quotes are, if that is worth knowing.
-    marks: Option<Marks>,
+    /// Where line ends are, and quotes or numbers, if that is worth knowing.
+    pub(super) marks: Option<Marks>,
     /// What was unescaped of the current line.
     plain: Vec<u8>,
     /// The path of the current failing request, without ids.
@@ -88,7 +88,7 @@ impl<'a> Surveyor<'a> {
             orphans: Orphans::default(),
             may_go_on: order.first().and_then(|id| formats.definition(*id)).is_some_and(|d| d.continuation),
             agents: AgentCache::default(),
-            marks: formats.wants_quotes(order).then(Marks::default),
+            marks: formats.marks(order),
             plain: Vec::new(),
             route: Vec::new(),
             tally: Tally::new(limits),
