@@ -196,9 +196,7 @@ impl Paces {
             self.bins_at = self.bytes.len();
             self.last = key;
             self.slots = self.slots.saturating_add(1);
-            for of in added {
-                write(&mut self.bytes, Some(of));
-            }
+            added.for_each(|of| write(&mut self.bytes, Some(of)));
         }
         self.bytes.push(END);
     }
