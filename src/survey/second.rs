@@ -132,10 +132,16 @@ impl Default for Latencies {
 impl Latencies {
     #[inline]
     pub(super) fn record(&mut self, bin: u8) {
+        self.add(bin, 1);
+    }
+
+    /// Counts some at once.
+    #[inline]
+    pub(super) fn add(&mut self, bin: u8, some: u32) {
         if let (Some(count), Some(word)) =
             (self.counts.get_mut(usize::from(bin)), self.used.get_mut(usize::from(bin >> 6)))
         {
-            *count += 1;
+            *count = count.saturating_add(some);
             *word |= 1 << (bin & 63);
         }
     }
