@@ -83,14 +83,20 @@ pub(super) fn segment(emission: &mut impl Emission, penalties: Penalties) -> (Ve
     let mut gains = [0.0_f64; MAX_LEVELS];
     let gains = &mut gains[..levels];
     let mut normal = 0.0_f64;
+    // no path is at a level, as for most of most recordings
+    let mut idle = true;
     for slot in 0..slots {
-        let (best, best_score) = best_level(scores);
+        let (best, best_score) = if idle { (0, f64::NEG_INFINITY) } else { best_level(scores) };
         if best_score <= normal - penalties.enter && emission.declines(slot) {
             // Whatever is at a level here had better enter behind it.
-            scores.fill(f64::NEG_INFINITY);
+            if !idle {
+                scores.fill(f64::NEG_INFINITY);
+                idle = true;
+            }
             steps.push(Step(0));
             continue;
         }
+        idle = false;
         emission.gains(slot, gains);
         let left = best_score - penalties.leave;
         let mut packed = (best as u64) << BEST_SHIFT;

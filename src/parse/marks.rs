@@ -13,8 +13,8 @@ use wide::{CmpEq, CmpGt, i8x16};
 const WINDOW: usize = 8 * 1024;
 /// Bytes to a word of marks.
 const BLOCK: usize = 64;
-/// Bytes with a bit for each byte of a window, and for some behind it, so that there is always a word of them.
-const BITS: usize = WINDOW / 8 + 16;
+/// Bytes with a bit for each byte of a window, and for some behind it, so that there are always three words of them.
+const BITS: usize = WINDOW / 8 + 24;
 
 /// What is sought beside line ends.
 type Sought = u8;
@@ -94,7 +94,13 @@ impl Marks {
         if let Some(avx2) = self.level.as_avx2() {
             avx2.vectorize(
                 #[inline(always)]
-                || self.swept(text, |block| marks_avx2::<SOUGHT>(avx2, block, &mut digit)),
+                || {
+                    self.swept(
+                        text,
+                        #[inline(always)]
+                        |block| marks_avx2::<SOUGHT>(avx2, block, &mut digit),
+                    );
+                },
             );
             return;
         }
@@ -110,37 +116,33 @@ impl Marks {
         last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
         let (mut lines, mut base) = (0, 1u16);
         let mut words = self.bits.as_chunks_mut::<8>().0.iter_mut();
-        for (block, word) in blocks.iter().chain([&last]).zip(&mut words) {
+        for (block, word) in blocks.iter().zip(&mut words) {
             let (ends, sought) = marks(block);
             *word = sought.to_le_bytes();
-            let mut left = ends;
-            loop {
-                // whether there is an end is not worth a guess
-                if let Some(slot) = self.starts.get_mut(lines + 1) {
-                    *slot = base.wrapping_add(u16::try_from(left.trailing_zeros() & 0x7F).unwrap_or(0));
-                }
-                lines += usize::from(left != 0);
-                left &= left.wrapping_sub(1);
-                // a block has one at most, mostly
-                if left == 0 {
-                    break;
-                }
-            }
+            lines = note(&mut self.starts, (lines, base), ends);
             base = base.wrapping_add(64);
         }
+        let (ends, sought) = marks(&last);
+        if let Some(word) = words.next() {
+            *word = sought.to_le_bytes();
+        }
+        lines = note(&mut self.starts, (lines, base), ends);
         words.for_each(|word| *word = [0; 8]);
         self.lines = lines;
     }
 
-    /// The line with a number, counted from 0, its end included, and its quotes; `None` where it does not end here.
+    /// The lines that end here, their ends included, and their quotes.
     #[inline]
-    pub fn line(&self, nth: usize) -> Option<(Range<usize>, Quotes<'_>)> {
-        let range = self.range(nth)?;
-        let quotes = self.quotes_at(range.start);
-        Some((range, quotes))
+    pub fn lines(&self) -> impl Iterator<Item = (Range<usize>, Quotes<'_>)> {
+        let starts = self.starts.get(..=self.lines).unwrap_or_default();
+        starts.iter().zip(starts.iter().skip(1)).map(|(start, end)| {
+            let range = usize::from(*start)..usize::from(*end);
+            let quotes = self.quotes_at(range.start);
+            (range, quotes)
+        })
     }
 
-    /// Where the line with a number lies.
+    /// Where the line with a number lies, counted from 0, its end included; `None` where it does not end here.
     #[inline]
     pub(super) fn range(&self, nth: usize) -> Option<Range<usize>> {
         let &[start, end] = self.starts.get(nth..)?.first_chunk()?;
@@ -203,21 +205,70 @@ impl Quotes<'_> {
         self.known.is_some()
     }
 
-    /// Where the first quote stands in `rest`, which is the end of `line`.
+    /// Where the first quote stands in `rest`, which is the end of `line`, if it is more than some bytes away mostly.
+    #[allow(clippy::inline_always, reason = "compiled for what the machine can do where it is called")]
+    #[inline(always)]
+    pub(super) fn first_far(self, line: &[u8], rest: &[u8]) -> Option<usize> {
+        match self.known {
+            Some(bits) => next_far(bits, self.at(line, rest)).filter(|n| *n < rest.len()),
+            None => memchr::memchr(b'"', rest),
+        }
+    }
+
+    /// Where `rest` begins in the window.
     #[inline]
+    fn at(self, line: &[u8], rest: &[u8]) -> usize {
+        self.start.wrapping_add(line.len().wrapping_sub(rest.len()))
+    }
+
+    /// Where the first quote stands in `rest`, which is the end of `line`.
+    #[allow(clippy::inline_always, reason = "compiled for what the machine can do where it is called")]
+    #[inline(always)]
     pub(super) fn first(self, line: &[u8], rest: &[u8]) -> Option<usize> {
         match self.known {
-            Some(bits) => {
-                let at = self.start.wrapping_add(line.len().wrapping_sub(rest.len()));
-                next(bits, at).filter(|n| *n < rest.len())
-            }
+            Some(bits) => next(bits, self.at(line, rest)).filter(|n| *n < rest.len()),
             None => memchr::memchr(b'"', rest),
         }
     }
 }
 
+/// The same where it is far mostly: in which word it stands is not worth a guess.
+#[allow(clippy::inline_always, reason = "compiled for what the machine can do where it is called")]
+#[inline(always)]
+fn next_far(bits: &[u8; BITS], at: usize) -> Option<usize> {
+    let words: &[u8; 24] = bits.get(at / 8..)?.first_chunk()?;
+    let [a, b, c] = *words.as_chunks().0 else { return None };
+    let [near, b, c] = [u64::from_le_bytes(a) >> (at % 8), u64::from_le_bytes(b), u64::from_le_bytes(c)];
+    if near | b | c == 0 {
+        return next(bits, at);
+    }
+    let behind = if b == 0 { 64 + c.trailing_zeros() } else { b.trailing_zeros() };
+    let near_bits = 64 - u32::try_from(at % 8).ok()?;
+    usize::try_from(if near == 0 { near_bits + behind } else { near.trailing_zeros() }).ok()
+}
+
+/// Notes where lines begin behind these ends of a block, whose first byte lies one before `base`; so many lines ended before it.
+#[allow(clippy::inline_always, reason = "compiled for what the machine can do where it is called")]
+#[inline(always)]
+fn note(starts: &mut [u16], (mut lines, base): (usize, u16), ends: u64) -> usize {
+    let mut left = ends;
+    loop {
+        // whether there is an end is not worth a guess
+        if let Some(slot) = starts.get_mut(lines + 1) {
+            *slot = base.wrapping_add(u16::try_from(left.trailing_zeros() & 0x7F).unwrap_or(0));
+        }
+        lines += usize::from(left != 0);
+        left &= left.wrapping_sub(1);
+        // a block has one at most, mostly
+        if left == 0 {
+            return lines;
+        }
+    }
+}
+
 /// How far the first bit set is behind `at`.
-#[inline]
+#[allow(clippy::inline_always, reason = "compiled for what the machine can do where it is called")]
+#[inline(always)]
 fn next(bits: &[u8; BITS], at: usize) -> Option<usize> {
     let mut from = at / 8;
     let mut word = u64::from_le_bytes(*bits.get(from..)?.first_chunk()?) >> (at % 8);
@@ -302,7 +353,8 @@ pub fn is_joint(byte: u8) -> bool {
 }
 
 /// The digits, and the joints behind them; `digit` tells of the byte before the first, and then of the last.
-#[inline]
+#[allow(clippy::inline_always, reason = "compiled for what the machine can do where it is called")]
+#[inline(always)]
 fn numbers(digits: u64, joints: u64, digit: &mut u64) -> u64 {
     let behind = digits << 1 | *digit;
     *digit = digits >> 63;
@@ -327,16 +379,16 @@ mod tests {
             let window = &text[..text.len().min(WINDOW)];
             let ends = memchr::memchr_iter(b'\n', window).map(|at| at + 1);
             let starts: Vec<usize> = std::iter::once(0).chain(ends).collect();
-            for (nth, range) in starts.windows(2).enumerate() {
-                let (found, quotes) = marks.line(nth).unwrap();
+            prop_assert_eq!(marks.lines().count() + 1, starts.len());
+            for ((found, quotes), range) in marks.lines().zip(starts.windows(2)) {
                 prop_assert_eq!(&found, &(range[0]..range[1]));
                 // from some bytes of it on
                 let line = &window[found.start..found.end - 1];
                 for rest in (0..=line.len()).step_by(7).map(|from| &line[from..]) {
                     prop_assert_eq!(quotes.first(line, rest), memchr::memchr(b'"', rest));
+                    prop_assert_eq!(quotes.first_far(line, rest), memchr::memchr(b'"', rest));
                 }
             }
-            prop_assert!(marks.line(starts.len() - 1).is_none());
         }
 
         #[test]

@@ -7,8 +7,9 @@ use super::ends::find_end;
 use super::find::{Literal, byte as find_byte, digits};
 use super::first::{self, Firsts};
 use super::level::{level, level_as};
-use super::number::{latency_us, nginx_seconds_us, two, whole};
+use super::number::{latency_us, nginx_seconds_us, three, whole};
 use super::request::request_line;
+use super::trail::Trail;
 use super::{Fields, Projection, Quotes, quick, time, zone};
 use crate::format::{Field, LevelNotation, TimeNotation, Token};
 use crate::model::Status;
@@ -25,6 +26,8 @@ pub(super) struct Plan {
     pub(super) head: usize,
     /// The same from the client to the agent.
     pub(super) long_head: usize,
+    /// What stands behind the agent, if it is values with a blank before each.
+    pub(super) trail: Option<Trail>,
 }
 
 #[derive(Debug)]
@@ -80,7 +83,11 @@ pub(super) fn compile(tokens: &[Token], projection: Projection) -> Plan {
     let steps = steps(tokens, None, projection);
     let second = steps.get(1..).filter(|rest| !rest.is_empty()).map_or(Firsts::ALL, first::of);
     let (head, long_head) = quick::head_steps(&steps);
-    Plan { first: first::of(&steps), second, head, long_head, steps }
+    let trail = match steps.split_at(long_head) {
+        ([.., Step::Value { then, .. }], behind) => Trail::of(then, behind),
+        _ => None,
+    };
+    Plan { first: first::of(&steps), second, head, long_head, trail, steps }
 }
 
 fn steps(tokens: &[Token], after: Option<&Token>, projection: Projection) -> Vec<Step> {
@@ -221,9 +228,8 @@ fn take_number<'a>(field: Field, rest: &'a [u8], fields: &mut Fields<'a>) -> Opt
     // a status is three digits nearly always: worth a way of its own
     if let (Field::Status, &[h, t, o, ref after @ ..]) = (field, rest)
         && !after.first().is_some_and(u8::is_ascii_digit)
-        && let (Some(high), Some(low)) = (two(h, t), two(b'0', o))
+        && let Some(code) = three([h, t, o])
     {
-        let code = u16::try_from(high * 10 + low).ok()?;
         // 000: the client left before there was any
         fields.request.status = Status::new(code);
         return (code == 0 || code >= 100).then_some(after);
@@ -333,7 +339,7 @@ pub(super) fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>) -
 
 /// Stores a client's address; a message's stands where a request's would.
 #[inline]
-fn client<'a>(value: &'a [u8], fields: &mut Fields<'a>) -> Option<()> {
+pub(super) fn client<'a>(value: &'a [u8], fields: &mut Fields<'a>) -> Option<()> {
     if !may_be_address(value) {
         return None;
     }
@@ -343,7 +349,8 @@ fn client<'a>(value: &'a [u8], fields: &mut Fields<'a>) -> Option<()> {
 }
 
 /// Stores a latency, if it is one.
-#[inline]
+#[allow(clippy::inline_always, reason = "the path that every request takes: as a call it costs a tenth more")]
+#[inline(always)]
 pub(super) fn latency(value: &[u8], (unit_us, nanos): (u32, bool), fields: &mut Fields<'_>) {
     // nginx's seconds are no list
     let seconds = nginx_seconds_us(value, unit_us, nanos);

@@ -71,6 +71,7 @@ pub(super) fn look(
     progress.begin("looking closer", Some(visits.iter().filter_map(of_candidate).sum()));
     let mut found = visits
         .par_iter()
+        .with_max_len(1)
         .filter_map(|(i, visits)| candidates.get(*i).map(|c| (c, visits)))
         .map(|(candidate, visits)| look_at(candidate, visits, windows, tools, buffer, progress))
         .reduce(Found::default, |mut a, b| {

@@ -13,6 +13,9 @@ use crate::input::{self, End, Opened, Piece, Reader};
 use crate::sniff::{HEAD_BYTES, Sniffed};
 use crate::survey::{Limits, Surveyor, Tally};
 
+/// Units that a thread reads in a row at most: no other waits long for the last ones.
+const UNITS_IN_A_ROW: usize = 4;
+
 /// What became of a source.
 #[derive(Debug)]
 pub(super) struct Reading {
@@ -38,7 +41,8 @@ pub(super) fn read_all(
     progress: &dyn Progress,
 ) -> Vec<Result<Reading, std::io::Error>> {
     let read = |(source, part)| read(source, part, tools, limits, buffer, progress);
-    sources.par_iter().zip(parts).map(read).collect()
+    // one by one: who is done early takes over what lies before others, not some of what they have begun
+    sources.par_iter().zip(parts).with_max_len(1).map(read).collect()
 }
 
 fn read(
@@ -56,7 +60,7 @@ fn read(
         _ => buffer,
     };
     let sniffed = tools.formats.sniff(&head(&opened, buffer));
-    let pieces = part.units(opened.units()).into_par_iter().map_init(
+    let pieces = part.units(opened.units()).into_par_iter().with_max_len(UNITS_IN_A_ROW).map_init(
         || Reader::new(buffer).unpacking_ahead(rayon::current_num_threads() > 1),
         |reader, range| {
             let mut surveyor =

@@ -151,7 +151,7 @@ impl Searcher<'_> {
             let stronger = failing.iter().filter(|(_, strength)| *strength >= finding.strength);
             covered(finding, stronger.map(|(span, _)| *span))
         };
-        questions.par_iter().zip(answers).for_each(|((_, question), findings)| {
+        questions.par_iter().zip(answers).with_max_len(1).for_each(|((_, question), findings)| {
             if findings.incidents.is_empty() {
                 return;
             }
@@ -278,7 +278,7 @@ pub(super) fn search(
         streams: streams.len(),
     };
     let mut answers: Vec<Findings> =
-        questions.par_iter().map(|(_, question)| searcher.answer(question)).collect();
+        questions.par_iter().with_max_len(1).map(|(_, question)| searcher.answer(question)).collect();
     searcher.keep_own(&questions, &mut answers);
     let answers = questions.iter().map(|(stream, _)| *stream).zip(answers).collect();
     weigh(site, streams, answers)

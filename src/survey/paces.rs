@@ -3,6 +3,8 @@
 
 use std::iter::Peekable;
 
+use super::second::Latencies;
+
 /// Latencies that came after later ones wait to be sorted in together, so many at most.
 const MAX_LATE: usize = 4096;
 /// Stands behind the last bin of a slot; there are fewer bins than this.
@@ -146,11 +148,21 @@ impl Paces {
             return;
         }
         let shift = self.shift.saturating_add(times);
-        let mut wide = Self { shift, ..Self::new(self.cap) };
+        let mut wide = Self { shift, ..Self::new(usize::MAX) };
+        // those of a wide slot are summed up before they are packed
+        let mut sum = Latencies::default();
+        let mut open = None;
         for (second, bytes) in self.slots() {
-            wide.push(second >> shift, counts(bytes));
+            if let Some(before) = open.replace(second)
+                && before >> shift != second >> shift
+            {
+                sum.leave(before, &mut wide);
+            }
+            counts(bytes).for_each(|(bin, count)| sum.add(bin, count));
         }
+        sum.leave(open.unwrap_or_default(), &mut wide);
         wide.late = std::mem::take(&mut self.late);
+        wide.cap = self.cap;
         *self = wide;
     }
 
@@ -196,9 +208,7 @@ impl Paces {
             self.bins_at = self.bytes.len();
             self.last = key;
             self.slots = self.slots.saturating_add(1);
-            for of in added {
-                write(&mut self.bytes, Some(of));
-            }
+            added.for_each(|of| write(&mut self.bytes, Some(of)));
         }
         self.bytes.push(END);
     }

@@ -42,6 +42,7 @@ impl Surveyor<'_> {
             self.second.cell.aside_failures += u32::from(failed);
             return;
         }
+        let is_main = request.vhost.is_some_and(|vhost| self.second.is_main(vhost));
         self.second.cell.requests += 1;
         let client = request.client.map(client_bucket);
         if let Some(slot) = client.and_then(|c| self.clients.get_mut(c)) {
@@ -59,8 +60,12 @@ impl Surveyor<'_> {
         if let Some(bin) = pace {
             self.second.latencies.record(bin);
         }
-        if request.vhost.is_some() || request.upstream.is_some() {
-            self.count_own(request, (failed, pace));
+        let vhost = request.vhost.filter(|_| !is_main);
+        if !is_main {
+            self.second.count_other(failed, pace);
+        }
+        if vhost.is_some() || request.upstream.is_some() {
+            self.count_own(vhost, request.upstream, (failed, pace));
         }
     }
 
@@ -108,13 +113,13 @@ impl Surveyor<'_> {
     }
 
     #[inline(never)]
-    fn count_own(&mut self, request: &Request<'_>, seen: (bool, Option<u8>)) {
+    fn count_own(&mut self, vhost: Option<&[u8]>, upstream: Option<&[u8]>, seen: (bool, Option<u8>)) {
         let second = &mut self.second;
         let timed = if second.zoned { &mut self.tally.zoned } else { &mut self.tally.naive };
-        if let Some(vhost) = request.vhost {
+        if let Some(vhost) = vhost {
             second.own.count(Dimension::Vhost, vhost, seen, second.at, &mut timed.own);
         }
-        if let Some(upstream) = request.upstream {
+        if let Some(upstream) = upstream {
             second.own.count(Dimension::Upstream, last_of_list(upstream), seen, second.at, &mut timed.own);
         }
     }
@@ -139,14 +144,15 @@ fn client_bucket(client: &[u8]) -> usize {
 /// A cheap mix of the first and the last eight bytes: enough to spread values over a few slots.
 #[inline]
 pub(super) fn ends(value: &[u8]) -> u64 {
-    let word = |at: usize| {
-        let chunk = value.get(at..).and_then(|rest| rest.first_chunk::<8>());
-        chunk.map_or_else(|| tail(value), |chunk| u64::from_le_bytes(*chunk))
+    let (first, last) = match (value.first_chunk(), value.last_chunk()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => (short(value), short(value)),
     };
-    word(0).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ word(value.len().saturating_sub(8)).rotate_left(29)
+    first.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ last.rotate_left(29)
 }
 
 /// Under eight bytes as a number.
-fn tail(bytes: &[u8]) -> u64 {
+#[inline(never)]
+fn short(bytes: &[u8]) -> u64 {
     bytes.iter().take(8).fold(0, |word, &b| word << 8 | u64::from(b))
 }

@@ -7,7 +7,7 @@ use super::tally::Span;
 use super::times::{DayCount, Run};
 use super::{Example, Limits, Reason, Seam, Tally, Timed, block_of};
 use crate::model::Offset;
-use crate::parse::{Fields, Marks, Quotes, Reject, Scratch};
+use crate::parse::{Fields, Machine, Marks, Quotes, Reject, Scratch};
 use crate::signature::{AgentCache, Known, Probes, Rules};
 use crate::sniff::{Best, FormatId, Formats, Order, trim};
 
@@ -29,6 +29,7 @@ pub struct Surveyor<'a> {
     pub(super) agents: AgentCache,
     /// Where line ends are, and quotes or numbers, if that is worth knowing.
     pub(super) marks: Option<Marks>,
+    machine: Machine,
     /// What was unescaped of the current line.
     plain: Vec<u8>,
     /// The path of the current failing request, without ids.
@@ -89,6 +90,7 @@ impl<'a> Surveyor<'a> {
             may_go_on: order.first().and_then(|id| formats.definition(*id)).is_some_and(|d| d.continuation),
             agents: AgentCache::default(),
             marks: formats.marks(order),
+            machine: Machine::default(),
             plain: Vec::new(),
             route: Vec::new(),
             tally: Tally::new(limits),
@@ -117,6 +119,16 @@ impl<'a> Surveyor<'a> {
         if self.may_go_on {
             return self.message_lines(offset, bytes);
         }
+        self.machine.run(
+            #[inline(always)]
+            || self.single_lines(offset, bytes),
+        );
+    }
+
+    /// [`Self::lines`] where each line stands for itself.
+    #[allow(clippy::inline_always, reason = "compiled for what the machine can do where it is called")]
+    #[inline(always)]
+    fn single_lines(&mut self, offset: u64, bytes: &[u8]) {
         let best = self.formats.best(self.order);
         let mut marks = self.marks.take();
         let mut rest = bytes;
@@ -126,11 +138,11 @@ impl<'a> Surveyor<'a> {
             let mut done = 0;
             if let Some(marks) = &mut marks {
                 marks.sweep(rest);
-                let mut nth = 0;
-                while let Some((range, quotes)) = marks.line(nth) {
-                    let line = rest.get(range.clone()).unwrap_or_default();
-                    self.line(best, at.saturating_add(range.start as u64), line, quotes, &mut fields);
-                    (done, nth) = (range.end, nth + 1);
+                for (range, quotes) in marks.lines() {
+                    done = range.end;
+                    let from = at.saturating_add(range.start as u64);
+                    let line = rest.get(range).unwrap_or_default();
+                    self.line(best, from, line, quotes, &mut fields);
                 }
             }
             if done == 0 {
@@ -252,12 +264,18 @@ impl<'a> Surveyor<'a> {
 
     #[inline]
     pub(super) fn enter_block(&mut self, offset: u64) {
-        if offset >= self.block.end || self.block.lines == 0 {
-            self.leave_block();
-            self.block.index = block_of(offset);
-            self.block.end = (offset / super::BLOCK + 1).saturating_mul(super::BLOCK);
+        // which is 0 where there is none
+        if offset >= self.block.end {
+            self.next_block(offset);
         }
         self.block.lines = self.block.lines.saturating_add(1);
+    }
+
+    #[inline(never)]
+    fn next_block(&mut self, offset: u64) {
+        self.leave_block();
+        self.block.index = block_of(offset);
+        self.block.end = (offset / super::BLOCK + 1).saturating_mul(super::BLOCK);
     }
 
     fn leave_block(&mut self) {
@@ -296,7 +314,11 @@ impl<'a> Surveyor<'a> {
     }
 
     /// Counts a record of a format.
-    #[inline]
+    #[allow(
+        clippy::inline_always,
+        reason = "the path that every line takes: as a call it costs a tenth more"
+    )]
+    #[inline(always)]
     pub(super) fn count_record(&mut self, format: FormatId, is_request: bool) {
         if format != self.format.id || self.format.records == 0 {
             self.enter_format(format, is_request);
@@ -305,6 +327,7 @@ impl<'a> Surveyor<'a> {
         self.seam.open = Some(self.format.continues);
     }
 
+    #[inline(never)]
     fn enter_format(&mut self, id: FormatId, is_request: bool) {
         self.leave_format();
         let continues = !is_request && self.formats.definition(id).is_some_and(|d| d.continuation);

@@ -301,4 +301,20 @@ proptest! {
         prop_assert_eq!(tools.survey(&text, &[], limits), tools.survey(&text, &alone, limits));
         prop_assert_eq!(tools.survey(&text, &[], tight(3)), tools.survey(&text, &alone, tight(3)));
     }
+
+    /// What most requests of a second have in common is counted for all of them; alone, each has it for itself.
+    #[test]
+    fn requests_are_counted_as_if_each_stood_alone(
+        kinds in prop::collection::vec(
+            (0u8..3, 0u8..5, prop_oneof![3 => Just(0u8), 2 => Just(41), 2 => 1u8..3, 1 => Just(9)]),
+            1..150,
+        ),
+    ) {
+        let tools = Tools::new();
+        // some name no vhost
+        let text = String::from_utf8(crowd(&kinds)).unwrap().replace("\"h9\"", "\"-\"").into_bytes();
+        let alone: Vec<usize> = (0..kinds.len()).collect();
+        let limits = Limits::for_sources(1);
+        prop_assert_eq!(tools.survey(&text, &[], limits), tools.survey(&text, &alone, limits));
+    }
 }
