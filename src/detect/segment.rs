@@ -86,7 +86,7 @@ pub(super) fn segment(emission: &mut impl Emission, penalties: Penalties) -> (Ve
     // no path is at a level, as for most of most recordings
     let mut idle = true;
     for slot in 0..slots {
-        let (best, best_score) = if idle { (0, f64::NEG_INFINITY) } else { best_level(scores) };
+        let best_score = if idle { f64::NEG_INFINITY } else { highest(scores) };
         if best_score <= normal - penalties.enter && emission.declines(slot) {
             // Whatever is at a level here had better enter behind it.
             if !idle {
@@ -99,45 +99,52 @@ pub(super) fn segment(emission: &mut impl Emission, penalties: Penalties) -> (Ve
         idle = false;
         emission.gains(slot, gains);
         let left = best_score - penalties.leave;
-        let mut packed = (best as u64) << BEST_SHIFT;
         let broken = emission.breaks_before(slot);
         let (entered, entered_by) = if broken && left > normal {
             (left - penalties.enter, ACROSS)
         } else {
             (normal - penalties.enter, FROM_NORMAL)
         };
+        // What is best for a level but to stay is so for all of them.
         let changed = if broken { f64::NEG_INFINITY } else { best_score - penalties.change };
-        for (level, (score, gain)) in scores.iter_mut().zip(gains.iter()).enumerate() {
-            let (mut from, mut choice) = if broken { (f64::NEG_INFINITY, STAY) } else { (*score, STAY) };
-            if entered > from {
-                (from, choice) = (entered, entered_by);
-            }
-            if changed > from {
-                (from, choice) = (changed, FROM_LEVEL);
-            }
-            *score = from + gain;
-            packed |= choice << (2 * level);
+        let (other, other_by) = if changed > entered { (changed, FROM_LEVEL) } else { (entered, entered_by) };
+        // which of them that was is asked of a path that comes from there, and of no other
+        let from_level = other_by != FROM_NORMAL || left > normal;
+        let best = if from_level { best_level(scores) } else { 0 };
+        if broken {
+            scores.fill(f64::NEG_INFINITY);
         }
+        let mut moved = 0_u64;
+        for (level, (score, gain)) in scores.iter_mut().zip(gains.iter()).enumerate() {
+            moved |= u64::from(other > *score) << (2 * level);
+            // as one instruction: no score is a NaN
+            *score = if other > *score { other } else { *score } + gain;
+        }
+        let mut packed = moved * other_by | (best as u64) << BEST_SHIFT;
         if left > normal {
             normal = left;
             packed |= NORMAL_BIT;
         }
         steps.push(Step(packed));
     }
-    let (best, best_score) = best_level(scores);
-    let left = best_score - penalties.leave;
-    let last = if left > normal { Some(best) } else { None };
+    let left = highest(scores) - penalties.leave;
+    let last = if left > normal { Some(best_level(scores)) } else { None };
     (trace(&steps, last), left.max(normal))
 }
 
-fn best_level(scores: &[f64]) -> (usize, f64) {
+fn highest(scores: &[f64]) -> f64 {
+    scores.iter().fold(f64::NEG_INFINITY, |most, &score| if score > most { score } else { most })
+}
+
+/// The first of the highest.
+fn best_level(scores: &[f64]) -> usize {
     let mut best = (0, f64::NEG_INFINITY);
     for (level, &score) in scores.iter().enumerate() {
         if score > best.1 {
             best = (level, score);
         }
     }
-    best
+    best.0
 }
 
 /// Follows the back pointers from the last slot's state (`None` is normal).
