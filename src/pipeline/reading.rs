@@ -13,7 +13,10 @@ use crate::input::{self, End, Opened, Piece, Reader};
 use crate::sniff::{HEAD_BYTES, Sniffed};
 use crate::survey::{Limits, Surveyor, Tally};
 
-/// Units that a thread reads in a row at most: no other waits long for the last ones.
+/// A source is read in so many runs of units at least: no thread waits long for what another has begun. Each has counts of
+/// its own until they are merged, so that they are not many more.
+const RUNS: usize = 16;
+/// But in runs of so many units at least.
 const UNITS_IN_A_ROW: usize = 4;
 
 /// What became of a source.
@@ -60,7 +63,9 @@ fn read(
         _ => buffer,
     };
     let sniffed = tools.formats.sniff(&head(&opened, buffer));
-    let pieces = part.units(opened.units()).into_par_iter().with_max_len(UNITS_IN_A_ROW).map_init(
+    let units = part.units(opened.units());
+    let in_a_row = units.len().div_ceil(RUNS).max(UNITS_IN_A_ROW);
+    let pieces = units.into_par_iter().with_max_len(in_a_row).map_init(
         || Reader::new(buffer).unpacking_ahead(rayon::current_num_threads() > 1),
         |reader, range| {
             let mut surveyor =
