@@ -120,7 +120,7 @@ pub(super) fn segment(emission: &mut impl Emission, penalties: Penalties) -> (Ve
             // as one instruction: no score is a NaN
             *score = if other > *score { other } else { *score } + gain;
         }
-        let mut packed = moved * other_by | (best as u64) << BEST_SHIFT;
+        let mut packed = (moved * other_by) | ((best as u64) << BEST_SHIFT);
         if left > normal {
             normal = left;
             packed |= NORMAL_BIT;
