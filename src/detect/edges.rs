@@ -6,7 +6,9 @@ use std::ops::Range;
 use super::TIMEOUT_SECONDS;
 use super::boundary::{Affected, Clump, Edge, Side, Table, locate};
 use super::finding::Context;
-use super::gate::{Candidate, FLAPPING_TIMES, JOIN_SECONDS, buckets_in, busiest, health_between, joins};
+use super::gate::{
+    Candidate, FLAPPING_TIMES, JOIN_SECONDS, LEAST_RATIO, buckets_in, busiest, health_between, joins,
+};
 use super::mix::Mix;
 use super::validate::{Chain, Scale};
 use crate::model::Status;
@@ -17,8 +19,6 @@ const WIDER_EXCESS: f64 = 3.0;
 const WIDER_NATS: f64 = 10.0;
 /// The same in the minute before the first timeouts, where it is expected that something failed.
 const EARLY_NATS: f64 = 5.0;
-/// And this part of the share that fails then, at least.
-const EARLY_PART: f64 = 0.04;
 /// Part of them that one client may have.
 const WIDER_TOP: f64 = 0.7;
 /// Nats ÷ φ of a burst beyond a pause: far less than an incident of its own costs, for it comes on the heels of one.
@@ -97,7 +97,7 @@ fn edge(
         {
             return Some(inner);
         }
-        found = before_timeouts(all, scale, chain, found, limit);
+        found = before_timeouts(all, scale, found, limit);
     }
     let usual_pause = longest_pause(scale, candidate);
     for _ in 0..MOST_BURSTS {
@@ -140,7 +140,7 @@ fn after_waiting(scale: Scale<'_>, chain: &Chain, edge: usize) -> Option<usize> 
 }
 
 /// Timeouts show a minute late: what failed at once before that, with any status, is where it began.
-fn before_timeouts(all: Affected<'_>, scale: Scale<'_>, chain: &Chain, found: Edge, limit: usize) -> Edge {
+fn before_timeouts(all: Affected<'_>, scale: Scale<'_>, found: Edge, limit: usize) -> Edge {
     let stream = scale.stream;
     let second = stream.second(found.slot);
     let minute = stream.slots_between(second.saturating_sub(TIMEOUT_SECONDS), second);
@@ -148,9 +148,9 @@ fn before_timeouts(all: Affected<'_>, scale: Scale<'_>, chain: &Chain, found: Ed
     let Some(first) = failing.next() else { return found };
     let last = failing.next_back().unwrap_or(first);
     // where thousands fail each minute a background that drifts is thousands of nats
-    let share = scale.sums(first..found.slot).share();
-    let faint = share < EARLY_PART * scale.sums(chain.first()..=chain.last()).share();
-    if faint || !begins_before(scale, first..found.slot, EARLY_NATS) {
+    let sums = scale.sums(first..found.slot);
+    let drifts = sums.failures < LEAST_RATIO * sums.expected;
+    if drifts || !begins_before(scale, first..found.slot, EARLY_NATS) {
         return found;
     }
     let early = locate(all, (first, last), Side::Start, minute.start.max(limit));
