@@ -16,6 +16,10 @@ pub(super) const LEAST_CONTRAST: f64 = 6.0;
 /// The same for a run with less than [`WEAK_RATIO`] times the expected failures: what drift amounts to, and with a
 /// dozen windows to choose from chance makes 6 nats of it.
 const LEAST_WEAK_CONTRAST: f64 = 12.0;
+/// The same for what lasts so long and is within what a background may drift to.
+const LEAST_LONG_CONTRAST: f64 = 10.0;
+/// See [`LEAST_LONG_CONTRAST`].
+const LONG_SECONDS: i64 = 1800;
 /// A background may drift to so many times its usual rate: a run with less must jump by so many nats, …
 const DRIFT_RATIO: f64 = 4.0;
 /// See [`DRIFT_RATIO`].
@@ -245,7 +249,15 @@ fn contrast_if_valid(scale: Scale<'_>, run: Run, (lower, upper): (usize, usize))
         stream.second(slot).abs_diff(stream.second(run.last))
     });
     let best = at_start.max(at_end);
-    (best >= if is_weak(of_run) { LEAST_WEAK_CONTRAST } else { LEAST_CONTRAST }).then_some(best)
+    let lasts = stream.last_second(run.last).saturating_sub(stream.second(run.first));
+    let least = if is_weak(of_run) {
+        LEAST_WEAK_CONTRAST
+    } else if lasts >= LONG_SECONDS && of_run.failures < DRIFT_RATIO * of_run.expected {
+        LEAST_LONG_CONTRAST
+    } else {
+        LEAST_CONTRAST
+    };
+    (best >= least).then_some(best)
 }
 
 /// The largest two-sample likelihood ratio, divided by φ, of the slots (inside, outside) an edge over all windows in

@@ -211,3 +211,22 @@ fn a_blip_with_another_status_between_two_bursts_ends_nothing() {
     assert!((finding.start.second - EPOCH - 5000).abs() <= 2, "{}", finding.start.second - EPOCH);
     assert!((finding.end.second - EPOCH - 5487).abs() <= 2, "{}", finding.end.second - EPOCH);
 }
+
+#[test]
+fn a_background_that_rises_slowly_for_an_hour_needs_sharper_edges_to_be_told() {
+    // a request a second; the share that fails rises from 1.2 to 3.6 % within five minutes, and falls as slowly
+    for seed in [31, 34, 35, 42, 48, 55] {
+        let mut rng = Rng::new(seed);
+        let mut recorder = Recorder::new();
+        for second in 0..3 * 3600 {
+            let requests = rng.poisson(1.0);
+            let risen = f64::from((second - 3600).min(7500 - second) as i32).clamp(0.0, 300.0) / 300.0;
+            let failures = vec![(500, rng.binomial(requests, 0.012 + 0.024 * risen))];
+            let mut clients: ClientBuckets = [0; 16];
+            spread(&mut rng, failures[0].1, &mut clients);
+            recorder.push(EPOCH + second, requests, &failures, clients);
+        }
+        let found = find(&recorder.finish(true)).incidents;
+        assert!(found.is_empty(), "{seed}: {found:#?}");
+    }
+}
