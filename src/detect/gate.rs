@@ -109,7 +109,7 @@ pub(super) fn gate(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Ve
         }
     }
     trimmed.retain(|chain| !chain.runs.is_empty());
-    let groups = |chains| grouped(scale, chains).into_iter();
+    let groups = |chains| grouped(scale.stream, chains).into_iter();
     let held = groups(trimmed).map(|group| between_others(group, &bridges));
     let mut candidates: Vec<Candidate> = held.filter_map(|c| admit(scale, c, proxied)).collect();
     let admitted = |chains| groups(chains).filter_map(|c| admit(scale, c, proxied));
@@ -138,31 +138,30 @@ fn between_others(mut group: Vec<Chain>, spans: &[(usize, usize)]) -> Vec<Chain>
 }
 
 /// Chains with only short pauses between them.
-fn grouped(scale: Scale<'_>, chains: Vec<Chain>) -> Vec<Vec<Chain>> {
+fn grouped(stream: &Stream<'_>, chains: Vec<Chain>) -> Vec<Vec<Chain>> {
     let mut groups: Vec<Vec<Chain>> = Vec::new();
     for chain in chains {
         let span = (chain.first(), chain.last());
         match groups.last_mut() {
-            Some(group) if joins(scale.stream, span_of(group), span) => group.push(chain),
+            Some(group) if joins(stream, span_of(group), span) => group.push(chain),
             _ => groups.push(vec![chain]),
         }
     }
     let mut flapping: Vec<Vec<Chain>> = Vec::new();
     for group in groups {
-        // a blip with another status in one of its pauses ends nothing
-        let over = match flapping.as_slice() {
+        // a blip in one of its pauses ends nothing, whatever it fails with
+        let over_a_blip = match flapping.as_slice() {
             [.., before, blip] => {
-                seconds_of(scale.stream, span_of(blip)) < BLIP_SECONDS
-                    && (joins(scale.stream, span_of(before), span_of(&group))
-                        || goes_on(scale.stream, before, &group))
+                stream.lasts(span_of(blip)) < BLIP_SECONDS
+                    && (joins(stream, span_of(before), span_of(&group)) || goes_on(stream, before, &group))
             }
             _ => false,
         };
-        if over && let Some(blip) = flapping.pop() {
-            flapping.last_mut().into_iter().for_each(|before| before.extend_from_slice(&blip));
-        }
+        let blip = if over_a_blip { flapping.pop() } else { None };
         match flapping.last_mut() {
-            Some(before) if over || goes_on(scale.stream, before, &group) => before.extend(group),
+            Some(before) if over_a_blip || goes_on(stream, before, &group) => {
+                before.extend(blip.into_iter().flatten().chain(group));
+            }
             _ => flapping.push(group),
         }
     }
@@ -192,14 +191,9 @@ fn span_of(chains: &[Chain]) -> (usize, usize) {
     (chains.first().map_or(0, Chain::first), chains.last().map_or(0, Chain::last))
 }
 
-/// Seconds from the first slot to the last one, both included.
-fn seconds_of(stream: &Stream<'_>, (first, last): (usize, usize)) -> i64 {
-    stream.last_second(last).saturating_sub(stream.second(first)).saturating_add(1).max(0)
-}
-
 /// The pause between two spans of slots is short, by itself and against either of them, and has data around it.
 pub(super) fn joins(stream: &Stream<'_>, before: (usize, usize), after: (usize, usize)) -> bool {
-    let shorter = seconds_of(stream, before).min(seconds_of(stream, after));
+    let shorter = stream.lasts(before).min(stream.lasts(after));
     let pause = health_between(stream, before.1, after.0);
     let statuses = (stream.dominant_status(before), stream.dominant_status(after));
     let differ = statuses.0.zip(statuses.1).is_some_and(|(before, after)| before != after);
@@ -212,7 +206,7 @@ pub(super) fn health_between(stream: &Stream<'_>, before: usize, after: usize) -
     if before + 1 >= after {
         return 0;
     }
-    stream.last_second(after - 1).saturating_sub(stream.second(before + 1)).saturating_add(1).max(0)
+    stream.lasts((before + 1, after - 1))
 }
 
 /// So few requests lie between two incidents that their pause says as little as two minutes of a busier site.
@@ -348,7 +342,7 @@ fn looks_proxied(scale: Scale<'_>, chains: &[Chain]) -> bool {
         return true;
     }
     let inside = scale.sums(first..=last);
-    let lasted = stream.last_second(last).saturating_sub(stream.second(first)).saturating_add(1) as f64;
+    let lasted = stream.lasts((first, last)) as f64;
     let passed_outside = (stream.requests - stream.failures) - (inside.requests - inside.failures);
     let expected = lasted * passed_outside / (stream.active_seconds - lasted).max(1.0);
     expected >= MISSING_EXPECTED && inside.requests - inside.failures < MISSING_PART * expected

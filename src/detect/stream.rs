@@ -139,6 +139,11 @@ impl<'a> Stream<'a> {
         self.second(slot).saturating_add(self.width - 1)
     }
 
+    /// Seconds from the first of some slots to the last one, both included; 0 if they are in no order.
+    pub(super) fn lasts(&self, (first, last): (usize, usize)) -> i64 {
+        self.last_second(last).saturating_sub(self.second(first)).saturating_add(1).max(0)
+    }
+
     pub(super) fn requests_at(&self, slot: usize) -> f64 {
         f64::from(self.series.slots[slot].requests)
     }

@@ -37,6 +37,9 @@ const SPARSE_FAILURES: f64 = 12.0;
 /// However slow the stream, so many requests beside a run tell what is normal there.
 const ENOUGH_REQUESTS: f64 = 20.0;
 
+/// What fails in a respite, as a part of what does at the worst on either side.
+const RESPITE_PART: f64 = 0.02;
+
 /// With fewer requests than this between a chain and the end of the data, the chain touches it.
 const EDGE_REQUESTS: f64 = 5.0;
 
@@ -84,9 +87,6 @@ impl Scale<'_> {
     }
 }
 
-/// What fails in a respite, as a part of what does at the worst on either side.
-const RESPITE_PART: f64 = 0.02;
-
 /// Chains cut down to what the data carries: weak or drifting runs fall off either end; a chain of nothing else is gone.
 pub(super) fn validate(scale: Scale<'_>, runs: &[Run]) -> Vec<Chain> {
     let mut chains = chains_of(scale.stream, runs);
@@ -102,9 +102,7 @@ pub(super) fn validate(scale: Scale<'_>, runs: &[Run]) -> Vec<Chain> {
 /// Minutes in which next to nothing fails, against what does before and behind them: it divides two incidents, though a
 /// little more may fail than usually.
 fn is_respite(scale: Scale<'_>, run: Run, chain: &Chain) -> bool {
-    let stream = scale.stream;
-    let lasts = stream.last_second(run.last).saturating_sub(stream.second(run.first)).saturating_add(1);
-    if lasts <= JOIN_SECONDS || chain.runs.len() < 3 {
+    if scale.stream.lasts((run.first, run.last)) <= JOIN_SECONDS || chain.runs.len() < 3 {
         return false;
     }
     let share = |run: &Run| scale.sums(run.first..=run.last).share();
@@ -249,10 +247,11 @@ fn contrast_if_valid(scale: Scale<'_>, run: Run, (lower, upper): (usize, usize))
         stream.second(slot).abs_diff(stream.second(run.last))
     });
     let best = at_start.max(at_end);
-    let lasts = stream.last_second(run.last).saturating_sub(stream.second(run.first));
     let least = if is_weak(of_run) {
         LEAST_WEAK_CONTRAST
-    } else if lasts >= LONG_SECONDS && of_run.failures < DRIFT_RATIO * of_run.expected {
+    } else if stream.lasts((run.first, run.last)) >= LONG_SECONDS
+        && of_run.failures < DRIFT_RATIO * of_run.expected
+    {
         LEAST_LONG_CONTRAST
     } else {
         LEAST_CONTRAST

@@ -114,7 +114,7 @@ impl<'a> Cursor<'a> {
 
 /// A value without quotes, `None` of `null`, and what follows it.
 #[allow(clippy::option_option, reason = "the outer one is for what is no value")]
-#[allow(clippy::inline_always, reason = "the path that every line takes: as a call it costs a tenth more")]
+#[allow(clippy::inline_always, reason = "the path that every line takes")]
 #[inline(always)]
 pub(super) fn word(rest: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
     // a whole number, mostly

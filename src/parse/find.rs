@@ -77,7 +77,7 @@ fn in_word(word: [u8; 8], pattern: u64) -> Option<usize> {
 }
 
 /// How many leading bytes are digits.
-#[allow(clippy::inline_always, reason = "the path that every line takes: as a call it costs a tenth more")]
+#[allow(clippy::inline_always, reason = "the path that every line takes")]
 #[inline(always)]
 pub(super) fn digits(text: &[u8]) -> usize {
     if let Some(word) = text.first_chunk::<8>() {
@@ -213,7 +213,7 @@ fn same_ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Whether two texts are the same, without a call where they are not long.
-#[allow(clippy::inline_always, reason = "the path that every line takes: as a call it costs a tenth more")]
+#[allow(clippy::inline_always, reason = "the path that every line takes")]
 #[inline(always)]
 pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len()

@@ -300,10 +300,7 @@ impl Plans {
 
 impl Head {
     /// Whether more bytes than a word are its own, the first of which are.
-    #[allow(
-        clippy::inline_always,
-        reason = "the path that nearly every message takes: as a call it costs a tenth more"
-    )]
+    #[allow(clippy::inline_always, reason = "the path that nearly every message takes")]
     #[inline(always)]
     fn goes_on(&self, taken: &[u8]) -> bool {
         if self.length <= 2 * WORD {

@@ -141,10 +141,7 @@ impl Keys {
     }
 
     /// Reads a line.
-    #[allow(
-        clippy::inline_always,
-        reason = "the path that every line takes: as a call it costs a tenth more"
-    )]
+    #[allow(clippy::inline_always, reason = "the path that every line takes")]
     #[inline(always)]
     pub(super) fn run<'a>(
         &self,

@@ -26,7 +26,7 @@ pub(super) fn two(tens: u8, ones: u8) -> Option<i64> {
 }
 
 /// Three digits as a number.
-#[allow(clippy::inline_always, reason = "the path that every line takes: as a call it costs a tenth more")]
+#[allow(clippy::inline_always, reason = "the path that every line takes")]
 #[inline(always)]
 pub(super) fn three(digits: [u8; 3]) -> Option<u16> {
     let [a, b, c] = digits.map(|digit| digit.wrapping_sub(b'0'));

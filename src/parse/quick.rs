@@ -13,10 +13,7 @@ use crate::model::Status;
 
 impl Plan {
     /// Whether the whole line fits; fills `fields`, with rubbish where it does not.
-    #[allow(
-        clippy::inline_always,
-        reason = "the path that nearly every request takes: as a call it costs a tenth more"
-    )]
+    #[allow(clippy::inline_always, reason = "the path that nearly every request takes")]
     #[inline(always)]
     pub(super) fn run<'a>(
         &self,
@@ -207,10 +204,7 @@ fn clf_head<'a>(
 
 /// What [`clf_head`] takes, and behind it bytes, referrer and agent in quotes: the line is cut where its quotes stand.
 /// The agent and what stands behind its quote; `None`, and nothing kept, where it is not just like that.
-#[allow(
-    clippy::inline_always,
-    reason = "the path that nearly every request takes: as a call it costs a tenth more"
-)]
+#[allow(clippy::inline_always, reason = "the path that nearly every request takes")]
 #[inline(always)]
 fn combined_head<'a>(
     line: &'a [u8],
@@ -260,7 +254,7 @@ fn is_escaped(value: &[u8]) -> bool {
 }
 
 /// How long the address is that a line begins with, a blank behind it.
-#[allow(clippy::inline_always, reason = "the path that every line takes: as a call it costs a tenth more")]
+#[allow(clippy::inline_always, reason = "the path that every line takes")]
 #[inline(always)]
 fn address_length(line: &[u8]) -> Option<usize> {
     // what has no colon, and is as short as most are, is taken for one

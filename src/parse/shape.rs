@@ -128,10 +128,7 @@ impl Shape {
 
     /// Reads a line whose quotes are known, where no value needs a second look; `false`, and `fields` filled with rubbish,
     /// if there is one, or if the line has another shape.
-    #[allow(
-        clippy::inline_always,
-        reason = "the path that every line takes: as a call it costs a tenth more"
-    )]
+    #[allow(clippy::inline_always, reason = "the path that every line takes")]
     #[inline(always)]
     pub(super) fn read_directly<'a>(
         &self,
@@ -143,10 +140,7 @@ impl Shape {
         self.direct && quotes.known() && self.direct_values(line, quotes, fields, time).is_some()
     }
 
-    #[allow(
-        clippy::inline_always,
-        reason = "the path that every line takes: as a call it costs a tenth more"
-    )]
+    #[allow(clippy::inline_always, reason = "the path that every line takes")]
     #[inline(always)]
     fn direct_values<'a>(
         &self,
@@ -222,7 +216,7 @@ impl Shape {
 }
 
 /// Keeps a value that is no other's rival; `None` where it cannot be what the field says.
-#[allow(clippy::inline_always, reason = "the path that every line takes: as a call it costs a tenth more")]
+#[allow(clippy::inline_always, reason = "the path that every line takes")]
 #[inline(always)]
 fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>, time: &mut time::Cache) -> Option<()> {
     let value = present(value);

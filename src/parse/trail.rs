@@ -38,10 +38,7 @@ impl Trail {
     }
 
     /// Reads all of `text`; `None`, and rubbish in `fields`, where it is not just like that.
-    #[allow(
-        clippy::inline_always,
-        reason = "the path that every request takes: as a call it costs a tenth more"
-    )]
+    #[allow(clippy::inline_always, reason = "the path that every request takes")]
     #[inline(always)]
     pub(super) fn read<'a>(&self, text: &'a [u8], fields: &mut Fields<'a>) -> Option<()> {
         let mut rest = text.strip_prefix(b" ")?;
@@ -64,7 +61,7 @@ fn is_kept(field: Field) -> bool {
     matches!(field, Field::Latency { .. } | Field::Vhost | Field::Upstream | Field::Ignored)
 }
 
-#[allow(clippy::inline_always, reason = "the path that every request takes: as a call it costs a tenth more")]
+#[allow(clippy::inline_always, reason = "the path that every request takes")]
 #[inline(always)]
 fn keep<'a>(field: Field, value: &'a [u8], fields: &mut Fields<'a>) {
     match field {

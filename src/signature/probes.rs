@@ -67,20 +67,14 @@ impl Probes {
     }
 
     /// Whether a machine that watches the site sent this request.
-    #[allow(
-        clippy::inline_always,
-        reason = "the path that every request takes: as a call it costs a tenth more"
-    )]
+    #[allow(clippy::inline_always, reason = "the path that every request takes")]
     #[inline(always)]
     pub fn is_probe(&self, request: &Request<'_>, cache: &mut AgentCache) -> bool {
         request.path.is_some_and(|p| self.is_probe_path(p))
             || request.user_agent.is_some_and(|agent| self.is_probe_agent(agent, cache))
     }
 
-    #[allow(
-        clippy::inline_always,
-        reason = "the path that every request takes: as a call it costs a tenth more"
-    )]
+    #[allow(clippy::inline_always, reason = "the path that every request takes")]
     #[inline(always)]
     fn is_probe_path(&self, path: &[u8]) -> bool {
         let (word, bit) = head_of(path);
@@ -93,10 +87,7 @@ impl Probes {
         self.paths.binary_search_by(|p| p.as_slice().cmp(path)).is_ok()
     }
 
-    #[allow(
-        clippy::inline_always,
-        reason = "the path that every request takes: as a call it costs a tenth more"
-    )]
+    #[allow(clippy::inline_always, reason = "the path that every request takes")]
     #[inline(always)]
     fn is_probe_agent(&self, agent: &[u8], cache: &mut AgentCache) -> bool {
         match cache.slots.get_mut(slot_of(agent)) {

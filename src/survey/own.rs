@@ -223,10 +223,7 @@ impl OwnGroup {
     }
 
     /// Where a value is counted, and the number of that.
-    #[allow(
-        clippy::inline_always,
-        reason = "the path that every request takes: as a call it costs a tenth more"
-    )]
+    #[allow(clippy::inline_always, reason = "the path that every request takes")]
     #[inline(always)]
     fn slot(
         &mut self,

@@ -314,10 +314,7 @@ impl<'a> Surveyor<'a> {
     }
 
     /// Counts a record of a format.
-    #[allow(
-        clippy::inline_always,
-        reason = "the path that every line takes: as a call it costs a tenth more"
-    )]
+    #[allow(clippy::inline_always, reason = "the path that every line takes")]
     #[inline(always)]
     pub(super) fn count_record(&mut self, format: FormatId, is_request: bool) {
         if format != self.format.id || self.format.records == 0 {

@@ -11,7 +11,7 @@ const LOAD_EXPONENT: f64 = 0.25;
 const LOAD_SECONDS: u64 = 1800;
 /// So many times the usual load is a surge …
 const SURGE_TIMES: f64 = 1.6;
-/// … over stretches of this length.
+/// … over stretches of this length, or of a slot where these are longer.
 const STRETCH_SECONDS: i64 = 60;
 /// A stretch of fewer requests says nothing of the load.
 const LEAST_REQUESTS: f64 = 20.0;
@@ -26,7 +26,7 @@ pub(super) fn least_effect(load: f64) -> f64 {
 /// Requests per second from one slot to another.
 pub(super) fn rate(stream: &Stream<'_>, first: usize, last: usize) -> f64 {
     let requests: f64 = (first..=last).map(|slot| stream.requests_at(slot)).sum();
-    requests / stream.last_second(last).saturating_sub(stream.second(first)).saturating_add(1).max(1) as f64
+    requests / stream.lasts((first, last)).max(1) as f64
 }
 
 /// Requests per second on either side of a chain; 0 if nothing lies there.
@@ -48,9 +48,10 @@ pub(super) fn usual_rate(
 pub(super) fn surges(stream: &Stream<'_>) -> Vec<bool> {
     // (first slot of the stretch, its requests)
     let mut stretches: Vec<(usize, f64)> = Vec::new();
+    let length = STRETCH_SECONDS.max(stream.width);
     let mut number = None;
     for slot in 0..stream.len() {
-        let of_slot = Some(stream.second(slot).div_euclid(STRETCH_SECONDS.max(stream.width)));
+        let of_slot = Some(stream.second(slot).div_euclid(length));
         if number != of_slot {
             number = of_slot;
             stretches.push((slot, 0.0));
@@ -59,7 +60,7 @@ pub(super) fn surges(stream: &Stream<'_>) -> Vec<bool> {
             *requests += stream.requests_at(slot);
         }
     }
-    let reach = usize::try_from(LOAD_SECONDS / STRETCH_SECONDS.unsigned_abs()).unwrap_or(SHARED);
+    let reach = usize::try_from(LOAD_SECONDS / length.unsigned_abs()).unwrap_or(SHARED);
     let mut surging = vec![false; stream.len()];
     for (group, shared) in stretches.chunks(SHARED).enumerate() {
         let at = group * SHARED;
