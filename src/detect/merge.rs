@@ -9,7 +9,7 @@ const COVERS: f64 = 0.5;
 const SILENT: f64 = 0.9;
 
 /// The site speaks for failures if it has so many times the excess of the part that is surest of them.
-const MORE_OF_THE_SITE: f64 = 2.0;
+const MORE_OF_THE_SITE: f64 = 1.9;
 
 /// Clients that give up so many seconds before (after) the first (last) failure belong to it.
 const GAVE_UP_SECONDS: u64 = 120;
