@@ -176,7 +176,9 @@ fn fit(of: Affected<'_>, anchor: usize, (first, last): (usize, usize), side: Sid
         |mix| {
             let span = (anchor.min(inner), anchor.max(inner));
             let counts: Vec<(u16, f64)> = of.stream.statuses_in(span).collect();
-            mix.level(sums.requests, sums.base_rate(), &counts)
+            // all failures of a clump have their statuses counted: so have their requests
+            let requests = (span.0..=span.1).map(|slot| of.stream.requests_at(slot)).sum();
+            mix.level(requests, sums.base_rate(), &counts)
         },
     );
     (level.clamp(LEVEL_RANGE.0, LEVEL_RANGE.1), inner)

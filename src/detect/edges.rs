@@ -25,6 +25,11 @@ const WIDER_TOP: f64 = 0.7;
 const BURST_NATS: f64 = 12.0;
 /// Failures beyond what is expected that make a burst: three of them, whatever little is expected.
 const BURST_EXCESS: f64 = 2.5;
+/// The same after a pause like those before: two of them.
+const LATER_EXCESS: f64 = 1.5;
+/// One client's failures are a burst after such a pause if they are this part of what fails of all in a burst: nobody else was
+/// served meanwhile.
+const NOBODY_ELSE: f64 = 0.9;
 /// The level that a burst is looked for with is at most this: not every request of a failing second fails.
 const BURST_LEVEL: f64 = 0.9;
 /// Pauses that an edge is moved over, at most.
@@ -82,15 +87,14 @@ fn edge(
     // Who runs into a timeout shows that much later than those who fail at once.
     let wider = mix.as_ref().and_then(|_| locate(all, run, side, limit));
     let wider = wider.filter(|wider| begins_before(scale, beyond(found.slot, wider.slot, side), WIDER_NATS));
-    let found = wider.unwrap_or(found);
+    let mut found = wider.unwrap_or(found);
     if let Some(clump) = clump_at(scale, candidate, found.slot, side) {
         let once = Affected { clump: Some(clump), ..affected };
         let inner = locate(once, run, side, limit);
         if let Some(inner) = inner.filter(|inner| !(clump.first..=clump.last).contains(&inner.slot)) {
-            return Some(inner);
+            found = inner;
         }
     }
-    let mut found = found;
     if side == Side::Start && mix.as_ref().is_some_and(has_timeouts) {
         if let Some(answered) = after_waiting(scale, chain, found.slot)
             && let Some(inner) = locate(affected, (answered, run.1), side, answered)
@@ -157,11 +161,11 @@ fn before_timeouts(all: Affected<'_>, scale: Scale<'_>, found: Edge, limit: usiz
     early.filter(|early| early.slot < found.slot).unwrap_or(found)
 }
 
-/// The longest pause that an incident has had between its runs, in seconds; 0 if it has had none.
+/// The longest time that an incident has had without a failure, in seconds.
 fn longest_pause(scale: Scale<'_>, candidate: &Candidate) -> i64 {
-    let runs = || candidate.chains.iter().flat_map(|chain| &chain.runs);
-    let pauses =
-        runs().zip(runs().skip(1)).map(|(one, next)| health_between(scale.stream, one.last, next.first));
+    let stream = scale.stream;
+    let failing = || (candidate.first()..=candidate.last()).filter(|&slot| stream.failures_at(slot) > 0.0);
+    let pauses = failing().zip(failing().skip(1)).map(|(one, next)| health_between(stream, one, next));
     pauses.max().unwrap_or(0)
 }
 
@@ -211,7 +215,9 @@ fn clump_at(scale: Scale<'_>, candidate: &Candidate, edge: usize, side: Side) ->
         }
         let Some((bucket, count)) = busiest(&buckets) else { continue };
         let of_it = candidate.buckets.get(bucket).copied().unwrap_or(0);
+        let at_edge = stream.clients_at(edge).and_then(|clients| clients.get(bucket));
         if count >= CLUMP_FAILURES
+            && at_edge.is_some_and(|&count| count > 0)
             && count as f64 >= CLUMP_PART * failures
             && of_it as f64 <= CLUMP_PART_OF_ALL * all
         {
@@ -268,10 +274,10 @@ fn burst_beyond(
     // after a pause like those before, however short it is
     let goes_on = health_between(stream, before.1, after.0) as f64 <= FLAPPING_TIMES * usual_pause as f64
         && !stream.breaks_between(before.1, after.0);
-    let joined = goes_on || joins(stream, before, after);
-    (sum >= BURST_NATS
-        && burst.excess() >= BURST_EXCESS
-        && joined
-        && is_several_clients(scale, first..last + 1))
-    .then_some((first, last))
+    let (near, least) =
+        if goes_on { (true, LATER_EXCESS) } else { (joins(stream, before, after), BURST_EXCESS) };
+    // on a quiet site one client may be all that asks in a burst
+    let of_others = is_several_clients(scale, first..last + 1)
+        || goes_on && burst.failures >= BURST_EXCESS && burst.share() >= NOBODY_ELSE * level;
+    (sum >= BURST_NATS && burst.excess() >= least && near && of_others).then_some((first, last))
 }

@@ -18,6 +18,10 @@ const STORM_FAILURES: u64 = 8;
 const STORM_PART: f64 = 0.5;
 /// … unless it holds as much as this of the whole incident.
 const STORM_PART_OF_ALL: f64 = 0.4;
+/// … or others should fail so often next to the edge as they do in all of it …
+const OTHERS_EXPECTED: f64 = 5.0;
+/// … and this part of that is all they do.
+const OTHERS_PART: f64 = 0.3;
 /// Nats against "it went on" that the requests beyond an edge must carry, or the edge is open.
 const CLOSED_NATS: f64 = 3.0;
 /// The level counts as at most this much for that: a handful of requests must be seen.
@@ -113,15 +117,28 @@ impl<'a> Context<'a> {
         if candidate.clients_unknown {
             return None;
         }
-        let ((first, last), _) = self.near_edge(run, side);
+        let ((first, last), sums) = self.near_edge(run, side);
         let near = buckets_in(self.scale.stream, first..=last);
         let (top, count) = busiest(&near)?;
         let part = |count: u64, of: &[u64; 16]| count as f64 / of.iter().sum::<u64>().max(1) as f64;
         let elsewhere = candidate.buckets.get(top).copied().unwrap_or(0);
+        let little = part(elsewhere, &candidate.buckets) < STORM_PART_OF_ALL;
         (count >= STORM_FAILURES
             && part(count, &near) >= STORM_PART
-            && part(elsewhere, &candidate.buckets) < STORM_PART_OF_ALL)
-            .then_some(top)
+            && (little || self.others_go_on(candidate, elsewhere, (count, sums))))
+        .then_some(top)
+    }
+
+    /// Next to an edge those go on as ever who fail elsewhere in the candidate, all but the `top` client with so many
+    /// failures in all, and so many of these near the edge.
+    fn others_go_on(&self, candidate: &Candidate, of_top: u64, (near_top, near): (u64, Sums)) -> bool {
+        let runs = candidate.chains.iter().flat_map(|chain| &chain.runs);
+        let all = self.scale.sums(runs.flat_map(|run| run.first..=run.last));
+        let rest = |sums: Sums, top: u64| (sums.requests - top as f64, sums.failures - top as f64);
+        let ((requests, failures), (near_requests, near_failures)) =
+            (rest(all, of_top), rest(near, near_top));
+        let expected = near_requests * failures / requests.max(1.0);
+        expected >= OTHERS_EXPECTED && near_failures <= OTHERS_PART * expected
     }
 
     /// The healthy stretch before (else after) a finding, and its requests per second.

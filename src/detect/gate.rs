@@ -1,5 +1,6 @@
 //! Which chains make an incident: joined over short pauses, large enough, and not the work of one client.
 
+use super::boundary::Side;
 use super::echo::without_echo;
 use super::emission::Grain;
 use super::segment::Run;
@@ -19,8 +20,8 @@ const JOIN_TIMES_OTHER_STATUS: i64 = 3;
 pub(super) const FLAPPING_TIMES: f64 = 1.5;
 /// Two incidents with no more requests between them are one.
 const JOIN_REQUESTS: f64 = 60.0;
-/// Failures beyond what the baseline expects.
-const LEAST_EXCESS: f64 = 4.0;
+/// Failures beyond what the baseline expects: four of them, whatever little is expected.
+const LEAST_EXCESS: f64 = 3.5;
 /// Share of requests that fail beyond the baseline, 0.8 points.
 const LEAST_SHARE: f64 = 0.008;
 /// Failures against what the baseline expects.
@@ -29,8 +30,8 @@ pub(super) const LEAST_RATIO: f64 = 1.5;
 pub(super) const LEAST_OF_PENALTY: f64 = 0.8;
 /// The same without the busiest failing client.
 const LEAST_OF_PENALTY_WITHOUT_CLIENT: f64 = 0.6;
-/// Excess failures without the busiest failing client.
-const LEAST_EXCESS_WITHOUT_CLIENT: f64 = 3.0;
+/// The same without the busiest failing client: three.
+const LEAST_EXCESS_WITHOUT_CLIENT: f64 = 2.5;
 /// One bucket of addresses with this share of all requests is a proxy, or all that the log knows.
 const PROXY_SHARE: f64 = 0.8;
 /// So many good requests tell how they spread over the clients.
@@ -98,6 +99,8 @@ impl Candidate {
 
 /// Joins chains over pauses of up to two minutes and keeps what is large enough.
 pub(super) fn gate(scale: Scale<'_>, chains: Vec<Chain>, proxied: Proxied) -> Vec<Candidate> {
+    let chains: Vec<Chain> =
+        chains.into_iter().flat_map(|chain| without_blips(scale.stream, chain)).collect();
     let mut trimmed = chains.clone();
     let mut bridges = Vec::new();
     for (chain, whole) in trimmed.iter_mut().zip(&chains) {
@@ -135,6 +138,47 @@ fn between_others(mut group: Vec<Chain>, spans: &[(usize, usize)]) -> Vec<Chain>
     let leading = group.iter().take_while(|chain| is_one(chain)).count();
     group.drain(..leading);
     group
+}
+
+/// A chain, and the blips at its ends that have nothing to do with it: the faint level of an outage may reach as far as a
+/// restart minutes later, which fails with another status.
+fn without_blips(stream: &Stream<'_>, mut chain: Chain) -> Vec<Chain> {
+    let mut parts = Vec::new();
+    for side in [Side::Start, Side::End] {
+        let at = if side == Side::Start { 0 } else { chain.runs.len().saturating_sub(1) };
+        let beside = if side == Side::Start { Some(1) } else { at.checked_sub(1) };
+        let Some((&blip, run)) = chain.runs.get(at).zip(beside.and_then(|beside| chain.runs.get(beside)))
+        else {
+            continue;
+        };
+        let Some(cut) = apart_from(stream, blip, *run, side) else { continue };
+        chain.runs.remove(at);
+        match side {
+            Side::Start => chain.runs.iter_mut().take(1).for_each(|run| run.first = cut),
+            Side::End => chain.runs.iter_mut().rev().take(1).for_each(|run| run.last = cut),
+        }
+        parts.push(Chain { runs: vec![blip], contrast: chain.contrast });
+    }
+    parts.push(chain);
+    parts.sort_by_key(Chain::first);
+    parts
+}
+
+/// The outermost slot of a run in which something fails with the run's own status, if what lies beside it on this side is a
+/// blip with another one and far enough from there.
+fn apart_from(stream: &Stream<'_>, blip: Run, run: Run, side: Side) -> Option<usize> {
+    let status = |run: Run| stream.dominant_status((run.first, run.last));
+    if stream.lasts((blip.first, blip.last)) >= BLIP_SECONDS {
+        return None;
+    }
+    let (own, other) = (status(run)?, status(blip)?);
+    let fails = |slot: &usize| stream.statuses_in((*slot, *slot)).any(|(status, _)| status == own);
+    let mut slots = run.first..=run.last;
+    let (cut, pause) = match side {
+        Side::Start => slots.find(fails).map(|cut| (cut, health_between(stream, blip.last, cut)))?,
+        Side::End => slots.rfind(fails).map(|cut| (cut, health_between(stream, cut, blip.first)))?,
+    };
+    (own != other && pause > JOIN_TIMES_OTHER_STATUS * BLIP_SECONDS).then_some(cut)
 }
 
 /// Chains with only short pauses between them.
@@ -454,7 +498,10 @@ pub(super) fn is_blip(stream: &Stream<'_>, finding: &Finding) -> bool {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
     let failures: Vec<(i64, u64)> =
         failing.filter(|of| of.1 > 0.0).map(|(at, count)| (at, count as u64)).collect();
-    let bulk = shortest(&failures, BLIP_PART).saturating_add(stream.width);
+    let all: u64 = failures.iter().map(|(_, count)| count).sum();
+    // or one more
+    let part = BLIP_PART.min(all.saturating_sub(1) as f64 / all.max(1) as f64);
+    let bulk = shortest(&failures, part).saturating_add(stream.width);
     bulk < BLIP_SECONDS && (bulk.saturating_add(BESIDE_BLIP_SECONDS)..=BLIP_AND_MORE_SECONDS).contains(&lasts)
 }
 

@@ -230,3 +230,115 @@ fn a_background_that_rises_slowly_for_an_hour_needs_sharper_edges_to_be_told() {
         assert!(found.is_empty(), "{seed}: {found:#?}");
     }
 }
+
+/// A request a second; between two seconds some fail, with 500, of this client (bucket).
+fn quiet(failing: impl Fn(&mut Rng, i64) -> Option<u16>) -> Series {
+    let mut rng = Rng::new(21);
+    let mut recorder = Recorder::new();
+    for second in 0..3 * 3600 {
+        let bucket = failing(&mut rng, second);
+        let mut clients: ClientBuckets = [0; 16];
+        if let Some(bucket) = bucket {
+            clients[usize::from(bucket)] = 1;
+        }
+        recorder.push(EPOCH + second, 1, &[(500, u32::from(bucket.is_some()))], clients);
+    }
+    recorder.finish(true)
+}
+
+#[test]
+fn the_last_failure_is_the_end_though_it_follows_a_clump_of_another_client() {
+    // two in three fail; the last one is client 4's, and nearly all of those just before it client 7's
+    let series = quiet(|_, second| match second {
+        5000..5590 if second % 3 != 0 => Some(u16::try_from(second % 16).unwrap()),
+        5590..5600 if second % 2 == 0 => Some(7),
+        5590..5600 => None,
+        5600 => Some(4),
+        // and one in fifty at any other time
+        ..5000 | 5620.. if second % 50 == 0 => Some(u16::try_from(second / 50 % 16).unwrap()),
+        _ => None,
+    });
+    assert_eq!(only(&find(&series)).end.second, EPOCH + 5600);
+}
+
+#[test]
+fn the_clump_that_a_level_is_fitted_beside_counts_with_its_requests() {
+    // four in five fail, for a minute at a time; in the first burst one client alone asks, ten times
+    let mut rng = Rng::new(22);
+    let mut recorder = Recorder::new();
+    for second in 0..3 * 3600_i64 {
+        let lonely = (5000..5060).contains(&second);
+        let down = (5000..8000).contains(&second) && (second - 5000) % 120 < 70;
+        if lonely && !(5000..5010).contains(&second) {
+            continue;
+        }
+        let fails = down && rng.binomial(1, 0.8) > 0 || second == 5000;
+        let bucket = if lonely { 14 } else { usize::try_from(second * 7 % 16).unwrap() };
+        let mut clients: ClientBuckets = [0; 16];
+        clients[bucket] = u16::from(fails);
+        recorder.push(EPOCH + second, 1, &[(503, u32::from(fails))], clients);
+    }
+    assert_eq!(only(&find(&recorder.finish(true))).start.second, EPOCH + 5000);
+}
+
+#[test]
+fn two_failures_after_a_usual_pause_are_its_last_burst() {
+    let series = record(10, |rng, second, requests| match second {
+        5000..5060 | 5110..5170 | 5220..5280 => vec![(503, rng.binomial(requests, 0.15))],
+        5330 | 5331 => vec![(503, 1)],
+        _ => Vec::new(),
+    });
+    assert_eq!(only(&find(&series)).end.second - EPOCH, 5331);
+}
+
+#[test]
+fn a_restart_that_the_faint_level_of_an_outage_reaches_is_not_its_end() {
+    let mut rng = Rng::new(24);
+    let mut recorder = Recorder::new();
+    for second in 0..2 * 3600_i64 {
+        let (requests, failures) = match second {
+            2000..3100 => (6, vec![(503, rng.binomial(6, 0.017))]),
+            3140 | 3175 | 3189 => (6, vec![(500, 1)]),
+            3190..3193 => (9, vec![(502, 9)]),
+            _ => (6, vec![(500, rng.binomial(6, 0.0005))]),
+        };
+        let mut clients: ClientBuckets = [0; 16];
+        spread(&mut rng, failures[0].1, &mut clients);
+        recorder.push(EPOCH + second, requests, &failures, clients);
+    }
+    let findings = find(&recorder.finish(true));
+    let finding = only(&findings);
+    assert!((finding.end.second - EPOCH - 3099).abs() <= 40, "{}", finding.end.second - EPOCH);
+    assert_eq!(findings.blips.len(), 1, "{findings:#?}");
+}
+
+#[test]
+fn a_restart_and_one_failure_more_are_a_blip_however_few_they_are() {
+    let series = record(12, |_, second, _| match second {
+        5000..5002 => vec![(503, 3)],
+        5005 => vec![(500, 1)],
+        _ => Vec::new(),
+    });
+    let findings = find(&series);
+    assert!(findings.incidents.is_empty(), "{findings:#?}");
+    assert_eq!(findings.blips.len(), 1, "{findings:#?}");
+}
+
+#[test]
+fn a_long_storm_that_leads_into_an_incident_is_not_its_beginning() {
+    // one client fails every fourth second for twelve minutes; then as many fail of all, for half an hour
+    let mut rng = Rng::new(23);
+    let mut recorder = Recorder::new();
+    for second in 0..2 * 3600_i64 {
+        let requests = rng.poisson(2.5);
+        let storm = u32::from((2400..3100).contains(&second) && rng.binomial(1, 0.28) > 0);
+        let failed = if (3100..4300).contains(&second) { rng.binomial(requests, 0.09) } else { 0 };
+        let mut clients: ClientBuckets = [0; 16];
+        spread(&mut rng, failed, &mut clients);
+        clients[7] += storm as u16;
+        recorder.push(EPOCH + second, requests + storm, &[(500, failed + storm)], clients);
+    }
+    let findings = find(&recorder.finish(true));
+    let finding = only(&findings);
+    assert!((finding.start.second - EPOCH - 3100).abs() <= 30, "{}", finding.start.second - EPOCH);
+}
