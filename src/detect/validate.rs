@@ -17,13 +17,13 @@ pub(super) const LEAST_CONTRAST: f64 = 6.0;
 /// dozen windows to choose from chance makes 6 nats of it.
 const LEAST_WEAK_CONTRAST: f64 = 12.0;
 /// The same for what lasts so long and is within what a background may drift to.
-const LEAST_LONG_CONTRAST: f64 = 10.0;
+const LEAST_LONG_CONTRAST: f64 = 12.0;
 /// See [`LEAST_LONG_CONTRAST`].
 const LONG_SECONDS: i64 = 1800;
 /// A background may drift to so many times its usual rate: a run with less must jump by so many nats, …
 const DRIFT_RATIO: f64 = 4.0;
 /// See [`DRIFT_RATIO`].
-const JUMP_NATS: f64 = 10.0;
+const JUMP_NATS: f64 = 15.0;
 /// … and with less than this, where a background may as well jump and stay, jump back by so many.
 const WEAK_RATIO: f64 = 2.5;
 /// See [`WEAK_RATIO`].
