@@ -23,8 +23,10 @@ const LEAST_OF_PENALTY: f64 = 0.6;
 const MOST_STORMS: usize = 3;
 /// Failures of each of a few clients that fail in turn, and nobody else.
 const LEAST_IN_TURN: u64 = 3;
-/// Failures that the others should have met with, had it been all who were hit.
-const LEAST_EXPECTED: f64 = 3.0;
+/// Failures of others beside them, those of every day, at most.
+const MOST_BESIDE: u64 = 2;
+/// Nats by which the others fail too seldom for all to have been hit.
+const OTHERS_NATS: f64 = 2.3;
 
 /// Affected requests of all clients, and requests of all beside the incident, which make one client's a storm or not.
 #[derive(Debug, Clone, Copy)]
@@ -112,23 +114,25 @@ fn one_alone(closeup: &Closeup) -> bool {
     hit == 1 && well >= 1 && closeup.anonymous.within == 0
 }
 
-/// All failures are those of a few clients, several of each, one client after the other, while the others asked for the
-/// same so often that they should have met with some: what a client tries again and again fails for what it asks.
+/// All failures but one or two are those of a few clients, several of each, one client after the other, while the others asked for
+/// the same so often that they should have met with more: what a client tries again and again fails for what it asks.
 fn few_in_turn(tone: &Tone, closeup: &Closeup) -> bool {
-    let hit: Vec<&Client> =
-        closeup.clients.iter().map(|(_, client)| client).filter(|client| client.inside.within > 0).collect();
-    let in_turn = hit.iter().enumerate().all(|(index, client)| {
-        client.inside.within >= LEAST_IN_TURN
-            && hit.iter().skip(index + 1).all(|other| !other.hit.overlaps(client.hit))
-    });
+    let hit = closeup.clients.iter().map(|(_, client)| client).filter(|client| client.inside.within > 0);
+    let (hit, once): (Vec<&Client>, Vec<&Client>) =
+        hit.partition(|client| client.inside.within >= LEAST_IN_TURN);
+    let in_turn = hit
+        .iter()
+        .enumerate()
+        .all(|(index, client)| hit.iter().skip(index + 1).all(|other| !other.hit.overlaps(client.hit)));
+    let beside: u64 = once.iter().fold(0, |sum, client| sum.saturating_add(client.inside.within));
     let known = closeup.clients.weight() <= 1.0 && closeup.anonymous.within == 0;
     let theirs: u64 = hit.iter().fold(0, |sum, client| sum.saturating_add(client.inside.requests));
     let requests = tone.inside.requests;
     let level = tone.inside.affected as f64 / requests.max(1) as f64;
-    known
-        && (1..=MOST_STORMS).contains(&hit.len())
-        && in_turn
-        && requests.saturating_sub(theirs) as f64 * level >= LEAST_EXPECTED
+    let others = requests.saturating_sub(theirs).max(1) as f64;
+    let share = beside as f64 / others;
+    let nats = if share < level { others * divergence(share, level) } else { 0.0 };
+    known && beside <= MOST_BESIDE && (1..=MOST_STORMS).contains(&hit.len()) && in_turn && nats >= OTHERS_NATS
 }
 
 /// Without the failures of the client that failed most, or of several whose storms follow each other, there are not many

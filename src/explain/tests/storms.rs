@@ -105,6 +105,23 @@ fn what_a_few_try_again_and_again_in_turn_is_no_incident() {
 }
 
 #[test]
+fn a_failure_of_every_day_beside_a_few_who_fail_in_turn_makes_no_incident() {
+    let with = |beside: u64| {
+        let mut closeup = some_fail(2, 5, true);
+        for (hash, client) in closeup.clients.clone().iter().filter(|(hash, _)| hash >> 57 >= 100 - beside) {
+            let inside = Part { affected: 1, within: 1, ..client.inside };
+            let hit = Span { first: 5, last: 5 };
+            *closeup.clients.entry(hash).unwrap() = Client { inside, hit, ..*client };
+            closeup.total.inside.affected += 1;
+            closeup.total.inside.within += 1;
+        }
+        closeup
+    };
+    assert!(is_one_clients(&with(2)));
+    assert!(!is_one_clients(&with(3)), "three others tell of something");
+}
+
+#[test]
 fn what_one_of_three_people_meets_with_is_an_incident() {
     let mut closeup = closeup(0, 260);
     for (hash, client) in closeup.clients.clone().iter() {
