@@ -43,6 +43,12 @@ const BROKEN_RATE: f64 = 0.5;
 const FEWEST_REQUESTS: f64 = 30.0;
 /// β is that much larger where φ is at its cap.
 const OVERDISPERSED_FACTOR: f64 = 1.5;
+/// What carries this part of β is worth a look at a part's own requests.
+const SUSPECT_OF_PENALTY: f64 = 0.5;
+/// And this part of it must be there, for that something is in one place has been paid for …
+const CONFIRMED_OF_PENALTY: f64 = 0.6;
+/// … where no larger share fails when all is well: of more failures some routes have theirs close together all the time.
+const CALM_SHARE: f64 = 0.01;
 /// Incidents whose own runs lie further apart than this are two, wherever drift between them lets their edges wander.
 const LONGEST_JOIN_SECONDS: i64 = 600;
 
@@ -65,6 +71,28 @@ pub fn find_errors_of_part(part: &Part<'_>, streams: usize, sensitivity: Sensiti
     with_single_statuses(found, part, streams, sensitivity, Grain::Part)
 }
 
+/// What may be an incident of a part and cannot be told from its failures against the requests of the whole: stretches that
+/// carry a part of what a finding costs. The part's own requests have to say.
+pub fn suspect_errors_of_part(part: &Part<'_>, streams: usize, sensitivity: Sensitivity) -> Vec<Finding> {
+    let series = compact(part).unwrap_or_else(|| part.series());
+    let price = Price { part: SUSPECT_OF_PENALTY, ..Price::new(streams, sensitivity) };
+    find_priced(&series, price, Grain::Part).incidents
+}
+
+/// The same as [`find_errors`] where something is suspected between two seconds, first and last: what the few requests of a
+/// part usually do is what they do outside of it. `usual` is the share of the whole's requests that fail when all is well.
+pub fn find_suspected_errors(
+    series: &Series,
+    suspected: (i64, i64),
+    usual: f64,
+    streams: usize,
+    sensitivity: Sensitivity,
+) -> Vec<Finding> {
+    let part = if usual <= CALM_SHARE { CONFIRMED_OF_PENALTY } else { 1.0 };
+    let price = Price { suspected: Some(suspected), part, ..Price::new(streams, sensitivity) };
+    find_priced(series, price, Grain::Whole).incidents
+}
+
 fn with_single_statuses(
     mut found: Findings,
     all: &Part<'_>,
@@ -81,20 +109,40 @@ fn with_single_statuses(
 }
 
 pub(super) fn find(series: &Series, streams: usize, sensitivity: Sensitivity, grain: Grain) -> Findings {
-    let (findings, storms) = find_in(series, streams, sensitivity, grain);
+    find_priced(series, Price::new(streams, sensitivity), grain)
+}
+
+fn find_priced(series: &Series, price: Price, grain: Grain) -> Findings {
+    let (findings, storms) = find_in(series, price, grain);
     if storms.is_empty() {
         return findings;
     }
-    find_in(&without(series, &storms), streams, sensitivity, grain).0
+    find_in(&without(series, &storms), price, grain).0
+}
+
+/// What makes a finding dear.
+#[derive(Debug, Clone, Copy)]
+struct Price {
+    streams: usize,
+    sensitivity: Sensitivity,
+    /// This part of β is asked for.
+    part: f64,
+    /// First and last second of what is suspected.
+    suspected: Option<(i64, i64)>,
+}
+
+impl Price {
+    fn new(streams: usize, sensitivity: Sensitivity) -> Self {
+        Self { streams, sensitivity, part: 1.0, suspected: None }
+    }
+
+    fn of(self, stream: &Stream<'_>) -> f64 {
+        self.part * penalty(stream, self.streams, self.sensitivity)
+    }
 }
 
 /// What is found, and the storms of one client that it may be distorted by.
-fn find_in(
-    series: &Series,
-    streams: usize,
-    sensitivity: Sensitivity,
-    grain: Grain,
-) -> (Findings, Vec<Storm>) {
+fn find_in(series: &Series, price: Price, grain: Grain) -> (Findings, Vec<Storm>) {
     let stream = Stream::new(series);
     let mut findings = Findings::default();
     if stream.requests <= 0.0 {
@@ -103,9 +151,9 @@ fn find_in(
     if stream.requests < FEWEST_REQUESTS {
         findings.caveats.push(Caveat::TooFewRequests);
     }
-    let penalty = penalty(&stream, streams, sensitivity);
+    let penalty = price.of(&stream);
     let proxied = Proxied::of(series);
-    let mut model = Model::fit(&stream, penalty, grain);
+    let mut model = Model::fit(&stream, penalty, grain, price.suspected);
     if baseline::unmasked_rate(&stream, &model.mask) >= BROKEN_RATE {
         findings.caveats.push(Caveat::NoHealthyPeriod);
         findings.incidents.extend(whole_recording(&stream, penalty));
@@ -155,21 +203,29 @@ struct Model {
 }
 
 impl Model {
-    fn fit(stream: &Stream<'_>, penalty: f64, grain: Grain) -> Self {
+    /// `suspected`: first and last second of what the first baseline is not to know.
+    fn fit(stream: &Stream<'_>, penalty: f64, grain: Grain, suspected_span: Option<(i64, i64)>) -> Self {
         let slots = stream.len();
-        let start = baseline::lowest_blocks_rate(stream);
-        let mut model = Self {
-            curve: Curve::constant(slots, start),
-            dispersion: 1.0,
-            mask: vec![false; slots],
-            grain,
-            settled: None,
+        let is_suspected = |slot: usize| {
+            let second = stream.second(slot);
+            suspected_span.is_some_and(|(first, last)| {
+                second.saturating_add(MASK_MARGIN_SECONDS) >= first
+                    && second <= last.saturating_add(MASK_MARGIN_SECONDS)
+            })
         };
+        let mask: Vec<bool> = (0..slots).map(is_suspected).collect();
+        let start = match suspected_span {
+            Some(_) => baseline::unmasked_rate(stream, &mask),
+            None => baseline::lowest_blocks_rate(stream),
+        };
+        let mut model =
+            Self { curve: Curve::constant(slots, start), dispersion: 1.0, mask, grain, settled: None };
         let mut found = 1.0;
         for round in 0..ROUNDS {
             let mut chains = model.chains(stream, penalty);
             let mut mask = suspected(stream, &chains);
-            if round == 0 && chains.is_empty() && stream.failures <= FEW_FAILURES {
+            if round == 0 && suspected_span.is_none() && chains.is_empty() && stream.failures <= FEW_FAILURES
+            {
                 model.curve = Curve::constant(slots, baseline::least_rate(stream));
                 (chains, mask) = model.clustered(stream, penalty).unwrap_or((chains, mask));
             }

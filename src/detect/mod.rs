@@ -31,7 +31,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
-pub use errors::{find_errors, find_errors_of_part};
+pub use errors::{find_errors, find_errors_of_part, find_suspected_errors, suspect_errors_of_part};
 pub use latency::{Beside, Sharp, Sharpened, TimedRequest, find_latency, sharpen, slows_alone};
 pub use merge::{Merged, merge};
 pub use part::{Part, Whole};

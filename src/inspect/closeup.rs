@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Distinct, Paces};
+use super::{Distinct, Paces, Requests};
 use crate::model::{Dimension, Histogram, Level, SourceId, Timestamp};
 use crate::survey::{Merge, RareKind};
 
@@ -360,6 +360,8 @@ pub struct Closeup {
     pub templates: Distinct<TemplateTone, MAX_TEMPLATES>,
     /// Single requests, of a window that asks for them.
     pub paces: Paces,
+    /// Requests of the place by second, of a window that asks for them.
+    pub requests: Requests,
 }
 
 impl Merge for Closeup {
@@ -380,5 +382,6 @@ impl Merge for Closeup {
         self.messages.absorb(other.messages);
         self.templates.absorb(other.templates);
         self.paces.absorb(other.paces);
+        self.requests.absorb(other.requests);
     }
 }

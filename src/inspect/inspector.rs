@@ -202,6 +202,12 @@ impl<'a> Inspector<'a> {
                 }
                 continue;
             }
+            if window.watch == Watch::Requests {
+                if !probe && window.is_about(&values) {
+                    closeup.requests.see(time.second(), request.status, request.client.map(hash));
+                }
+                continue;
+            }
             let seen = Seen::of(window, request, kind, &values, window.inside(time));
             if probe {
                 if seen.inside {
@@ -392,7 +398,7 @@ impl Seen {
         let affected = match window.watch {
             Watch::Failures { gave_up } => failed || (gave_up && request.status == Some(Status::GAVE_UP)),
             Watch::Slow => above == Some(true),
-            Watch::Missing | Watch::Messages | Watch::Paces => false,
+            Watch::Missing | Watch::Messages | Watch::Paces | Watch::Requests => false,
         };
         let slow = match &window.slow_kinds {
             Some(kinds) => request.pace_us().map(|latency| kinds.is_slow(kind, latency)),

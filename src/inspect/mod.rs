@@ -7,6 +7,7 @@ mod distinct;
 mod inspector;
 mod paces;
 mod plan;
+mod requests;
 
 pub use closeup::{
     Affected, Around, CLIENT_GROUPS, Client, Closeup, Dimensions, Group, Line, Part, Span, TemplateTone,
@@ -16,6 +17,7 @@ pub use distinct::Distinct;
 pub use inspector::{Inspector, Kit, Subject};
 pub use paces::{Pace, Paces, Sides, SlowKinds};
 pub use plan::{Paced, Visit, Watch, Window, plan, read_range};
+pub use requests::Requests;
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,8 @@ pub enum Watch {
     Messages,
     /// None: single requests are gathered with their latencies, nothing is counted.
     Paces,
+    /// None: requests of the place are counted by second, and nothing else.
+    Requests,
 }
 
 impl Default for Watch {

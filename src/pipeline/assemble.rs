@@ -9,6 +9,7 @@ use super::edges::{Room, Told, sharpen_slow};
 use super::habits::{common, habits};
 use super::reading::Reading;
 use super::roles::{Member, roles};
+use super::routes::tell_routes;
 use super::rows::{inputs, warnings};
 use super::streams::search;
 use super::zones::{self, Zone, zones};
@@ -80,9 +81,10 @@ pub(super) fn assemble(
     let told = range(options, &zone, told);
     let range = range(options, &zone, all);
     let seconds = range.map_or(0..0, |(from, to)| from.second()..to.second().saturating_add(1));
-    let mut search = search(&known, Limits::merged(), seconds, options.sensitivity);
+    let (mut search, suspects) = search(&known, Limits::merged(), seconds.clone(), options.sensitivity);
     let bare = candidates(&known, &[]);
     let room = Room { candidates: &bare, tools, buffer, progress };
+    tell_routes(&mut search, suspects, &seconds, room, options.sensitivity);
     let of_slow = sharpen_slow(&mut search.incidents, &search.streams, room);
     let site = &search.site;
 

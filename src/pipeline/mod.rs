@@ -12,6 +12,7 @@ mod reading;
 mod records;
 mod replicas;
 mod roles;
+mod routes;
 mod rows;
 mod samples;
 mod streams;

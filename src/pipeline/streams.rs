@@ -11,7 +11,7 @@ use super::replicas::{Set, replicas};
 use crate::detect::{
     BLIP_SECONDS, Caveat, Finding, Findings, LatencySeries, Merged, Sensitivity, Series, Signal, Whole,
     find_errors, find_errors_of_part, find_latency, find_missing_member, find_traffic, merge, slows_alone,
-    stands_out,
+    stands_out, suspect_errors_of_part,
 };
 use crate::explain::Stream;
 use crate::explain::facts::Role;
@@ -122,6 +122,16 @@ impl Searcher<'_> {
         }
     }
 
+    /// What may be an incident of a route.
+    fn suspect(&self, question: &Question<'_>) -> Vec<Finding> {
+        match question {
+            Question::ValueErrors(value) if value.dimension == Dimension::Path => {
+                suspect_errors_of_part(&value.part(self.site), self.streams, self.sensitivity)
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Leaves of what parts went through what the site shows as well and what is the part's own: what all of the site went
     /// through and what is nothing there is nothing in one of its parts. Slow requests of a part are its own, or what the
     /// site shows itself, or else what only the part shows.
@@ -221,13 +231,14 @@ fn covered(finding: &Finding, spans: impl Iterator<Item = (i64, i64)>) -> bool {
     seconds as f64 >= SHOWN * end.saturating_sub(start).saturating_add(1) as f64
 }
 
-/// Searches all streams between two seconds (the second one excluded).
+/// Searches all streams between two seconds (the second one excluded): what was found, and what may be an incident of a route
+/// (stream, finding), of which its own requests have to say.
 pub(super) fn search(
     known: &[Known<'_>],
     limits: Limits,
     range: Range<i64>,
     sensitivity: Sensitivity,
-) -> Search {
+) -> (Search, Vec<(usize, Finding)>) {
     let servers = servers(known);
     let edges: Vec<&Server<'_>> = servers.iter().filter(|s| s.role == Role::Edge).collect();
     let edge: Part<'_> = edges.iter().flat_map(|server| server.part.iter().cloned()).collect();
@@ -280,8 +291,12 @@ pub(super) fn search(
     let mut answers: Vec<Findings> =
         questions.par_iter().with_max_len(1).map(|(_, question)| searcher.answer(question)).collect();
     searcher.keep_own(&questions, &mut answers);
+    let suspects = questions.par_iter().with_max_len(1).flat_map_iter(|(stream, question)| {
+        searcher.suspect(question).into_iter().map(|finding| (*stream, finding))
+    });
+    let suspects = suspects.collect();
     let answers = questions.iter().map(|(stream, _)| *stream).zip(answers).collect();
-    weigh(site, streams, answers)
+    (weigh(site, streams, answers), suspects)
 }
 
 /// Incidents, blips and bursts of what was found.

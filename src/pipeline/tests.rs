@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
 use crate::explain::facts::{EntryKind, ZoneSource};
+use crate::model::Untrusted;
 
 /// An hour of requests, one a second, written at an offset; they fail between two seconds.
 fn access(from: DateTime<Utc>, offset_hours: i64, fail: std::ops::Range<i64>) -> String {
@@ -101,4 +102,50 @@ fn what_the_sites_blips_did_to_a_part_is_no_incident_of_it() {
     assert!(is_more(&[100, 101, 500, 700, 1801]));
     // no blip lies in it
     assert!(streams::is_more_than(&blips, (300, 301), &part(&[300])));
+}
+
+/// Two and a half hours of three requests a second, and of two routes every hundred seconds, of which one fails between two
+/// seconds and the other one as often all the time.
+fn rare_routes(fails: std::ops::Range<i64>, broken: i64) -> String {
+    let mut out = String::new();
+    let begin = DateTime::<Utc>::from_timestamp(1_700_000_000, 0).unwrap();
+    for i in 0..9_000 {
+        let time = (begin + TimeDelta::seconds(i)).format("%d/%b/%Y:%H:%M:%S");
+        let mut ask = |client: i64, path: &str, status: u16| {
+            let _ = writeln!(
+                out,
+                "203.0.113.{} - - [{time} +0000] \"GET {path} HTTP/1.1\" {status} 5 \"-\" \"Mozilla/5.0\"",
+                client % 200,
+            );
+        };
+        for each in 0..3 {
+            ask(i * 3 + each, "/", 200);
+        }
+        match i % 100 {
+            30 => ask(i / 100 * 7, "/reports", if fails.contains(&i) { 500 } else { 200 }),
+            60 => ask(i / 100 * 11, "/broken", if i / 100 % broken == 0 { 500 } else { 200 }),
+            _ => (),
+        }
+    }
+    out
+}
+
+#[test]
+fn a_rare_route_that_fails_whole_is_found_by_its_own_requests() {
+    let at = |second: i64| Timestamp::from_seconds(1_700_000_000 + second);
+    let report = report(&[("access.log", &rare_routes(4_000..4_500, 100))]);
+    let [incident] = report.incidents.as_slice() else { panic!("{:#?}", report.incidents) };
+    assert_eq!((incident.start.at, incident.end.at), (at(4_030), at(4_431)));
+    assert_eq!(incident.scope[0].value, Untrusted::new(b"/reports"));
+    // three are too few
+    let report = self::report(&[("access.log", &rare_routes(4_000..4_300, 100))]);
+    assert!(report.incidents.is_empty(), "{:#?}", report.incidents);
+}
+
+#[test]
+fn a_route_that_fails_all_the_time_is_no_incident() {
+    for each in [2, 3, 8] {
+        let report = report(&[("access.log", &rare_routes(0..0, each))]);
+        assert!(report.incidents.is_empty(), "{each}: {:#?}", report.incidents);
+    }
 }

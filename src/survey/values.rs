@@ -272,7 +272,38 @@ fn paths(values: &BTreeMap<u32, Vec<(i64, FailingValue)>>, names: &Names) -> BTr
         ranked.sort_unstable();
         ranked.into_iter().take(MAX_PATHS).map(|(_, hash)| hash)
     };
-    most(total).chain(most(densest)).collect()
+    let alone = most_alone(&paths);
+    most(total).chain(most(densest)).chain(alone).collect()
+}
+
+/// The paths whose failures in some stretch are least accounted for by those of all paths: what one route goes through alone
+/// is told from what the site does.
+fn most_alone(paths: &[(u32, &Seen)]) -> Vec<u32> {
+    let mut all: BTreeMap<i64, u64> = BTreeMap::new();
+    for (second, value) in paths.iter().flat_map(|(_, seen)| seen.iter()) {
+        *all.entry(second.div_euclid(DENSE_SECONDS)).or_default() += u64::from(value.count);
+    }
+    let sum: u64 = all.values().sum();
+    let surprise = |seen: &Seen| {
+        let usual = total(seen) as f64 / sum.max(1) as f64;
+        let mut blocks: BTreeMap<i64, u64> = BTreeMap::new();
+        for (second, value) in seen {
+            *blocks.entry(second.div_euclid(DENSE_SECONDS)).or_default() += u64::from(value.count);
+        }
+        let nats = |(block, count): (i64, u64)| {
+            let expected = usual * all.get(&block).copied().unwrap_or(0) as f64;
+            let count = count as f64;
+            if count > expected {
+                count * (count / expected.max(f64::MIN_POSITIVE)).ln() - (count - expected)
+            } else {
+                0.0
+            }
+        };
+        blocks.into_iter().map(nats).fold(0.0, f64::max)
+    };
+    let mut ranked: Vec<(f64, u32)> = paths.iter().map(|(hash, seen)| (surprise(seen), *hash)).collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    ranked.into_iter().take(MAX_PATHS).map(|(_, hash)| hash).collect()
 }
 
 /// The vhosts and upstreams with the most failures; of equal ones the lowest hashes.

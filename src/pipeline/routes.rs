@@ -1,0 +1,205 @@
+//! Failing routes, told by their own requests: the first pass counts which of a route's requests fail and not how many there
+//! are, so that a route that fails whole and is asked for rarely is a small part of the site's.
+
+use std::ops::Range;
+
+use super::closer::look;
+use super::edges::Room;
+use super::streams::Search;
+use crate::detect::{Finding, Merged, Sensitivity, Series, Signal, Slot, find_suspected_errors, stands_out};
+use crate::inspect::{Watch, Window};
+use crate::model::{Dimension, Timestamp};
+
+/// Routes looked at, at most: those that speak for incidents, then the surest of those that are suspected.
+const MOST_ROUTES: usize = 24;
+/// Health is read for so long on either side, at least and at most, …
+const BESIDE: (i64, i64) = (900, 2 * 3600);
+/// … and for so many requests of the site, about.
+const BESIDE_REQUESTS: f64 = 100_000.0;
+/// With more requests of the site in it than this a finding is as sharp as it needs to be.
+const MOST_REQUESTS: u64 = 400_000;
+/// What is found in a route's own requests is what was suspected if they have this part of it in common.
+const SAME: f64 = 0.3;
+/// What is suspected and lasts less is a handful of failures that happened to come together.
+const LEAST_SECONDS: i64 = 30;
+/// No message is asked for.
+const NEVER: i64 = i64::MAX / 4_000_000;
+
+/// A finding of a route whose own requests are asked for.
+struct Asked {
+    stream: usize,
+    finding: Finding,
+    /// The incident that it speaks for; `None` if it is only suspected.
+    speaks_for: Option<usize>,
+}
+
+/// Tells incidents of routes again by the routes' own requests, and adds those of `suspects` (stream, finding) that these
+/// confirm.
+pub(super) fn tell_routes(
+    search: &mut Search,
+    suspects: Vec<(usize, Finding)>,
+    range: &Range<i64>,
+    room: Room<'_>,
+    sensitivity: Sensitivity,
+) {
+    let asked = ask(search, suspects);
+    if asked.is_empty() {
+        return;
+    }
+    let windows: Vec<Window> = asked.iter().map(|asked| window(search, asked, range)).collect();
+    let found = look(room.candidates, &windows, room.tools, room.buffer, room.progress);
+    let spans: Vec<(i64, i64)> = search.incidents.iter().map(|merged| span(&merged.finding)).collect();
+    let usual = share_outside(&search.site.series, &spans);
+    let mut confirmed: Vec<(usize, Finding)> = Vec::new();
+    for (Asked { stream, finding, speaks_for }, closeup) in asked.into_iter().zip(&found.closeups) {
+        // what a route goes through with all others is told already, and tells nothing of what it usually does
+        let others: Vec<(i64, i64)> = spans
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| speaks_for != Some(*at))
+            .map(|(_, span)| *span)
+            .collect();
+        let own = without(&closeup.requests.series(), &others);
+        let told = find_suspected_errors(&own, span(&finding), usual, search.streams.len(), sensitivity);
+        let meets_others = |told: &Finding| {
+            others.iter().any(|(first, last)| *first <= told.end.second && told.start.second <= *last)
+        };
+        let told = told.into_iter().filter(|told| common(told, &finding) > 0 && !meets_others(told));
+        if let Some(merged) = speaks_for.and_then(|at| search.incidents.get_mut(at)) {
+            if let Some(told) = told.max_by_key(|told| common(told, &finding)) {
+                merged.finding = told;
+            }
+            continue;
+        }
+        let is_confirmed = |told: &Finding| {
+            // of a few requests that never failed it is not known that they never do
+            let mut doubted = told.clone();
+            doubted.baseline.error_share = told.baseline.error_share.max(usual);
+            common(told, &finding) as f64 >= SAME * told.lasted_seconds() as f64
+                && stands_out(&doubted, &own, &search.site.series, &spans)
+        };
+        confirmed.extend(told.filter(is_confirmed).map(|told| (stream, told)));
+    }
+    add(search, confirmed);
+}
+
+/// The routes that speak for incidents, and the suspected ones that meet none.
+fn ask(search: &Search, suspects: Vec<(usize, Finding)>) -> Vec<Asked> {
+    let is_route = |stream: usize| {
+        let place = search.streams.get(stream).and_then(|stream| stream.place.as_ref());
+        place.is_some_and(|(dimension, _)| *dimension == Dimension::Path)
+    };
+    let is_small = |finding: &Finding| finding.requests <= MOST_REQUESTS;
+    let known = search.incidents.iter().enumerate().filter(|(_, merged)| {
+        merged.finding.signal == Signal::Errors && is_route(merged.stream) && is_small(&merged.finding)
+    });
+    let known = known.map(|(at, merged)| Asked {
+        stream: merged.stream,
+        finding: merged.finding.clone(),
+        speaks_for: Some(at),
+    });
+    let apart = |finding: &Finding| search.incidents.iter().all(|m| common(&m.finding, finding) == 0);
+    let mut suspected: Vec<Asked> = suspects
+        .into_iter()
+        .filter(|(_, finding)| {
+            is_small(finding) && finding.lasted_seconds() >= LEAST_SECONDS && apart(finding)
+        })
+        .map(|(stream, finding)| Asked { stream, finding, speaks_for: None })
+        .collect();
+    suspected.sort_by(|a, b| b.finding.strength.total_cmp(&a.finding.strength).then(a.stream.cmp(&b.stream)));
+    known.chain(suspected).take(MOST_ROUTES).collect()
+}
+
+/// Makes incidents of findings, the surest first, where there are none.
+fn add(search: &mut Search, mut confirmed: Vec<(usize, Finding)>) {
+    confirmed.sort_by(|(a_stream, a), (b_stream, b)| {
+        b.strength.total_cmp(&a.strength).then(a_stream.cmp(b_stream)).then(span(a).cmp(&span(b)))
+    });
+    for (stream, finding) in confirmed {
+        if search.incidents.iter().all(|merged| common(&merged.finding, &finding) == 0) {
+            let signals = vec![Signal::Errors];
+            search.incidents.push(Merged { stream, finding, others: Vec::new(), signals, gave_up: false });
+        }
+    }
+    search.incidents.sort_by_key(|merged| (merged.finding.start.second, merged.stream));
+}
+
+fn span(finding: &Finding) -> (i64, i64) {
+    (finding.start.second, finding.end.second)
+}
+
+/// Seconds that two findings have in common.
+fn common(a: &Finding, b: &Finding) -> i64 {
+    let until = a.end.second.min(b.end.second);
+    until.saturating_sub(a.start.second.max(b.start.second)).saturating_add(1).max(0)
+}
+
+fn lies_in(spans: &[(i64, i64)], slot: &Slot) -> bool {
+    spans.iter().any(|(first, last)| (*first..=*last).contains(&slot.second))
+}
+
+/// The share of requests that fail outside of some spans, first and last seconds.
+fn share_outside(series: &Series, spans: &[(i64, i64)]) -> f64 {
+    let outside = series.slots.iter().filter(|slot| !lies_in(spans, slot));
+    let (requests, failures) = outside.fold((0u64, 0u64), |(requests, failures), slot| {
+        (requests.saturating_add(slot.requests.into()), failures.saturating_add(slot.failures.into()))
+    });
+    failures as f64 / requests.max(1) as f64
+}
+
+/// A series without the slots that begin in some spans, first and last seconds.
+fn without(series: &Series, spans: &[(i64, i64)]) -> Series {
+    let mut kept = Series { slots: Vec::new(), statuses: Vec::new(), ..series.clone() };
+    let mut statuses = series.statuses.iter().peekable();
+    for (index, slot) in series.slots.iter().enumerate() {
+        let is_kept = !lies_in(spans, slot);
+        let at = u32::try_from(kept.slots.len()).unwrap_or(u32::MAX);
+        while let Some(&(_, status, count)) = statuses.next_if(|(of, ..)| *of as usize <= index) {
+            if is_kept {
+                kept.statuses.push((at, status, count));
+            }
+        }
+        if is_kept {
+            kept.slots.push(*slot);
+        }
+    }
+    kept
+}
+
+/// What has to be read of a route.
+fn window(search: &Search, asked: &Asked, range: &Range<i64>) -> Window {
+    let finding = &asked.finding;
+    #[allow(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+    let beside = (BESIDE_REQUESTS / finding.baseline.requests_per_second.max(1e-9)) as i64;
+    let beside = beside.clamp(BESIDE.0, BESIDE.1);
+    let (first, last) = (finding.start.range.0, finding.end.range.1);
+    let place = search.streams.get(asked.stream).and_then(|stream| stream.place.as_ref());
+    Window {
+        start: Timestamp::from_seconds(first.saturating_sub(beside).max(range.start)),
+        end: Timestamp::from_seconds(last.saturating_add(beside).min(range.end)),
+        watch: Watch::Requests,
+        place: place.map(|(dimension, value)| (*dimension, value.raw().into())),
+        messages_from: Timestamp::from_seconds(NEVER),
+        ..Window::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_in_a_span_is_left_out_with_its_statuses() {
+        let slot = |second| Slot { second, requests: 2, failures: 1, clients: None };
+        let series = Series {
+            slots: (10..14).map(slot).collect(),
+            slot_seconds: 1,
+            statuses: vec![(0, 500, 1), (1, 502, 1), (2, 503, 1), (3, 504, 1)],
+            ..Series::default()
+        };
+        let kept = without(&series, &[(11, 12)]);
+        assert_eq!(kept.slots, [slot(10), slot(13)]);
+        assert_eq!(kept.statuses, [(0, 500, 1), (1, 504, 1)]);
+        assert!((share_outside(&series, &[(11, 13)]) - 0.5).abs() < 1e-9);
+    }
+}
