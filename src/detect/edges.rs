@@ -10,6 +10,7 @@ use super::gate::{
     Candidate, FLAPPING_TIMES, JOIN_SECONDS, LEAST_RATIO, buckets_in, busiest, health_between, joins,
 };
 use super::mix::Mix;
+use super::stream::Stream;
 use super::validate::{Chain, Scale};
 use crate::model::Status;
 
@@ -27,9 +28,8 @@ const BURST_NATS: f64 = 12.0;
 const BURST_EXCESS: f64 = 2.5;
 /// The same after a pause like those before: two of them.
 const LATER_EXCESS: f64 = 1.5;
-/// One client's failures are a burst after such a pause if they are this part of what fails of all in a burst: nobody else was
-/// served meanwhile.
-const NOBODY_ELSE: f64 = 0.9;
+/// One client's failures are a burst after such a pause if they are this part of all requests meanwhile: nobody else was served.
+const NOBODY_ELSE: f64 = 0.7;
 /// The level that a burst is looked for with is at most this: not every request of a failing second fails.
 const BURST_LEVEL: f64 = 0.9;
 /// Pauses that an edge is moved over, at most.
@@ -103,7 +103,11 @@ fn edge(
         }
         found = before_timeouts(all, scale, found, limit);
     }
-    let usual_pause = longest_pause(scale, candidate);
+    let inside = match side {
+        Side::Start => found.slot..candidate.last() + 1,
+        Side::End => candidate.first()..found.slot + 1,
+    };
+    let usual_pause = longest_pause(scale.stream, inside);
     for _ in 0..MOST_BURSTS {
         let Some(burst) = burst_beyond(affected, scale, chain, (found.slot, limit), side, usual_pause) else {
             break;
@@ -161,10 +165,9 @@ fn before_timeouts(all: Affected<'_>, scale: Scale<'_>, found: Edge, limit: usiz
     early.filter(|early| early.slot < found.slot).unwrap_or(found)
 }
 
-/// The longest time that an incident has had without a failure, in seconds.
-fn longest_pause(scale: Scale<'_>, candidate: &Candidate) -> i64 {
-    let stream = scale.stream;
-    let failing = || (candidate.first()..=candidate.last()).filter(|&slot| stream.failures_at(slot) > 0.0);
+/// The longest time without a failure in some slots, in seconds.
+fn longest_pause(stream: &Stream<'_>, slots: Range<usize>) -> i64 {
+    let failing = || slots.clone().filter(|&slot| stream.failures_at(slot) > 0.0);
     let pauses = failing().zip(failing().skip(1)).map(|(one, next)| health_between(stream, one, next));
     pauses.max().unwrap_or(0)
 }
@@ -278,6 +281,6 @@ fn burst_beyond(
         if goes_on { (true, LATER_EXCESS) } else { (joins(stream, before, after), BURST_EXCESS) };
     // on a quiet site one client may be all that asks in a burst
     let of_others = is_several_clients(scale, first..last + 1)
-        || goes_on && burst.failures >= BURST_EXCESS && burst.share() >= NOBODY_ELSE * level;
+        || goes_on && burst.failures >= BURST_EXCESS && burst.share() >= NOBODY_ELSE;
     (sum >= BURST_NATS && burst.excess() >= least && near && of_others).then_some((first, last))
 }

@@ -90,7 +90,9 @@ pub fn find_suspected_errors(
 ) -> Vec<Finding> {
     let part = if usual <= CALM_SHARE { CONFIRMED_OF_PENALTY } else { 1.0 };
     let price = Price { suspected: Some(suspected), part, ..Price::new(streams, sensitivity) };
-    find_priced(series, price, Grain::Whole).incidents
+    let found = find_priced(series, price, Grain::Whole);
+    // a route that is broken for good
+    if found.caveats.contains(&Caveat::NoHealthyPeriod) { Vec::new() } else { found.incidents }
 }
 
 fn with_single_statuses(

@@ -342,3 +342,23 @@ fn a_long_storm_that_leads_into_an_incident_is_not_its_beginning() {
     let finding = only(&findings);
     assert!((finding.start.second - EPOCH - 3100).abs() <= 30, "{}", finding.start.second - EPOCH);
 }
+
+#[test]
+fn what_one_client_fails_after_a_usual_pause_while_others_are_served_is_not_the_last_burst() {
+    let mut rng = Rng::new(25);
+    let mut recorder = Recorder::new();
+    for second in 0..3 * 3600_i64 {
+        let failed = match second {
+            5000..5075 | 5090..5165 | 5180..5255 => rng.binomial(3, 0.13),
+            _ => rng.binomial(3, 0.006),
+        };
+        let mut clients: ClientBuckets = [0; 16];
+        spread(&mut rng, failed, &mut clients);
+        let clump = u32::from((5268..5275).contains(&second));
+        clients[7] += clump as u16;
+        recorder.push(EPOCH + second, 3 + clump, &[(500, failed + clump)], clients);
+    }
+    let findings = find(&recorder.finish(true));
+    let finding = only(&findings);
+    assert!(finding.end.second - EPOCH < 5256, "{}", finding.end.second - EPOCH);
+}
