@@ -33,6 +33,8 @@ const BLIP_COVERS: f64 = 0.5;
 const LEAST_BESIDE_BLIPS: u64 = 4;
 /// The site shows a finding of one of its parts if it has findings for this part of it.
 const SHOWN: f64 = 0.5;
+/// A route with more failures than this in all is found without its own requests, or a few more tell nothing.
+const FEW_FAILURES: u64 = 300;
 /// Two servers share a service if their logs cover the same time for this part of the longer one.
 const SHARED_TIME: f64 = 0.5;
 
@@ -125,7 +127,9 @@ impl Searcher<'_> {
     /// What may be an incident of a route.
     fn suspect(&self, question: &Question<'_>) -> Vec<Finding> {
         match question {
-            Question::ValueErrors(value) if value.dimension == Dimension::Path => {
+            Question::ValueErrors(value)
+                if value.dimension == Dimension::Path && value.failures() <= FEW_FAILURES =>
+            {
                 suspect_errors_of_part(&value.part(self.site), self.streams, self.sensitivity)
             }
             _ => Vec::new(),
