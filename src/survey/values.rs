@@ -9,8 +9,8 @@ use super::{Clock, Coarse, Count, FailingValue, Group, Limits, Name, Names, Tall
 use crate::detect::{ClientBuckets, Part, Series, Whole};
 use crate::model::Dimension;
 
-/// Paths with the most failures, and as many with the densest.
-const MAX_PATHS: usize = 15;
+/// Paths with the most failures, as many with the densest, and as many whose failures those of all account for least.
+const MAX_PATHS: usize = 12;
 /// Vhosts and upstreams with the most failures.
 const MAX_OTHERS: usize = 32;
 /// Failures that a status is owed at most: what was rare for long is not made up for all at once.
@@ -214,7 +214,7 @@ fn spread(values: &[FailingValue], failures: u32) -> ClientBuckets {
     buckets
 }
 
-/// The values whose failures are worth a search: at most 30 paths and 32 vhosts and upstreams, by dimension and value.
+/// The values whose failures are worth a search: at most 36 paths and 32 vhosts and upstreams, by dimension and value.
 pub fn value_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) -> Vec<ValueSeries> {
     let mut names = Names::new(tallies.len().saturating_mul(limits.names));
     for (tally, _) in tallies {
