@@ -16,6 +16,8 @@ pub(super) const JOIN_SECONDS: i64 = 120;
 const JOIN_TIMES: i64 = 10;
 /// The same where one fails with one status and the other with another.
 const JOIN_TIMES_OTHER_STATUS: i64 = 3;
+/// And the same of two that are blips by themselves: a service that is restarted twice.
+const JOIN_TIMES_OF_BLIPS: i64 = 2;
 /// A pause this many times as long as those before it is one more of them.
 pub(super) const FLAPPING_TIMES: f64 = 1.5;
 /// Two incidents with no more requests between them are one.
@@ -241,7 +243,12 @@ pub(super) fn joins(stream: &Stream<'_>, before: (usize, usize), after: (usize, 
     let pause = health_between(stream, before.1, after.0);
     let statuses = (stream.dominant_status(before), stream.dominant_status(after));
     let differ = statuses.0.zip(statuses.1).is_some_and(|(before, after)| before != after);
-    let times = if differ { JOIN_TIMES_OTHER_STATUS } else { JOIN_TIMES };
+    let longer = stream.lasts(before).max(stream.lasts(after));
+    let times = match differ {
+        _ if longer < BLIP_SECONDS => JOIN_TIMES_OF_BLIPS,
+        true => JOIN_TIMES_OTHER_STATUS,
+        false => JOIN_TIMES,
+    };
     pause <= JOIN_SECONDS.min(shorter.saturating_mul(times)) && !stream.breaks_between(before.1, after.0)
 }
 

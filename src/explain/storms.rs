@@ -119,7 +119,7 @@ fn one_alone(closeup: &Closeup) -> bool {
 fn few_in_turn(tone: &Tone, closeup: &Closeup) -> bool {
     let hit = closeup.clients.iter().map(|(_, client)| client).filter(|client| client.inside.within > 0);
     let (hit, once): (Vec<&Client>, Vec<&Client>) =
-        hit.partition(|client| client.inside.within >= LEAST_IN_TURN);
+        hit.partition(|client| client.inside.affected >= LEAST_IN_TURN);
     let in_turn = hit
         .iter()
         .enumerate()

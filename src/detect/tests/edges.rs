@@ -362,3 +362,14 @@ fn what_one_client_fails_after_a_usual_pause_while_others_are_served_is_not_the_
     let finding = only(&findings);
     assert!(finding.end.second - EPOCH < 5256, "{}", finding.end.second - EPOCH);
 }
+
+#[test]
+fn two_restarts_seconds_apart_are_two_blips() {
+    let series = record(13, |_, second, requests| match second {
+        5000..5002 | 5015..5018 => vec![(503, requests)],
+        _ => Vec::new(),
+    });
+    let findings = find(&series);
+    assert!(findings.incidents.is_empty(), "{findings:#?}");
+    assert_eq!(findings.blips.len(), 2, "{findings:#?}");
+}

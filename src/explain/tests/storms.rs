@@ -122,6 +122,16 @@ fn a_failure_of_every_day_beside_a_few_who_fail_in_turn_makes_no_incident() {
 }
 
 #[test]
+fn of_a_client_that_fails_in_turn_elsewhere_too_few_failures_of_the_place_will_do() {
+    let mut closeup = some_fail(2, 5, true);
+    let first = *closeup.clients.clone().iter().find(|(hash, _)| *hash == 0).unwrap().1;
+    let inside = Part { within: 2, ..first.inside };
+    *closeup.clients.entry(0).unwrap() = Client { inside, ..first };
+    closeup.total.inside.within -= 3;
+    assert!(is_one_clients(&closeup));
+}
+
+#[test]
 fn what_one_of_three_people_meets_with_is_an_incident() {
     let mut closeup = closeup(0, 260);
     for (hash, client) in closeup.clients.clone().iter() {
