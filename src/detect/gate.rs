@@ -494,18 +494,28 @@ fn shortest(failures: &[(i64, u64)], part: f64) -> i64 {
     shortest
 }
 
-/// Nearly all that fails in a finding does so within a few seconds: a restart, and a failure of every day beside it.
+/// Nearly all that fails in a finding does so within a few seconds: a restart, and a failure of every day beside it; or two
+/// restarts with more requests between them that are served.
 pub(super) fn is_blip(stream: &Stream<'_>, finding: &Finding) -> bool {
     let lasts = finding.lasted_seconds();
     if lasts < BLIP_SECONDS {
         return true;
     }
     let slots = stream.slots_between(finding.start.second, finding.end.second.saturating_add(1));
+    let served: f64 = slots
+        .clone()
+        .filter(|&slot| stream.failures_at(slot) <= 0.0)
+        .map(|slot| stream.requests_at(slot))
+        .sum();
     let failing = slots.map(|slot| (stream.second(slot), stream.failures_at(slot)));
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
     let failures: Vec<(i64, u64)> =
         failing.filter(|of| of.1 > 0.0).map(|(at, count)| (at, count as u64)).collect();
     let all: u64 = failures.iter().map(|(_, count)| count).sum();
+    let seconds = i64::try_from(failures.len()).unwrap_or(i64::MAX).saturating_mul(stream.width);
+    if seconds < BLIP_SECONDS && lasts <= BLIP_AND_MORE_SECONDS && served >= all as f64 {
+        return true;
+    }
     // or one more
     let part = BLIP_PART.min(all.saturating_sub(1) as f64 / all.max(1) as f64);
     let bulk = shortest(&failures, part).saturating_add(stream.width);

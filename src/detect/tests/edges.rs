@@ -372,4 +372,11 @@ fn two_restarts_seconds_apart_are_two_blips() {
     let findings = find(&series);
     assert!(findings.incidents.is_empty(), "{findings:#?}");
     assert_eq!(findings.blips.len(), 2, "{findings:#?}");
+    // so few fail that they are one stretch
+    let series = record(13, |_, second, _| match second {
+        5000 | 5007 => vec![(503, 6)],
+        _ => Vec::new(),
+    });
+    let findings = find(&series);
+    assert!(findings.incidents.is_empty() && !findings.blips.is_empty(), "{findings:#?}");
 }
