@@ -277,10 +277,10 @@ fn burst_beyond(
     // after a pause like those before, however short it is
     let goes_on = health_between(stream, before.1, after.0) as f64 <= FLAPPING_TIMES * usual_pause as f64
         && !stream.breaks_between(before.1, after.0);
-    let (near, least) =
+    let (near, needed) =
         if goes_on { (true, LATER_EXCESS) } else { (joins(stream, before, after), BURST_EXCESS) };
     // on a quiet site one client may be all that asks in a burst
     let of_others = is_several_clients(scale, first..last + 1)
         || goes_on && burst.failures >= BURST_EXCESS && burst.share() >= NOBODY_ELSE;
-    (sum >= BURST_NATS && burst.excess() >= least && near && of_others).then_some((first, last))
+    (sum >= BURST_NATS && burst.excess() >= needed && near && of_others).then_some((first, last))
 }

@@ -251,8 +251,7 @@ fn the_last_failure_is_the_end_though_it_follows_a_clump_of_another_client() {
     // two in three fail; the last one is client 4's, and nearly all of those just before it client 7's
     let series = quiet(|_, second| match second {
         5000..5590 if second % 3 != 0 => Some(u16::try_from(second % 16).unwrap()),
-        5590..5600 if second % 2 == 0 => Some(7),
-        5590..5600 => None,
+        5590..5600 => (second % 2 == 0).then_some(7),
         5600 => Some(4),
         // and one in fifty at any other time
         ..5000 | 5620.. if second % 50 == 0 => Some(u16::try_from(second / 50 % 16).unwrap()),
