@@ -12,6 +12,9 @@ use super::wording::{Sentence, status_name};
 const EVERY_PERCENT: f64 = 99.5;
 /// A place gets into the headline when it has this share of all affected requests.
 const HEADLINE_SHARE: f64 = 0.9;
+/// Or this share of those that fail beyond what is usual, if it is what tells where: on a site where some always fail, most of
+/// the failures of an incident of one route are not its own.
+const HEADLINE_EXCESS: f64 = 0.5;
 /// A place with less of the site's requests than this, in percent, is told with its share of them.
 const SMALL_PERCENT: f64 = 10.0;
 /// A status names the incident when it has this share of the affected requests.
@@ -109,14 +112,29 @@ fn headline_place(incident: &Incident) -> (Option<&ScopeItem>, Option<f64>) {
     if overall.is_some_and(|p| p >= EVERY_PERCENT) && !missing {
         return (None, overall);
     }
-    let place = incident.scope.iter().find(|item| {
+    let place = incident.scope.iter().enumerate().find(|(at, item)| {
         item.dimension != Dimension::Error
-            && item.affected_share >= HEADLINE_SHARE
+            && (item.affected_share >= HEADLINE_SHARE
+                || *at == 0 && excess_share(incident, item) >= HEADLINE_EXCESS)
             && item.affected_percent.is_finite()
             // A place that fares like all the rest explains nothing.
             && overall.is_none_or(|p| item.affected_percent > p + 1.0)
     });
-    place.map_or((None, overall), |item| (Some(item), Some(item.affected_percent)))
+    place.map_or((None, overall), |(_, item)| (Some(item), Some(item.affected_percent)))
+}
+
+/// The share that a place has of the requests that fail beyond what is usual, 0–1; 0 where that is not known.
+fn excess_share(incident: &Incident, item: &ScopeItem) -> f64 {
+    let beyond = |percent: f64, usual: f64| if percent > usual { 1.0 - usual / percent } else { 0.0 };
+    let of_all = match (incident.signal, incident.impact.percent, incident.baseline.error_percent) {
+        (Signal::Errors, Some(percent), Some(usual)) => beyond(percent, usual),
+        _ => 0.0,
+    };
+    if of_all > 0.0 {
+        item.affected_share * beyond(item.affected_percent, item.baseline_percent) / of_all
+    } else {
+        0.0
+    }
 }
 
 fn share_of_requests(sentence: Sentence, place: Option<&ScopeItem>, percent: Option<f64>) -> Sentence {

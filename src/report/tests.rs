@@ -245,6 +245,26 @@ fn titles() {
         title(&one_vhost),
         "500 Internal Server Error on 98.4 % of requests to shop.example.com, 12 min"
     );
+    // most of what fails beside it fails always
+    let one_route = |share: f64| {
+        move |i: &mut Incident| {
+            partly(i);
+            i.impact.percent = Some(5.1);
+            i.baseline.error_percent = Some(2.1);
+            i.scope = vec![ScopeItem {
+                dimension: Dimension::Path,
+                value: "/orders".into(),
+                affected_share: share,
+                affected_percent: 85.5,
+                baseline_percent: 2.8,
+            }];
+        }
+    };
+    assert_eq!(
+        title(&one_route(0.376)),
+        "500 Internal Server Error on 85.5 % of requests for /orders (5.1 % of all), 12 min"
+    );
+    assert_eq!(title(&one_route(0.2)), "500 Internal Server Error on 5.1 % of requests, 12 min");
     let ongoing = |i: &mut Incident| i.end.open = true;
     assert_eq!(title(&ongoing), "502 Bad Gateway on every request, still going on at the end of the logs");
     let mixed = |i: &mut Incident| i.statuses = [(500, 50), (502, 50)].into();
