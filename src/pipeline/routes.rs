@@ -13,11 +13,13 @@ use crate::model::{Dimension, Timestamp};
 /// Routes looked at, at most: those that speak for incidents, then the surest of those that are suspected.
 const MOST_ROUTES: usize = 24;
 /// Health is read for so long on either side, at least and at most, …
-const BESIDE: (i64, i64) = (900, 2 * 3600);
+const BESIDE: (i64, i64) = (30, 2 * 3600);
 /// … and for so many requests of the site, about.
 const BESIDE_REQUESTS: f64 = 100_000.0;
 /// With more requests of the site in it than this a finding is as sharp as it needs to be.
 const MOST_REQUESTS: u64 = 400_000;
+/// So many requests of the site are read again in all, about: less than half a second's work.
+const MOST_IN_ALL: f64 = 2_000_000.0;
 /// What is found in a route's own requests is what was suspected if they have this part of it in common.
 const SAME: f64 = 0.3;
 /// What is suspected and lasts less is a handful of failures that happened to come together.
@@ -107,7 +109,23 @@ fn ask(search: &Search, suspects: Vec<(usize, Finding)>) -> Vec<Asked> {
         .map(|(stream, finding)| Asked { stream, finding, speaks_for: None })
         .collect();
     suspected.sort_by(|a, b| b.finding.strength.total_cmp(&a.finding.strength).then(a.stream.cmp(&b.stream)));
-    known.chain(suspected).take(MOST_ROUTES).collect()
+    let mut left = MOST_IN_ALL;
+    let is_affordable = |asked: &Asked| {
+        let finding = &asked.finding;
+        let beside = 2.0 * beside_seconds(finding) as f64 * finding.baseline.requests_per_second;
+        let cost = finding.requests as f64 + beside;
+        let affordable = cost <= left;
+        left -= if affordable { cost } else { 0.0 };
+        affordable
+    };
+    known.chain(suspected).take(MOST_ROUTES).filter(is_affordable).collect()
+}
+
+/// How far health is read on either side.
+fn beside_seconds(finding: &Finding) -> i64 {
+    #[allow(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+    let seconds = (BESIDE_REQUESTS / finding.baseline.requests_per_second.max(1e-9)) as i64;
+    seconds.clamp(BESIDE.0, BESIDE.1)
 }
 
 /// Makes incidents of findings, the surest first, where there are none.
@@ -169,9 +187,7 @@ fn without(series: &Series, spans: &[(i64, i64)]) -> Series {
 /// What has to be read of a route.
 fn window(search: &Search, asked: &Asked, range: &Range<i64>) -> Window {
     let finding = &asked.finding;
-    #[allow(clippy::cast_possible_truncation, reason = "a float cast saturates")]
-    let beside = (BESIDE_REQUESTS / finding.baseline.requests_per_second.max(1e-9)) as i64;
-    let beside = beside.clamp(BESIDE.0, BESIDE.1);
+    let beside = beside_seconds(finding);
     let (first, last) = (finding.start.range.0, finding.end.range.1);
     let place = search.streams.get(asked.stream).and_then(|stream| stream.place.as_ref());
     Window {
@@ -187,6 +203,42 @@ fn window(search: &Search, asked: &Asked, range: &Range<i64>) -> Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_busy_routes_the_surest_are_read_again_and_no_more_than_half_a_second_takes() {
+        use crate::detect::{Audit, Baseline, Boundary, Effect};
+        use crate::explain::Stream;
+        let suspect = |strength: f64| {
+            let edge = |second| Boundary { second, range: (second, second), open: false };
+            Finding {
+                signal: Signal::Errors,
+                effect: Effect::Errors,
+                start: edge(1000),
+                end: edge(1060),
+                baseline: Baseline { error_share: 0.0, requests_per_second: 5_000.0, window: None },
+                requests: 300_000,
+                failures: 9,
+                dominant_status: Some(500),
+                strength,
+                dispersion: 1.0,
+                levels: Vec::new(),
+                confidence: 0.5,
+                audit: Audit::default(),
+            }
+        };
+        let route = Stream { place: Some((Dimension::Path, "/orders".into())), messages: false };
+        let search = Search {
+            site: crate::survey::SiteSeries::default(),
+            streams: vec![Stream::default(), route],
+            incidents: Vec::new(),
+            blips: Vec::new(),
+            bursts: Vec::new(),
+            caveats: Vec::new(),
+        };
+        let asked = ask(&search, [11.0, 15.0, 12.0, 14.0, 13.0].map(|s| (1, suspect(s))).to_vec());
+        let strengths: Vec<f64> = asked.iter().map(|asked| asked.finding.strength).collect();
+        assert_eq!(strengths, [15.0, 14.0, 13.0]);
+    }
 
     #[test]
     fn what_lies_in_a_span_is_left_out_with_its_statuses() {
