@@ -43,8 +43,10 @@ const BROKEN_RATE: f64 = 0.5;
 const FEWEST_REQUESTS: f64 = 30.0;
 /// β is that much larger where φ is at its cap.
 const OVERDISPERSED_FACTOR: f64 = 1.5;
-/// What carries this part of β is worth a look at a part's own requests.
+/// What carries this part of β is worth a look at a part's own requests …
 const SUSPECT_OF_PENALTY: f64 = 0.5;
+/// … if no more of these fail in all: with more it is found without its own requests, or a few more tell nothing.
+const FEW_TO_SUSPECT: u64 = 300;
 /// And this part of it must be there, for that something is in one place has been paid for …
 const CONFIRMED_OF_PENALTY: f64 = 0.6;
 /// … where no larger share fails when all is well: of more failures some routes have theirs close together all the time.
@@ -68,15 +70,13 @@ pub fn find_errors(series: &Series, streams: usize, sensitivity: Sensitivity) ->
 pub fn find_errors_of_part(part: &Part<'_>, streams: usize, sensitivity: Sensitivity) -> Findings {
     let series = compact(part).unwrap_or_else(|| part.series());
     let found = find(&series, streams, sensitivity, Grain::Part);
-    with_single_statuses(found, part, streams, sensitivity, Grain::Part)
-}
-
-/// What may be an incident of a part and cannot be told from its failures against the requests of the whole: stretches that
-/// carry a part of what a finding costs. The part's own requests have to say.
-pub fn suspect_errors_of_part(part: &Part<'_>, streams: usize, sensitivity: Sensitivity) -> Vec<Finding> {
-    let series = compact(part).unwrap_or_else(|| part.series());
-    let price = Price { part: SUSPECT_OF_PENALTY, ..Price::new(streams, sensitivity) };
-    find_priced(&series, price, Grain::Part).incidents
+    let mut found = with_single_statuses(found, part, streams, sensitivity, Grain::Part);
+    let failures = part.failing.iter().fold(0u64, |sum, (_, slot)| sum.saturating_add(slot.failures.into()));
+    if failures <= FEW_TO_SUSPECT {
+        let price = Price { part: SUSPECT_OF_PENALTY, ..Price::new(streams, sensitivity) };
+        found.suspects = find_priced(&series, price, Grain::Part).incidents;
+    }
+    found
 }
 
 /// The same as [`find_errors`] where something is suspected between two seconds, first and last: what the few requests of a
@@ -205,18 +205,11 @@ struct Model {
 }
 
 impl Model {
-    /// `suspected`: first and last second of what the first baseline is not to know.
-    fn fit(stream: &Stream<'_>, penalty: f64, grain: Grain, suspected_span: Option<(i64, i64)>) -> Self {
+    /// `known`: first and last second of what the first baseline is not to know.
+    fn fit(stream: &Stream<'_>, penalty: f64, grain: Grain, known: Option<(i64, i64)>) -> Self {
         let slots = stream.len();
-        let is_suspected = |slot: usize| {
-            let second = stream.second(slot);
-            suspected_span.is_some_and(|(first, last)| {
-                second.saturating_add(MASK_MARGIN_SECONDS) >= first
-                    && second <= last.saturating_add(MASK_MARGIN_SECONDS)
-            })
-        };
-        let mask: Vec<bool> = (0..slots).map(is_suspected).collect();
-        let start = match suspected_span {
+        let mask = masked(stream, known.as_slice());
+        let start = match known {
             Some(_) => baseline::unmasked_rate(stream, &mask),
             None => baseline::lowest_blocks_rate(stream),
         };
@@ -226,8 +219,7 @@ impl Model {
         for round in 0..ROUNDS {
             let mut chains = model.chains(stream, penalty);
             let mut mask = suspected(stream, &chains);
-            if round == 0 && suspected_span.is_none() && chains.is_empty() && stream.failures <= FEW_FAILURES
-            {
+            if round == 0 && known.is_none() && chains.is_empty() && stream.failures <= FEW_FAILURES {
                 model.curve = Curve::constant(slots, baseline::least_rate(stream));
                 (chains, mask) = model.clustered(stream, penalty).unwrap_or((chains, mask));
             }
@@ -286,11 +278,17 @@ impl Model {
 /// Slots that the baseline should not be taken from: every valid chain, be it too small for an incident or one
 /// client's, and 30 s to either side, unless that leaves too little of a short recording.
 fn suspected(stream: &Stream<'_>, chains: &[Chain]) -> Vec<bool> {
+    let span = |chain: &Chain| (stream.second(chain.first()), stream.last_second(chain.last()));
+    masked(stream, &chains.iter().map(span).collect::<Vec<_>>())
+}
+
+/// The slots of some spans, first and last seconds, and of the margins beside them.
+fn masked(stream: &Stream<'_>, spans: &[(i64, i64)]) -> Vec<bool> {
     let mask = |margin: i64| {
         let mut mask = vec![false; stream.len()];
-        for chain in chains {
-            let from = stream.second(chain.first()).saturating_sub(margin);
-            let until = stream.last_second(chain.last()).saturating_add(margin + 1);
+        for (first, last) in spans {
+            let from = first.saturating_sub(margin);
+            let until = last.saturating_add(margin + 1);
             if let Some(masked) = mask.get_mut(stream.slots_between(from, until)) {
                 masked.fill(true);
             }

@@ -125,13 +125,13 @@ impl<'a> Context<'a> {
         let little = part(elsewhere, &candidate.buckets) < STORM_PART_OF_ALL;
         (count >= STORM_FAILURES
             && part(count, &near) >= STORM_PART
-            && (little || self.others_go_on(candidate, elsewhere, (count, sums))))
+            && (little || self.others_are_spared(candidate, elsewhere, (count, sums))))
         .then_some(top)
     }
 
-    /// Next to an edge those go on as ever who fail elsewhere in the candidate, all but the `top` client with so many
-    /// failures in all, and so many of these near the edge.
-    fn others_go_on(&self, candidate: &Candidate, of_top: u64, (near_top, near): (u64, Sums)) -> bool {
+    /// Next to an edge hardly any fail of those who do elsewhere in the candidate: all but the client that fails most, with so
+    /// many failures in all, and so many of these near the edge.
+    fn others_are_spared(&self, candidate: &Candidate, of_top: u64, (near_top, near): (u64, Sums)) -> bool {
         let runs = candidate.chains.iter().flat_map(|chain| &chain.runs);
         let all = self.scale.sums(runs.flat_map(|run| run.first..=run.last));
         let rest = |sums: Sums, top: u64| (sums.requests - top as f64, sums.failures - top as f64);

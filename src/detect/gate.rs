@@ -244,10 +244,12 @@ pub(super) fn joins(stream: &Stream<'_>, before: (usize, usize), after: (usize, 
     let statuses = (stream.dominant_status(before), stream.dominant_status(after));
     let differ = statuses.0.zip(statuses.1).is_some_and(|(before, after)| before != after);
     let longer = stream.lasts(before).max(stream.lasts(after));
-    let times = match differ {
-        _ if longer < BLIP_SECONDS => JOIN_TIMES_OF_BLIPS,
-        true => JOIN_TIMES_OTHER_STATUS,
-        false => JOIN_TIMES,
+    let times = if longer < BLIP_SECONDS {
+        JOIN_TIMES_OF_BLIPS
+    } else if differ {
+        JOIN_TIMES_OTHER_STATUS
+    } else {
+        JOIN_TIMES
     };
     pause <= JOIN_SECONDS.min(shorter.saturating_mul(times)) && !stream.breaks_between(before.1, after.0)
 }

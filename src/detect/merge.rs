@@ -55,7 +55,7 @@ pub fn merge(findings: Vec<(usize, Finding)>) -> Vec<Merged> {
         left.into_iter().partition(|(stream, finding)| *stream == 0 || !is_glue(finding, &of_site));
     let mut incidents: Vec<Merged> = Vec::new();
     for (stream, finding) in left.into_iter().chain(glue) {
-        if let Some(incident) = incidents.iter_mut().find(|i| overlap(&i.finding, &finding) > 0) {
+        if let Some(incident) = incidents.iter_mut().find(|i| i.finding.overlap(&finding) > 0) {
             incident.others.push((stream, finding));
             continue;
         }
@@ -64,7 +64,7 @@ pub fn merge(findings: Vec<(usize, Finding)>) -> Vec<Merged> {
         incidents.push(Merged { stream, signals, finding, others: Vec::new(), gave_up });
     }
     join_waiting(&mut incidents);
-    let spans: Vec<(i64, i64)> = incidents.iter().map(span_of).collect();
+    let spans: Vec<(i64, i64)> = incidents.iter().map(|incident| incident.finding.span()).collect();
     for (own, incident) in incidents.iter_mut().enumerate() {
         let others: Vec<(i64, i64)> =
             spans.iter().enumerate().filter(|(at, _)| *at != own).map(|(_, span)| *span).collect();
@@ -93,19 +93,13 @@ fn of_several(finding: &Finding) -> f64 {
 
 /// What looks like one stretch in a part of the site, and is several in all of it, where more speaks for them.
 fn is_glue(finding: &Finding, of_site: &[Finding]) -> bool {
-    let inside = |of: &&Finding| of.signal == finding.signal && overlap(of, finding) > 0;
+    let inside = |of: &&Finding| of.signal == finding.signal && of.overlap(finding) > 0;
     let several: Vec<&Finding> = of_site.iter().filter(inside).collect();
     several.len() > 1 && several.iter().map(|of| of_several(of)).sum::<f64>() >= of_several(finding)
 }
 
-/// Seconds that two findings have in common.
-fn overlap(a: &Finding, b: &Finding) -> i64 {
-    let end = a.end.second.min(b.end.second);
-    end.saturating_sub(a.start.second.max(b.start.second)).saturating_add(1).max(0)
-}
-
 fn covers(finding: &Finding, of: &Finding) -> bool {
-    overlap(finding, of) as f64 >= COVERS * of.lasted_seconds().max(1) as f64
+    finding.overlap(of) as f64 >= COVERS * of.lasted_seconds().max(1) as f64
 }
 
 fn is_silence(finding: &Finding) -> bool {
@@ -177,10 +171,6 @@ fn lead_with_the_site(incident: &mut Merged, others: &[(i64, i64)]) {
     if let Some(at) = found {
         incident.lead_with(at);
     }
-}
-
-fn span_of(incident: &Merged) -> (i64, i64) {
-    (incident.finding.start.second, incident.finding.end.second)
 }
 
 /// Failures beyond what the baseline expects.

@@ -31,7 +31,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
-pub use errors::{find_errors, find_errors_of_part, find_suspected_errors, suspect_errors_of_part};
+pub use errors::{find_errors, find_errors_of_part, find_suspected_errors};
 pub use latency::{Beside, Sharp, Sharpened, TimedRequest, find_latency, sharpen, slows_alone};
 pub use merge::{Merged, merge};
 pub use part::{Part, Whole};
@@ -70,6 +70,35 @@ pub struct Series {
     /// requests in one bucket) from one failing client among many. `None` if it was not counted; leave
     /// [`Slot::clients`] `None` as well when the log has no client field.
     pub active_client_buckets: Option<[u64; 16]>,
+}
+
+impl Series {
+    /// Without slots; how all requests spread over clients, if the log names them.
+    pub fn new(slot_seconds: u32, active_client_buckets: Option<[u64; 16]>) -> Self {
+        Self { slot_seconds, active_client_buckets, ..Self::default() }
+    }
+
+    /// Adds a slot after all others, unless it has no requests: with (status, count) of its failures, ascending, and their
+    /// clients, which are kept only where the log names them.
+    pub fn push(
+        &mut self,
+        second: i64,
+        (requests, failures): (u32, u32),
+        statuses: &[(u16, u32)],
+        clients: Option<ClientBuckets>,
+    ) {
+        if requests == 0 {
+            return;
+        }
+        let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        self.statuses.extend(statuses.iter().map(|&(status, n)| (index, status, n)));
+        let clients = clients.filter(|_| self.active_client_buckets.is_some()).and_then(|buckets| {
+            let at = u32::try_from(self.failing_clients.len()).ok();
+            self.failing_clients.push(buckets);
+            at
+        });
+        self.slots.push(Slot { second, requests, failures, clients });
+    }
 }
 
 /// Latencies of one slot of time.
@@ -295,6 +324,17 @@ impl Finding {
         self.end.second.saturating_sub(self.start.second).saturating_add(1)
     }
 
+    /// First and last second.
+    pub fn span(&self) -> (i64, i64) {
+        (self.start.second, self.end.second)
+    }
+
+    /// Seconds that it has in common with another one.
+    pub fn overlap(&self, other: &Self) -> i64 {
+        let end = self.end.second.min(other.end.second);
+        end.saturating_sub(self.start.second.max(other.start.second)).saturating_add(1).max(0)
+    }
+
     /// Puts what single requests tell of slow ones, and how many requests there were where that is known, in the place of
     /// what counts per second told. Levels keep their proportions and reach from edge to edge.
     pub fn retell(&mut self, effect: Effect, requests: Option<usize>) {
@@ -333,6 +373,9 @@ pub struct Findings {
     pub incidents: Vec<Finding>,
     /// What lasted under five seconds, ascending by start.
     pub blips: Vec<Finding>,
+    /// Of a part without requests of its own: what may be an incident, ascending by start, and cannot be told from its
+    /// failures against the requests of the whole. Its own have to say, see [`find_suspected_errors`].
+    pub suspects: Vec<Finding>,
     /// What the reader must know of the method's limits on this data ("no healthy period seen", φ at its cap).
     pub caveats: Vec<Caveat>,
 }

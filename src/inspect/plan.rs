@@ -27,6 +27,13 @@ pub enum Watch {
     Requests,
 }
 
+impl Watch {
+    /// Whether messages are gathered beside the requests.
+    fn has_messages(self) -> bool {
+        !matches!(self, Self::Paces | Self::Requests)
+    }
+}
+
 impl Default for Watch {
     fn default() -> Self {
         Self::Failures { gave_up: false }
@@ -148,12 +155,12 @@ impl Window {
     }
 
     pub(super) fn wants_message(&self, time: Timestamp) -> bool {
-        self.messages_from <= time && time < self.end
+        self.watch.has_messages() && self.messages_from <= time && time < self.end
     }
 
     /// Whether messages at `time` are what those inside are compared with.
     pub(super) fn compares_message(&self, time: Timestamp) -> bool {
-        self.outside(time) && time < self.messages_from
+        self.watch.has_messages() && self.outside(time) && time < self.messages_from
     }
 
     /// How long messages are gathered, and how long those are that they are compared with; in seconds.
@@ -174,8 +181,9 @@ impl Window {
                 || self.compare.is_some_and(|(from, to)| meets(from, to))
                 || self.paced.stretches().any(|(from, to)| meets(from, to))
         } else {
-            meets(self.messages_from, self.end)
-                || self.compare.is_some_and(|(from, to)| meets(from, to.min(self.messages_from)))
+            self.watch.has_messages()
+                && (meets(self.messages_from, self.end)
+                    || self.compare.is_some_and(|(from, to)| meets(from, to.min(self.messages_from))))
         }
     }
 }

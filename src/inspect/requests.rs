@@ -1,11 +1,11 @@
 //! Requests of one place by second, for what the survey does not count: how many a route has.
 
 use super::client_group;
-use crate::detect::{Series, Slot};
+use crate::detect::Series;
 use crate::model::Status;
-use crate::survey::{Bucket, Coarse, Merge};
+use crate::survey::{Bucket, Coarse, Failing, Merge};
 
-/// Seconds that are told apart, 60 bytes each and 110 more where requests fail; wider slots beyond.
+/// Seconds that are told apart, 60 bytes each and 130 more where requests fail; wider slots beyond.
 const MAX_SLOTS: usize = 8_192;
 
 /// Users' requests of one place.
@@ -28,36 +28,11 @@ struct Second {
     failing: Option<Box<Failing>>,
 }
 
-/// Requests that were answered 5xx.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Failing {
-    /// (status, count), ascending.
-    statuses: Vec<(u16, u32)>,
-    /// By [`client_group`].
-    clients: [u16; 16],
-}
-
-impl Failing {
-    fn add(&mut self, status: u16, count: u32) {
-        match self.statuses.binary_search_by_key(&status, |of| of.0) {
-            Ok(at) => {
-                if let Some(known) = self.statuses.get_mut(at) {
-                    known.1 = known.1.saturating_add(count);
-                }
-            }
-            Err(at) => self.statuses.insert(at, (status, count)),
-        }
-    }
-}
-
 impl Merge for Second {
     fn absorb(&mut self, other: Self) {
         self.requests = self.requests.saturating_add(other.requests);
-        let Some(theirs) = other.failing else { return };
-        let mine = self.failing.get_or_insert_default();
-        theirs.statuses.iter().for_each(|&(status, count)| mine.add(status, count));
-        for (mine, theirs) in mine.clients.iter_mut().zip(theirs.clients) {
-            *mine = mine.saturating_add(theirs);
+        if let Some(theirs) = other.failing {
+            self.failing.get_or_insert_default().absorb(*theirs);
         }
     }
 }
@@ -93,23 +68,12 @@ impl Requests {
     /// The counts as detection reads them.
     pub fn series(&self) -> Series {
         let known = self.clients.iter().any(|&count| count > 0);
-        let mut series = Series {
-            slot_seconds: 1u32.checked_shl(u32::from(self.slots.shift())).unwrap_or(u32::MAX),
-            active_client_buckets: known.then_some(self.clients),
-            ..Series::default()
-        };
-        for (second, counts) in self.slots.iter() {
-            let index = u32::try_from(series.slots.len()).unwrap_or(u32::MAX);
-            let mut slot = Slot { second, requests: counts.requests, failures: 0, clients: None };
-            if let Some(failing) = &counts.failing {
-                slot.failures = failing.statuses.iter().fold(0, |sum, of| sum.saturating_add(of.1));
-                series.statuses.extend(failing.statuses.iter().map(|&(status, n)| (index, status, n)));
-                if known {
-                    slot.clients = u32::try_from(series.failing_clients.len()).ok();
-                    series.failing_clients.push(failing.clients);
-                }
-            }
-            series.slots.push(slot);
+        let width = 1u32.checked_shl(u32::from(self.slots.shift())).unwrap_or(u32::MAX);
+        let mut series = Series::new(width, known.then_some(self.clients));
+        for (second, Second { requests, failing }) in self.slots.iter() {
+            let statuses = failing.as_ref().map_or(&[][..], |failing| &failing.statuses);
+            let failures = statuses.iter().fold(0, |sum: u32, of| sum.saturating_add(of.1));
+            series.push(second, (*requests, failures), statuses, failing.as_ref().map(|f| f.clients));
         }
         series
     }
@@ -118,6 +82,7 @@ impl Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::Slot;
 
     fn seen(requests: &[(i64, u16, u64)]) -> Requests {
         let mut all = Requests::default();

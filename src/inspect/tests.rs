@@ -96,6 +96,17 @@ fn a_closeup_is_exact() {
 }
 
 #[test]
+fn where_requests_are_gathered_no_message_is() {
+    let at = Timestamp::from_seconds;
+    for (watch, gathered) in
+        [(Watch::Requests, false), (Watch::Paces, false), (Watch::Failures { gave_up: false }, true)]
+    {
+        let window = Window { watch, start: at(10), end: at(20), ..Window::default() };
+        assert_eq!(window.wants_message(at(15)), gathered, "{watch:?}");
+    }
+}
+
+#[test]
 fn only_blocks_that_overlap_are_read_again() {
     let formats = Formats::new(&Catalog::built_in().unwrap());
     let (probes, rules) = (Probes::built_in().unwrap(), Rules::built_in().unwrap());

@@ -81,10 +81,10 @@ pub(super) fn assemble(
     let told = range(options, &zone, told);
     let range = range(options, &zone, all);
     let seconds = range.map_or(0..0, |(from, to)| from.second()..to.second().saturating_add(1));
-    let (mut search, suspects) = search(&known, Limits::merged(), seconds.clone(), options.sensitivity);
+    let mut search = search(&known, Limits::merged(), seconds.clone(), options.sensitivity);
     let bare = candidates(&known, &[]);
     let room = Room { candidates: &bare, tools, buffer, progress };
-    tell_routes(&mut search, suspects, &seconds, room, options.sensitivity);
+    tell_routes(&mut search, &seconds, room, options.sensitivity);
     let of_slow = sharpen_slow(&mut search.incidents, &search.streams, room);
     let site = &search.site;
 

@@ -232,8 +232,6 @@ fn window(incidents: &[Merged], index: usize, streams: &[Stream]) -> Window {
             edges: edges.map(at),
             under_way: None,
         },
-        // none are asked for
-        messages_from: Timestamp::from_seconds(i64::MAX / 4_000_000),
         ..Window::default()
     }
 }

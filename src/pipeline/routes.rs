@@ -18,14 +18,13 @@ const BESIDE: (i64, i64) = (30, 2 * 3600);
 const BESIDE_REQUESTS: f64 = 100_000.0;
 /// With more requests of the site in it than this a finding is as sharp as it needs to be.
 const MOST_REQUESTS: u64 = 400_000;
-/// So many requests of the site are read again in all, about: less than half a second's work.
+/// So many requests of the site are read again in all, about: on a busy one a few minutes around each route would be more
+/// than the first pass read.
 const MOST_IN_ALL: f64 = 2_000_000.0;
 /// What is found in a route's own requests is what was suspected if they have this part of it in common.
 const SAME: f64 = 0.3;
 /// What is suspected and lasts less is a handful of failures that happened to come together.
 const LEAST_SECONDS: i64 = 30;
-/// No message is asked for.
-const NEVER: i64 = i64::MAX / 4_000_000;
 
 /// A finding of a route whose own requests are asked for.
 struct Asked {
@@ -35,40 +34,29 @@ struct Asked {
     speaks_for: Option<usize>,
 }
 
-/// Tells incidents of routes again by the routes' own requests, and adds those of `suspects` (stream, finding) that these
-/// confirm.
-pub(super) fn tell_routes(
-    search: &mut Search,
-    suspects: Vec<(usize, Finding)>,
-    range: &Range<i64>,
-    room: Room<'_>,
-    sensitivity: Sensitivity,
-) {
-    let asked = ask(search, suspects);
+/// Tells incidents of routes again by the routes' own requests, and adds those suspected that these confirm.
+pub(super) fn tell_routes(search: &mut Search, range: &Range<i64>, room: Room<'_>, sensitivity: Sensitivity) {
+    let asked = ask(search);
     if asked.is_empty() {
         return;
     }
     let windows: Vec<Window> = asked.iter().map(|asked| window(search, asked, range)).collect();
     let found = look(room.candidates, &windows, room.tools, room.buffer, room.progress);
-    let spans: Vec<(i64, i64)> = search.incidents.iter().map(|merged| span(&merged.finding)).collect();
+    let spans: Vec<(i64, i64)> = search.incidents.iter().map(|merged| merged.finding.span()).collect();
     let usual = share_outside(&search.site.series, &spans);
     let mut confirmed: Vec<(usize, Finding)> = Vec::new();
     for (Asked { stream, finding, speaks_for }, closeup) in asked.into_iter().zip(&found.closeups) {
         // what a route goes through with all others is told already, and tells nothing of what it usually does
-        let others: Vec<(i64, i64)> = spans
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| speaks_for != Some(*at))
-            .map(|(_, span)| *span)
-            .collect();
+        let others = search.incidents.iter().enumerate().filter(|(at, _)| speaks_for != Some(*at));
+        let others: Vec<(i64, i64)> = others.map(|(_, merged)| merged.finding.span()).collect();
         let own = without(&closeup.requests.series(), &others);
-        let told = find_suspected_errors(&own, span(&finding), usual, search.streams.len(), sensitivity);
+        let told = find_suspected_errors(&own, finding.span(), usual, search.streams.len(), sensitivity);
         let meets_others = |told: &Finding| {
             others.iter().any(|(first, last)| *first <= told.end.second && told.start.second <= *last)
         };
-        let told = told.into_iter().filter(|told| common(told, &finding) > 0 && !meets_others(told));
+        let told = told.into_iter().filter(|told| told.overlap(&finding) > 0 && !meets_others(told));
         if let Some(merged) = speaks_for.and_then(|at| search.incidents.get_mut(at)) {
-            if let Some(told) = told.max_by_key(|told| common(told, &finding)) {
+            if let Some(told) = told.max_by_key(|told| told.overlap(&finding)) {
                 merged.finding = told;
             }
             continue;
@@ -77,7 +65,7 @@ pub(super) fn tell_routes(
             // of a few requests that never failed it is not known that they never do
             let mut doubted = told.clone();
             doubted.baseline.error_share = told.baseline.error_share.max(usual);
-            common(told, &finding) as f64 >= SAME * told.lasted_seconds() as f64
+            told.overlap(&finding) as f64 >= SAME * told.lasted_seconds() as f64
                 && stands_out(&doubted, &own, &search.site.series, &spans)
         };
         confirmed.extend(told.filter(is_confirmed).map(|told| (stream, told)));
@@ -86,7 +74,7 @@ pub(super) fn tell_routes(
 }
 
 /// The routes that speak for incidents, and the suspected ones that meet none.
-fn ask(search: &Search, suspects: Vec<(usize, Finding)>) -> Vec<Asked> {
+fn ask(search: &Search) -> Vec<Asked> {
     let is_route = |stream: usize| {
         let place = search.streams.get(stream).and_then(|stream| stream.place.as_ref());
         place.is_some_and(|(dimension, _)| *dimension == Dimension::Path)
@@ -100,14 +88,13 @@ fn ask(search: &Search, suspects: Vec<(usize, Finding)>) -> Vec<Asked> {
         finding: merged.finding.clone(),
         speaks_for: Some(at),
     });
-    let apart = |finding: &Finding| search.incidents.iter().all(|m| common(&m.finding, finding) == 0);
-    let mut suspected: Vec<Asked> = suspects
-        .into_iter()
-        .filter(|(_, finding)| {
-            is_small(finding) && finding.lasted_seconds() >= LEAST_SECONDS && apart(finding)
-        })
-        .map(|(stream, finding)| Asked { stream, finding, speaks_for: None })
-        .collect();
+    let apart = |finding: &Finding| search.incidents.iter().all(|m| m.finding.overlap(finding) == 0);
+    let is_worth = |(stream, finding): &&(usize, Finding)| {
+        is_route(*stream) && is_small(finding) && finding.lasted_seconds() >= LEAST_SECONDS && apart(finding)
+    };
+    let suspected = search.suspects.iter().filter(is_worth).cloned();
+    let mut suspected: Vec<Asked> =
+        suspected.map(|(stream, finding)| Asked { stream, finding, speaks_for: None }).collect();
     suspected.sort_by(|a, b| b.finding.strength.total_cmp(&a.finding.strength).then(a.stream.cmp(&b.stream)));
     let mut left = MOST_IN_ALL;
     let is_affordable = |asked: &Asked| {
@@ -131,25 +118,16 @@ fn beside_seconds(finding: &Finding) -> i64 {
 /// Makes incidents of findings, the surest first, where there are none.
 fn add(search: &mut Search, mut confirmed: Vec<(usize, Finding)>) {
     confirmed.sort_by(|(a_stream, a), (b_stream, b)| {
-        b.strength.total_cmp(&a.strength).then(a_stream.cmp(b_stream)).then(span(a).cmp(&span(b)))
+        b.strength.total_cmp(&a.strength).then(a_stream.cmp(b_stream)).then(a.span().cmp(&b.span()))
     });
     for (stream, finding) in confirmed {
-        if search.incidents.iter().all(|merged| common(&merged.finding, &finding) == 0) {
+        if search.incidents.iter().all(|merged| merged.finding.overlap(&finding) == 0) {
             let signals = vec![Signal::Errors];
             search.incidents.push(Merged { stream, finding, others: Vec::new(), signals, gave_up: false });
         }
     }
     search.incidents.sort_by_key(|merged| (merged.finding.start.second, merged.stream));
-}
-
-fn span(finding: &Finding) -> (i64, i64) {
-    (finding.start.second, finding.end.second)
-}
-
-/// Seconds that two findings have in common.
-fn common(a: &Finding, b: &Finding) -> i64 {
-    let until = a.end.second.min(b.end.second);
-    until.saturating_sub(a.start.second.max(b.start.second)).saturating_add(1).max(0)
+    search.keep_apart();
 }
 
 fn lies_in(spans: &[(i64, i64)], slot: &Slot) -> bool {
@@ -195,7 +173,6 @@ fn window(search: &Search, asked: &Asked, range: &Range<i64>) -> Window {
         end: Timestamp::from_seconds(last.saturating_add(beside).min(range.end)),
         watch: Watch::Requests,
         place: place.map(|(dimension, value)| (*dimension, value.raw().into())),
-        messages_from: Timestamp::from_seconds(NEVER),
         ..Window::default()
     }
 }
@@ -205,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_busy_routes_the_surest_are_read_again_and_no_more_than_half_a_second_takes() {
+    fn of_busy_routes_only_the_surest_are_read_again() {
         use crate::detect::{Audit, Baseline, Boundary, Effect};
         use crate::explain::Stream;
         let suspect = |strength: f64| {
@@ -231,11 +208,12 @@ mod tests {
             site: crate::survey::SiteSeries::default(),
             streams: vec![Stream::default(), route],
             incidents: Vec::new(),
+            suspects: [11.0, 15.0, 12.0, 14.0, 13.0].map(|strength| (1, suspect(strength))).to_vec(),
             blips: Vec::new(),
             bursts: Vec::new(),
             caveats: Vec::new(),
         };
-        let asked = ask(&search, [11.0, 15.0, 12.0, 14.0, 13.0].map(|s| (1, suspect(s))).to_vec());
+        let asked = ask(&search);
         let strengths: Vec<f64> = asked.iter().map(|asked| asked.finding.strength).collect();
         assert_eq!(strengths, [15.0, 14.0, 13.0]);
     }

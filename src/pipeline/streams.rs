@@ -11,7 +11,7 @@ use super::replicas::{Set, replicas};
 use crate::detect::{
     BLIP_SECONDS, Caveat, Finding, Findings, LatencySeries, Merged, Sensitivity, Series, Signal, Whole,
     find_errors, find_errors_of_part, find_latency, find_missing_member, find_traffic, merge, slows_alone,
-    stands_out, suspect_errors_of_part,
+    stands_out,
 };
 use crate::explain::Stream;
 use crate::explain::facts::Role;
@@ -33,8 +33,6 @@ const BLIP_COVERS: f64 = 0.5;
 const LEAST_BESIDE_BLIPS: u64 = 4;
 /// The site shows a finding of one of its parts if it has findings for this part of it.
 const SHOWN: f64 = 0.5;
-/// A route with more failures than this in all is found without its own requests, or a few more tell nothing.
-const FEW_FAILURES: u64 = 300;
 /// Two servers share a service if their logs cover the same time for this part of the longer one.
 const SHARED_TIME: f64 = 0.5;
 
@@ -46,12 +44,24 @@ pub(super) struct Search {
     pub(super) streams: Vec<Stream>,
     /// The incidents, ascending by start.
     pub(super) incidents: Vec<Merged>,
+    /// What may be incidents of routes, with their streams: their own requests have to say.
+    pub(super) suspects: Vec<(usize, Finding)>,
     /// What was too short for an incident.
     pub(super) blips: Vec<Finding>,
     /// Bursts of error messages while the requests of users went on as ever, with their stream.
     pub(super) bursts: Vec<(usize, Finding)>,
     /// What limits the method on this data.
     pub(super) caveats: Vec<Caveat>,
+}
+
+impl Search {
+    /// Leaves of blips and bursts what lies outside of all incidents.
+    pub(super) fn keep_apart(&mut self) {
+        let incidents = &self.incidents;
+        let apart = |finding: &Finding| incidents.iter().all(|i| i.finding.overlap(finding) == 0);
+        self.bursts.retain(|(_, finding)| apart(finding));
+        self.blips.retain(apart);
+    }
 }
 
 /// Tallies with the clocks of their sources.
@@ -124,42 +134,30 @@ impl Searcher<'_> {
         }
     }
 
-    /// What may be an incident of a route.
-    fn suspect(&self, question: &Question<'_>) -> Vec<Finding> {
-        match question {
-            Question::ValueErrors(value)
-                if value.dimension == Dimension::Path && value.failures() <= FEW_FAILURES =>
-            {
-                suspect_errors_of_part(&value.part(self.site), self.streams, self.sensitivity)
-            }
-            _ => Vec::new(),
-        }
-    }
-
     /// Leaves of what parts went through what the site shows as well and what is the part's own: what all of the site went
     /// through and what is nothing there is nothing in one of its parts. Slow requests of a part are its own, or what the
     /// site shows itself, or else what only the part shows.
     fn keep_own(&self, questions: &[(usize, Question<'_>)], answers: &mut [Findings]) {
-        let span = |finding: &Finding| (finding.start.second, finding.end.second);
         let answered = |asked: fn(&Question<'_>) -> bool| {
             let both = questions.iter().zip(&*answers);
             both.filter(move |((_, question), _)| asked(question)).map(|(_, findings)| findings)
         };
         let of_site = || answered(|question| matches!(question, Question::SiteErrors));
-        let blips: Vec<(i64, i64)> = of_site().flat_map(|findings| findings.blips.iter().map(span)).collect();
+        let blips: Vec<(i64, i64)> =
+            of_site().flat_map(|findings| findings.blips.iter().map(Finding::span)).collect();
         let of_site: Vec<(i64, i64)> =
-            of_site().flat_map(|findings| findings.incidents.iter().map(span)).collect();
+            of_site().flat_map(|findings| findings.incidents.iter().map(Finding::span)).collect();
         let slow_site = answered(|question| matches!(question, Question::SiteLatency));
         let slow_site: Vec<(i64, i64)> =
-            slow_site.flat_map(|findings| findings.incidents.iter().map(span)).collect();
+            slow_site.flat_map(|findings| findings.incidents.iter().map(Finding::span)).collect();
         let all = |signal: Option<Signal>| -> Vec<(i64, i64)> {
             let found = answers.iter().flat_map(|f| &f.incidents);
-            found.filter(|f| signal.is_none_or(|signal| f.signal == signal)).map(span).collect()
+            found.filter(|f| signal.is_none_or(|signal| f.signal == signal)).map(Finding::span).collect()
         };
         let (found, slow) = (all(None), all(Some(Signal::Latency)));
         let shown = |finding: &Finding| covered(finding, of_site.iter().copied());
         let failures = answers.iter().flat_map(|f| &f.incidents).filter(|f| f.signal == Signal::Errors);
-        let failing: Vec<((i64, i64), f64)> = failures.map(|f| (span(f), f.strength)).collect();
+        let failing: Vec<((i64, i64), f64)> = failures.map(|f| (f.span(), f.strength)).collect();
         // Who gives up on a request that fails later has waited for it: that is no further trouble.
         let gave_up = |finding: &Finding| {
             let stronger = failing.iter().filter(|(_, strength)| *strength >= finding.strength);
@@ -177,7 +175,7 @@ impl Searcher<'_> {
             if let Some(part) = paces {
                 // what the site does not show is told by the part that does, be it all of the site's
                 let own = |finding: &Finding| {
-                    !meets(&slow_site, span(finding)) || slows_alone(finding, &part, self.paces, &slow)
+                    !meets(&slow_site, finding.span()) || slows_alone(finding, &part, self.paces, &slow)
                 };
                 return findings.incidents.retain(|finding| !gave_up(finding) && own(finding));
             }
@@ -190,7 +188,7 @@ impl Searcher<'_> {
                 _ => return,
             };
             let own = |finding: &Finding| {
-                is_more_than(&blips, span(finding), &part)
+                is_more_than(&blips, finding.span(), &part)
                     && stands_out(finding, &part, self.site.series(), &found)
             };
             findings.incidents.retain(|finding| shown(finding) || own(finding));
@@ -228,21 +226,20 @@ fn meets(spans: &[(i64, i64)], (start, end): (i64, i64)) -> bool {
 
 /// Whether these spans, [first, last], cover a finding for [`SHOWN`] of it.
 fn covered(finding: &Finding, spans: impl Iterator<Item = (i64, i64)>) -> bool {
-    let (start, end) = (finding.start.second, finding.end.second);
+    let (start, end) = finding.span();
     let common =
         |(from, until): (i64, i64)| until.min(end).saturating_sub(from.max(start)).saturating_add(1).max(0);
     let seconds = spans.map(common).fold(0, i64::saturating_add);
     seconds as f64 >= SHOWN * end.saturating_sub(start).saturating_add(1) as f64
 }
 
-/// Searches all streams between two seconds (the second one excluded): what was found, and what may be an incident of a route
-/// (stream, finding), of which its own requests have to say.
+/// Searches all streams between two seconds (the second one excluded).
 pub(super) fn search(
     known: &[Known<'_>],
     limits: Limits,
     range: Range<i64>,
     sensitivity: Sensitivity,
-) -> (Search, Vec<(usize, Finding)>) {
+) -> Search {
     let servers = servers(known);
     let edges: Vec<&Server<'_>> = servers.iter().filter(|s| s.role == Role::Edge).collect();
     let edge: Part<'_> = edges.iter().flat_map(|server| server.part.iter().cloned()).collect();
@@ -295,12 +292,8 @@ pub(super) fn search(
     let mut answers: Vec<Findings> =
         questions.par_iter().with_max_len(1).map(|(_, question)| searcher.answer(question)).collect();
     searcher.keep_own(&questions, &mut answers);
-    let suspects = questions.par_iter().with_max_len(1).flat_map_iter(|(stream, question)| {
-        searcher.suspect(question).into_iter().map(|finding| (*stream, finding))
-    });
-    let suspects = suspects.collect();
     let answers = questions.iter().map(|(stream, _)| *stream).zip(answers).collect();
-    (weigh(site, streams, answers), suspects)
+    weigh(site, streams, answers)
 }
 
 /// Incidents, blips and bursts of what was found.
@@ -310,7 +303,9 @@ fn weigh(site: SiteSeries, streams: Vec<Stream>, answers: Vec<(usize, Findings)>
     let mut bursts = Vec::new();
     let mut blips: Vec<Finding> = Vec::new();
     let mut caveats = Vec::new();
+    let mut suspects = Vec::new();
     for (stream, findings) in answers {
+        suspects.extend(findings.suspects.into_iter().map(|finding| (stream, finding)));
         for finding in findings.incidents {
             // what messages say of users who went on as ever is not an outage of theirs
             let beside = of_messages(stream) && !site.series.slots.is_empty();
@@ -326,27 +321,19 @@ fn weigh(site: SiteSeries, streams: Vec<Stream>, answers: Vec<(usize, Findings)>
     let mut incidents = merge(found);
     // edges may have moved towards each other
     incidents.retain(|merged| merged.finding.lasted_seconds() >= BLIP_SECONDS);
-    let apart = |finding: &Finding| {
-        incidents.iter().all(|i| {
-            i.finding.end.second < finding.start.second || finding.end.second < i.finding.start.second
-        })
-    };
-    bursts.retain(|(_, finding)| apart(finding));
-    blips.retain(apart);
     blips.sort_by_key(|blip| (blip.start.second, blip.signal));
     caveats.sort_unstable();
     caveats.dedup();
-    Search { site, streams, incidents, blips, bursts, caveats }
+    let mut search = Search { site, streams, incidents, suspects, blips, bursts, caveats };
+    search.keep_apart();
+    search
 }
 
 /// A blip is of the same signal as a finding, shows it better, and there is not much more to it.
 fn explains(blip: &Finding, finding: &Finding) -> bool {
-    let (from, until) =
-        (blip.start.second.max(finding.start.second), blip.end.second.min(finding.end.second));
-    let common = until.saturating_sub(from).saturating_add(1).max(0);
     blip.signal == finding.signal
         && blip.strength >= finding.strength
-        && common as f64 >= BLIP_COVERS * finding.lasted_seconds() as f64
+        && blip.overlap(finding) as f64 >= BLIP_COVERS * finding.lasted_seconds() as f64
 }
 
 fn new_stream(streams: &mut Vec<Stream>, dimension: Dimension, value: Untrusted) -> usize {

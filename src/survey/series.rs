@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::{
     Bucket, Cell, Clock, Coarse, Count, Failing, Group, Limits, Merge, Paces, Slot, Tally, Timed, counts,
 };
-use crate::detect::{self, ClientBuckets, LatencySeries, LatencySlot, Series};
+use crate::detect::{LatencySeries, LatencySlot, Series};
 
 /// The site's series and the sums that go with it.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +31,8 @@ pub fn series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) ->
     align(&mut groups, &mut failing);
     let mut failing = failing.iter().peekable();
     let clients = clients(tallies);
-    let mut site = SiteSeries { series: empty(groups.shift(), clients), ..SiteSeries::default() };
+    let mut site =
+        SiteSeries { series: Series::new(width(groups.shift()), clients), ..SiteSeries::default() };
     let range = whole_slots(range, groups.shift());
     site.series.slots.reserve_exact(groups.cells().filter(|(second, _)| range.contains(second)).count());
     for (second, cell) in groups.cells().filter(|(second, _)| range.contains(second)) {
@@ -43,7 +44,7 @@ pub fn series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) ->
         let failing = failing.peek().filter(|(at, _)| *at == second).map(|(_, failing)| failing);
         let statuses = failing.map_or(&[][..], |f| &f.statuses);
         let buckets = failing.map(|f| f.clients);
-        push(&mut site.series, second, (cell.requests, cell.failures), statuses, buckets);
+        site.series.push(second, (cell.requests, cell.failures), statuses, buckets);
     }
     site
 }
@@ -54,7 +55,7 @@ pub fn gave_up_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<
     let mut gave_up = merged(tallies, |timed| &timed.gave_up, limits.failing, add);
     align(&mut groups, &mut gave_up);
     let mut gave_up = gave_up.iter().peekable();
-    let mut series = empty(groups.shift(), clients(tallies));
+    let mut series = Series::new(width(groups.shift()), clients(tallies));
     let range = whole_slots(range, groups.shift());
     series.slots.reserve_exact(groups.cells().filter(|(second, _)| range.contains(second)).count());
     for (second, cell) in groups.cells().filter(|(second, _)| range.contains(second)) {
@@ -62,7 +63,7 @@ pub fn gave_up_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<
         let statuses = if cell.gave_up > 0 { &statuses[..] } else { &[] };
         while gave_up.next_if(|(at, _)| *at < second).is_some() {}
         let buckets = gave_up.peek().filter(|(at, _)| *at == second).map(|(_, gave_up)| gave_up.0);
-        push(&mut series, second, (cell.requests, cell.gave_up), statuses, buckets);
+        series.push(second, (cell.requests, cell.gave_up), statuses, buckets);
     }
     series
 }
@@ -71,10 +72,10 @@ pub fn gave_up_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<
 pub fn message_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i64>) -> Series {
     let mut groups: Coarse<Group<Count>> = Coarse::new(limits.messages);
     each(tallies, |timed, clock| add_groups(&mut groups, &timed.messages, clock));
-    let mut series = empty(groups.shift(), None);
+    let mut series = Series::new(width(groups.shift()), None);
     let range = whole_slots(range, groups.shift());
     for (second, count) in groups.cells().filter(|(second, _)| range.contains(second)) {
-        push(&mut series, second, (count.all, count.bad), &[], None);
+        series.push(second, (count.all, count.bad), &[], None);
     }
     series
 }
@@ -121,32 +122,6 @@ pub(super) fn whole_slots(range: Range<i64>, shift: u8) -> Range<i64> {
 /// Seconds per slot.
 pub(super) fn width(shift: u8) -> u32 {
     1u32.checked_shl(u32::from(shift)).unwrap_or(u32::MAX)
-}
-
-/// A series without slots.
-pub(super) fn empty(shift: u8, clients: Option<[u64; 16]>) -> Series {
-    Series { slot_seconds: width(shift), active_client_buckets: clients, ..Series::default() }
-}
-
-/// Adds a slot, unless it has no requests; clients only where the log names them.
-pub(super) fn push(
-    series: &mut Series,
-    second: i64,
-    (requests, failures): (u32, u32),
-    statuses: &[(u16, u32)],
-    clients: Option<ClientBuckets>,
-) {
-    if requests == 0 {
-        return;
-    }
-    let index = u32::try_from(series.slots.len()).unwrap_or(u32::MAX);
-    series.statuses.extend(statuses.iter().map(|&(status, n)| (index, status, n)));
-    let clients = clients.filter(|_| series.active_client_buckets.is_some()).and_then(|buckets| {
-        let at = u32::try_from(series.failing_clients.len()).ok();
-        series.failing_clients.push(buckets);
-        at
-    });
-    series.slots.push(detect::Slot { second, requests, failures, clients });
 }
 
 /// All requests of users by client; `None` where no log names clients.

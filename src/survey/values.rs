@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::series::{add_groups, clients, each, empty, failing, moved, push, whole_slots};
+use super::series::{add_groups, clients, each, failing, moved, whole_slots, width};
 use super::{Clock, Coarse, Count, FailingValue, Group, Limits, Name, Names, Tally};
 use crate::detect::{ClientBuckets, Part, Series, Whole};
 use crate::model::Dimension;
@@ -81,7 +81,7 @@ impl ValueSeries {
     }
 
     fn with_own(&self, own: &Own, site: &Series) -> Series {
-        let mut series = empty(own.counts.shift(), own.clients);
+        let mut series = Series::new(width(own.counts.shift()), own.clients);
         let mut failing = self.by_slot(series.slot_seconds).into_iter().peekable();
         let mut of_site = Statuses::new(site, series.slot_seconds);
         for (second, count) in own.cells() {
@@ -89,7 +89,7 @@ impl ValueSeries {
             let buckets =
                 failing.peek().filter(|(at, _)| *at == second).map(|(_, values)| spread(values, count.bad));
             let statuses = if count.bad > 0 { of_site.at(second, count.bad) } else { Vec::new() };
-            push(&mut series, second, (count.all, count.bad), &statuses, buckets);
+            series.push(second, (count.all, count.bad), &statuses, buckets);
         }
         series
     }
