@@ -64,13 +64,18 @@ pub fn merge(findings: Vec<(usize, Finding)>) -> Vec<Merged> {
         incidents.push(Merged { stream, signals, finding, others: Vec::new(), gave_up });
     }
     join_waiting(&mut incidents);
-    let spans: Vec<(i64, i64)> = incidents.iter().map(|incident| incident.finding.span()).collect();
-    for (own, incident) in incidents.iter_mut().enumerate() {
-        let others: Vec<(i64, i64)> =
-            spans.iter().enumerate().filter(|(at, _)| *at != own).map(|(_, span)| *span).collect();
-        lead_with_silence(incident);
+    for own in 0..incidents.len() {
+        // Those before it may have moved: where they lie now is what counts.
+        let others: Vec<(i64, i64)> = incidents
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| *at != own)
+            .map(|(_, i)| i.finding.span())
+            .collect();
+        let Some(incident) = incidents.get_mut(own) else { continue };
+        lead_with_silence(incident, &others);
         lead_with_the_site(incident, &others);
-        join_those_who_gave_up(incident);
+        join_those_who_gave_up(incident, &others);
         let mut signals = vec![incident.finding.signal];
         for (_, other) in &incident.others {
             if !signals.contains(&other.signal) && covers(other, &incident.finding) {
@@ -134,11 +139,13 @@ fn join_waiting(incidents: &mut Vec<Merged>) {
 
 /// One of several servers falls silent and the rest get slow: the silence explains the slowness, not the other way
 /// round, however many slow requests speak for the latter.
-fn lead_with_silence(incident: &mut Merged) {
+fn lead_with_silence(incident: &mut Merged, others: &[(i64, i64)]) {
     if incident.finding.signal != Signal::Latency {
         return;
     }
-    let silent = |(_, other): &(usize, Finding)| is_silence(other) && covers(other, &incident.finding);
+    let silent = |(_, other): &(usize, Finding)| {
+        is_silence(other) && covers(other, &incident.finding) && is_clear(other.span(), others)
+    };
     let Some(at) = incident.others.iter().position(silent) else { return };
     let (stream, finding) = incident.others.remove(at);
     let slow = (incident.stream, std::mem::replace(&mut incident.finding, finding));
@@ -148,8 +155,6 @@ fn lead_with_silence(incident: &mut Merged) {
 
 /// Where the whole site is silent so are its parts, some of which may show it better by being steadier. And where requests
 /// fail everywhere, a part whose failures clump less may be surer of it, but the site has more of them to tell when.
-///
-/// `others`: first and last second of the other incidents, which it must not reach into.
 fn lead_with_the_site(incident: &mut Merged, others: &[(i64, i64)]) {
     if incident.stream == 0 {
         return;
@@ -163,14 +168,21 @@ fn lead_with_the_site(incident: &mut Merged, others: &[(i64, i64)]) {
                 && covers(site, part)
                 && covers(part, site)
                 && excess(site) >= MORE_OF_THE_SITE * excess(part)
-                && others.iter().all(|(start, end)| *end < site.start.second || site.end.second < *start)
         }
         Signal::Latency => false,
     };
-    let found = incident.others.iter().position(|(stream, other)| *stream == 0 && shows_more(other));
+    let found = incident
+        .others
+        .iter()
+        .position(|(stream, other)| *stream == 0 && shows_more(other) && is_clear(other.span(), others));
     if let Some(at) = found {
         incident.lead_with(at);
     }
+}
+
+/// It reaches into none of the other incidents, given by their first and last second.
+fn is_clear((start, end): (i64, i64), others: &[(i64, i64)]) -> bool {
+    others.iter().all(|(other_start, other_end)| *other_end < start || end < *other_start)
 }
 
 /// Failures beyond what the baseline expects.
@@ -185,7 +197,7 @@ fn is_gave_up(finding: &Finding) -> bool {
 
 /// Requests that clients gave up on and requests that failed are affected by the same thing: the first (last) of either
 /// is the edge.
-fn join_those_who_gave_up(incident: &mut Merged) {
+fn join_those_who_gave_up(incident: &mut Merged, others: &[(i64, i64)]) {
     if incident.finding.signal != Signal::Errors || is_gave_up(&incident.finding) {
         return;
     }
@@ -193,10 +205,12 @@ fn join_those_who_gave_up(incident: &mut Merged) {
     incident.gave_up = true;
     let finding = &mut incident.finding;
     let near = |a: i64, b: i64| a.abs_diff(b) <= GAVE_UP_SECONDS;
-    if other.start.second < finding.start.second && near(other.start.second, finding.start.second) {
+    let (start, end) = finding.span();
+    let (earlier, later) = (other.start.second, other.end.second);
+    if earlier < start && near(earlier, start) && is_clear((earlier, end), others) {
         finding.start = other.start;
     }
-    if other.end.second > finding.end.second && near(other.end.second, finding.end.second) {
+    if later > end && near(later, end) && is_clear((start, later), others) {
         finding.end = other.end;
     }
 }
@@ -326,15 +340,49 @@ mod tests {
         assert!(found[0].gave_up);
     }
 
+    #[test]
+    fn two_incidents_do_not_turn_into_each_other_where_the_site_speaks_for_both() {
+        let errors =
+            |span, strength, failures| Finding { failures, ..finding(Signal::Errors, span, strength) };
+        let found = merge(vec![
+            (1, errors((0, 52), 2.0, 100)),
+            (1, errors((106, 187), 2.0, 100)),
+            (0, errors((0, 105), 1.0, 300)),
+            (0, errors((92, 255), 1.0, 300)),
+        ]);
+        assert_eq!(found.iter().map(|i| i.finding.span()).collect::<Vec<_>>(), [(0, 105), (106, 187)]);
+    }
+
+    #[test]
+    fn clients_that_gave_up_do_not_join_two_incidents() {
+        let gave_up = Finding { dominant_status: Some(499), ..finding(Signal::Errors, (150, 250), 60.0) };
+        let found = merge(vec![
+            (0, finding(Signal::Errors, (100, 199), 500.0)),
+            (0, finding(Signal::Errors, (220, 300), 400.0)),
+            (3, gave_up),
+        ]);
+        assert_eq!(found.iter().map(|i| i.finding.span()).collect::<Vec<_>>(), [(100, 199), (220, 300)]);
+    }
+
     proptest::proptest! {
         #[test]
         fn incidents_never_overlap_and_the_order_of_findings_is_no_matter(
-            spans in proptest::collection::vec((0i64..1000, 0i64..200, 1u32..50, 0usize..4), 0..20)
+            spans in proptest::collection::vec((0i64..1000, 0i64..200, 1u32..50, 0usize..4, 0usize..5), 0..20)
         ) {
+            let kinds = [
+                (Signal::Errors, None),
+                (Signal::Errors, Some(499)),
+                (Signal::Errors, Some(504)),
+                (Signal::Latency, None),
+                (Signal::Traffic, None),
+            ];
             let findings: Vec<_> = spans
                 .iter()
-                .map(|&(start, length, strength, stream)| {
-                    (stream, finding(Signal::Errors, (start, start + length), f64::from(strength)))
+                .map(|&(start, length, strength, stream, kind)| {
+                    let (signal, dominant_status) = kinds[kind];
+                    let failures = u64::from(strength) * if stream == 0 { 9 } else { 1 };
+                    let found = finding(signal, (start, start + length), f64::from(strength));
+                    (stream, Finding { dominant_status, failures, ..found })
                 })
                 .collect();
             let found = merge(findings.clone());
