@@ -37,10 +37,10 @@ impl<'a> Record<'a> {
         self.stream.len()
     }
 
-    /// (row of the axis, count) of a slot.
+    /// (row of the axis, count) of a slot; what is listed and never occurs lies on no axis.
     pub(super) fn bins_at(&self, slot: usize) -> impl Iterator<Item = (usize, f64)> + use<'a> {
         let bins = self.series.slots.get(slot).map_or(&[][..], |slot| bins_of(self.series, slot));
-        bins.iter().map(|&(bin, count)| (row(bin), f64::from(count)))
+        bins.iter().filter(|(_, count)| *count > 0).map(|&(bin, count)| (row(bin), f64::from(count)))
     }
 
     /// Counts by bin of some slots.
