@@ -99,6 +99,25 @@ impl Series {
         });
         self.slots.push(Slot { second, requests, failures, clients });
     }
+
+    /// The slots that begin in none of these spans, [first, last] second each, ascending.
+    pub fn outside(&self, spans: &[(i64, i64)]) -> Self {
+        let mut left = Self::new(self.slot_seconds, self.active_client_buckets);
+        let mut statuses = self.statuses.iter().peekable();
+        for (index, slot) in self.slots.iter().enumerate() {
+            let mut own = Vec::new();
+            while let Some(&(_, status, count)) = statuses.next_if(|(at, ..)| *at as usize <= index) {
+                own.push((status, count));
+            }
+            let span = spans.partition_point(|(_, last)| *last < slot.second);
+            if spans.get(span).is_some_and(|(first, _)| *first <= slot.second) {
+                continue;
+            }
+            let clients = slot.clients.and_then(|at| self.failing_clients.get(at as usize)).copied();
+            left.push(slot.second, (slot.requests, slot.failures), &own, clients);
+        }
+        left
+    }
 }
 
 /// Latencies of one slot of time.

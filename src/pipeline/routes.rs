@@ -48,8 +48,9 @@ pub(super) fn tell_routes(search: &mut Search, range: &Range<i64>, room: Room<'_
     for (Asked { stream, finding, speaks_for }, closeup) in asked.into_iter().zip(&found.closeups) {
         // what a route goes through with all others is told already, and tells nothing of what it usually does
         let others = search.incidents.iter().enumerate().filter(|(at, _)| speaks_for != Some(*at));
-        let others: Vec<(i64, i64)> = others.map(|(_, merged)| merged.finding.span()).collect();
-        let own = without(&closeup.requests.series(), &others);
+        let mut others: Vec<(i64, i64)> = others.map(|(_, merged)| merged.finding.span()).collect();
+        others.sort_unstable();
+        let own = closeup.requests.series().outside(&others);
         let told = find_suspected_errors(&own, finding.span(), usual, search.streams.len(), sensitivity);
         let meets_others = |told: &Finding| {
             others.iter().any(|(first, last)| *first <= told.end.second && told.start.second <= *last)
@@ -143,25 +144,6 @@ fn share_outside(series: &Series, spans: &[(i64, i64)]) -> f64 {
     failures as f64 / requests.max(1) as f64
 }
 
-/// A series without the slots that begin in some spans, first and last seconds.
-fn without(series: &Series, spans: &[(i64, i64)]) -> Series {
-    let mut kept = Series { slots: Vec::new(), statuses: Vec::new(), ..series.clone() };
-    let mut statuses = series.statuses.iter().peekable();
-    for (index, slot) in series.slots.iter().enumerate() {
-        let is_kept = !lies_in(spans, slot);
-        let at = u32::try_from(kept.slots.len()).unwrap_or(u32::MAX);
-        while let Some(&(_, status, count)) = statuses.next_if(|(of, ..)| *of as usize <= index) {
-            if is_kept {
-                kept.statuses.push((at, status, count));
-            }
-        }
-        if is_kept {
-            kept.slots.push(*slot);
-        }
-    }
-    kept
-}
-
 /// What has to be read of a route.
 fn window(search: &Search, asked: &Asked, range: &Range<i64>) -> Window {
     let finding = &asked.finding;
@@ -216,20 +198,5 @@ mod tests {
         let asked = ask(&search);
         let strengths: Vec<f64> = asked.iter().map(|asked| asked.finding.strength).collect();
         assert_eq!(strengths, [15.0, 14.0, 13.0]);
-    }
-
-    #[test]
-    fn what_lies_in_a_span_is_left_out_with_its_statuses() {
-        let slot = |second| Slot { second, requests: 2, failures: 1, clients: None };
-        let series = Series {
-            slots: (10..14).map(slot).collect(),
-            slot_seconds: 1,
-            statuses: vec![(0, 500, 1), (1, 502, 1), (2, 503, 1), (3, 504, 1)],
-            ..Series::default()
-        };
-        let kept = without(&series, &[(11, 12)]);
-        assert_eq!(kept.slots, [slot(10), slot(13)]);
-        assert_eq!(kept.statuses, [(0, 500, 1), (1, 504, 1)]);
-        assert!((share_outside(&series, &[(11, 13)]) - 0.5).abs() < 1e-9);
     }
 }

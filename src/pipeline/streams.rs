@@ -128,7 +128,8 @@ impl Searcher<'_> {
             Question::ValueErrors(value) if value.own_requests().is_some() => {
                 errors(&value.series(self.site))
             }
-            Question::ValueErrors(value) => find_errors_of_part(&value.part(self.site), streams, sensitivity),
+            Question::ValueErrors(value) => value
+                .where_known(self.site, |site| find_errors_of_part(&value.part(site), streams, sensitivity)),
             Question::ValueTraffic(value) => find_traffic(&value.series(self.site), streams, sensitivity),
             Question::Messages(part) => errors(&message_series(part, self.limits, self.range.clone())),
         }

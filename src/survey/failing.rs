@@ -71,6 +71,11 @@ impl Failing {
     pub fn values(&self) -> &[FailingValue] {
         &self.values
     }
+
+    /// Of values with a higher hash than this it is not known whether any failed; `None` if it is known of all.
+    pub fn known_until(&self) -> Option<u32> {
+        self.values.get(MAX_VALUES - 1).map(|last| last.hash)
+    }
 }
 
 impl Merge for Failing {

@@ -87,6 +87,31 @@ fn failures_of_a_value_keep_their_clients() {
 }
 
 #[test]
+fn where_too_many_paths_fail_at_once_none_is_taken_to_be_well() {
+    let paths: Vec<String> =
+        ('a'..='z').flat_map(|one| ["x", "y"].map(|two| format!("/{one}{two}"))).collect();
+    // one after the other fails, each more often than the one before, and then all at once
+    let alone =
+        (0..).zip(&paths).flat_map(|(at, path)| vec![(at, 1, 503, "a", path.as_str()); at as usize + 1]);
+    let together = paths.iter().map(|path| (90, 1, 503, "a", path.as_str()));
+    let tally = tally(&json(&alone.chain(together).collect::<Vec<_>>()));
+    let all = [(&tally, utc())];
+    let site = series(&all, Limits::merged(), ALL).series;
+    let whole = Whole::of(&site);
+    let mut hidden = 0;
+    for value in value_series(&all, Limits::merged(), ALL).iter().filter(|v| v.dimension == Dimension::Path) {
+        let seen = slots(&value.series(&whole));
+        let at = paths.iter().position(|path| path.as_bytes() == &*value.value).unwrap();
+        assert_eq!(seen[at], (at as i64, at as u32 + 1, at as u32 + 1));
+        match seen.last() {
+            Some(&(90, requests, failures)) => assert_eq!((requests, failures), (52, 1)),
+            _ => hidden += 1,
+        }
+    }
+    assert!(hidden > 0);
+}
+
+#[test]
 fn sources_are_added_up_and_stand_alone() {
     let (one, two) = (tally(&json(FEW)), tally(&json(&[(0, 5, 500, "a", "/y"), (90, 5, 200, "a", "/y")])));
     let both = [(&one, utc()), (&two, utc())];

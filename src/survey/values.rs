@@ -28,6 +28,8 @@ pub struct ValueSeries {
     pub value: Box<[u8]>,
     /// (first second of the slot, failures), ascending.
     failing: Vec<(i64, FailingValue)>,
+    /// Where so many values failed that it is not known whether this one did: [first, last] second each, ascending.
+    unknown: Vec<(i64, i64)>,
     /// Where the value's own requests were counted.
     own: Option<Own>,
 }
@@ -59,15 +61,24 @@ impl ValueSeries {
     /// these spread over clients is known only as far as which occur in a slot; they are taken to fail equally often
     /// there. Their statuses are lent by `site`, whose slots say how many failed with each.
     ///
-    /// Failures are missing from a slot where more than 24 values of the site failed.
+    /// Of values without own requests, slots are missing where more than 24 values of the site failed and it is not known
+    /// whether this one did: no failures there would say that it was well.
     pub fn series(&self, site: &Whole<'_>) -> Series {
         match &self.own {
             Some(own) => self.with_own(own, site.series()),
-            None => self.part(site).series(),
+            None => self.where_known(site, |site| self.part(site).series()),
         }
     }
 
-    /// The value's failures against all of the site's requests; see [`series`](Self::series).
+    /// Asks something of the site as far as the value's failures are known.
+    pub fn where_known<T>(&self, site: &Whole<'_>, ask: impl FnOnce(&Whole<'_>) -> T) -> T {
+        if self.unknown.is_empty() {
+            return ask(site);
+        }
+        ask(&Whole::of(&site.series().outside(&self.unknown)))
+    }
+
+    /// The value's failures against all of the site's requests, to be asked [where they are known](Self::where_known).
     pub fn part<'a>(&self, site: &'a Whole<'a>) -> Part<'a> {
         let mut part = Part::new(site);
         let series = site.series();
@@ -222,8 +233,10 @@ pub fn value_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i6
     }
     let failing = failing(tallies, limits);
     let mut values: BTreeMap<u32, Vec<(i64, FailingValue)>> = BTreeMap::new();
+    let mut full: Vec<(i64, u32)> = Vec::new();
     let slots = whole_slots(range.clone(), failing.shift());
     for (second, slot) in failing.iter().filter(|(second, _)| slots.contains(second)) {
+        full.extend(slot.known_until().map(|hash| (second, hash)));
         for value in slot.values() {
             values.entry(value.hash).or_default().push((second, *value));
         }
@@ -242,16 +255,32 @@ pub fn value_series(tallies: &[(&Tally, Clock)], limits: Limits, range: Range<i6
                 counts.widen(failing.shift().saturating_sub(counts.shift()));
                 Own { counts, clients, range: range.clone() }
             });
+            let hidden = full.iter().filter(|(_, until)| own.is_none() && *until < hash);
+            let unknown = spans(hidden.map(|(second, _)| *second), i64::from(width(failing.shift())));
             Some(ValueSeries {
                 dimension: name.dimension,
                 value: name.value.clone(),
                 failing: values.remove(&hash).unwrap_or_default(),
+                unknown,
                 own,
             })
         })
         .collect();
     out.sort_by(|a, b| (a.dimension, &a.value).cmp(&(b.dimension, &b.value)));
     out
+}
+
+/// The spans, [first, last] second, of slots of this width, ascending.
+fn spans(slots: impl Iterator<Item = i64>, width: i64) -> Vec<(i64, i64)> {
+    let mut spans: Vec<(i64, i64)> = Vec::new();
+    for first in slots {
+        let last = first.saturating_add(width - 1);
+        match spans.last_mut() {
+            Some(span) if span.1.saturating_add(1) >= first => span.1 = last,
+            _ => spans.push((first, last)),
+        }
+    }
+    spans
 }
 
 type Seen = [(i64, FailingValue)];

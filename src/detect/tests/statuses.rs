@@ -110,3 +110,24 @@ fn what_fails_at_once_is_the_beginning_of_what_runs_into_timeouts() {
     assert!((finding.start.second - EPOCH - 4000).abs() <= 10, "{}", finding.start.second - EPOCH);
     assert!((finding.end.second - EPOCH - 4259).abs() <= 1, "{}", finding.end.second - EPOCH);
 }
+
+#[test]
+fn statuses_and_clients_stay_with_their_slots_where_others_are_left_out() {
+    let mut series = Series::new(1, Some([9; 16]));
+    for second in 10..16 {
+        let mut clients = [0; 16];
+        clients[second as usize - 10] = 1;
+        series.push(second, (2, u32::from(second != 13)), &[(500 + second as u16, 1)], Some(clients));
+    }
+    let left = series.outside(&[(0, 10), (12, 12), (14, 14)]);
+    let slots: Vec<(i64, Option<usize>)> = left
+        .slots
+        .iter()
+        .map(|slot| {
+            let buckets = slot.clients.map(|at| left.failing_clients[at as usize]);
+            (slot.second, buckets.and_then(|buckets| buckets.iter().position(|&count| count > 0)))
+        })
+        .collect();
+    assert_eq!(slots, [(11, Some(1)), (13, Some(3)), (15, Some(5))]);
+    assert_eq!(left.statuses, [(0, 511, 1), (1, 513, 1), (2, 515, 1)]);
+}
