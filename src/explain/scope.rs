@@ -7,7 +7,7 @@
 
 use super::facts::ScopeItem;
 use super::storms::Storms;
-use crate::detect::{Effect, Finding, Signal};
+use crate::detect::{Effect, Finding, Signal, divergence};
 use crate::inspect::{Closeup, Part, Tone};
 use crate::model::{Dimension, Untrusted};
 
@@ -29,6 +29,10 @@ const SAME: f64 = 0.02;
 const CHILD_HOLDS: f64 = 0.9;
 /// Nats by which another explanation must be better than the stream that detection found it in.
 const CONTRADICTS: f64 = 6.0;
+/// Nats by which a value that is affected more often than the site when all is well is a place of its own …
+const OWN_SHARE: f64 = 8.0;
+/// … of which so many requests are taken to be like the site's.
+const OWN_SHRINK: f64 = 2.0;
 /// Halvings in the search for f: to 10⁻⁹.
 const HALVINGS: usize = 30;
 
@@ -180,17 +184,14 @@ fn cut<'a>(
         return None;
     }
     tones.sort_by(|a, b| a.value.cmp(&b.value));
-    // How often a value's requests are affected when all is well, shrunk towards the site's share.
-    let shrink = 20.0_f64.max(2.0 / scale.usual);
     let mut cells: Vec<Cell> = tones
         .iter()
         .map(|tone| {
             let (inside, outside) = parts(about, tone);
-            let usual = (outside.affected as f64 + shrink * scale.usual) / (outside.requests as f64 + shrink);
             Cell {
                 requests: inside.requests as f64,
                 affected: inside.affected as f64,
-                usual: usual.min(0.999),
+                usual: usual_of(outside, scale.usual).min(0.999),
             }
         })
         .collect();
@@ -201,6 +202,17 @@ fn cut<'a>(
     let everything = fit(cells.iter());
     let excess = cells.iter().map(Cell::excess).sum();
     Some(Cut { dimension, tones, cells, everything, excess })
+}
+
+/// How often a value's requests are affected when all is well, from what it had beside the incident: shrunk towards the
+/// share of the site, unless it is a place of its own, such as a route that is always broken, as a few requests can tell.
+fn usual_of(outside: Part, site: f64) -> f64 {
+    let (requests, affected) = (outside.requests as f64, outside.affected as f64);
+    let share = affected / requests.max(1.0);
+    // BIC's half logarithm for a share of its own
+    let nats = requests * divergence(share, site) - 0.5 * requests.max(1.0).ln();
+    let shrink = if share > site && nats >= OWN_SHARE { OWN_SHRINK } else { 20.0_f64.max(2.0 / site) };
+    (affected + shrink * site) / (requests + shrink)
 }
 
 /// Single values that may be named, and the best set of several.
@@ -376,4 +388,19 @@ fn unseen(finding: &Finding, place: Option<&(Dimension, Untrusted)>, closeup: &C
         affected_percent: f64::NAN,
         baseline_percent: finding.baseline.error_share * 100.0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_that_is_always_broken_is_known_from_a_dozen_requests() {
+        let part = |requests, affected| Part { requests, affected, ..Part::default() };
+        assert!(usual_of(part(20, 12), 0.006) > 0.5);
+        // one failure of a few requests is chance
+        assert!(usual_of(part(20, 1), 0.006) < 0.01);
+        // and so is none
+        assert!(usual_of(part(20, 0), 0.006) > 0.005);
+    }
 }
