@@ -32,8 +32,10 @@ const JUMP_BACK_NATS: f64 = 4.0;
 const LEAST_RATIO: f64 = 1.4;
 /// Lengths, to either side of an edge, over which the rates are compared.
 const WINDOWS_SECONDS: [i64; 6] = [30, 60, 180, 600, 1800, 7200];
-/// The last window, 2 h, is for runs with fewer failures than this in half an hour.
+/// The last window, 2 h, is for runs with fewer failures than this in half an hour …
 const SPARSE_FAILURES: f64 = 12.0;
+/// … and this one for those with fewer in two hours, where they are more than drift amounts to.
+const SPARSE_WINDOW_SECONDS: i64 = 21_600;
 /// However slow the stream, so many requests beside a run tell what is normal there.
 const ENOUGH_REQUESTS: f64 = 20.0;
 
@@ -240,18 +242,21 @@ fn contrast_if_valid(scale: Scale<'_>, run: Run, (lower, upper): (usize, usize))
     let stream = scale.stream;
     let of_run = scale.sums(run.first..=run.last);
     let rate = of_run.failures / of_run.requests.max(1.0);
-    let at_start = contrast(scale, rate, (run.first..=run.last, (lower..run.first).rev()), |slot| {
-        stream.second(slot).abs_diff(stream.second(run.first))
-    });
-    let at_end = contrast(scale, rate, ((run.first..=run.last).rev(), run.last + 1..upper), |slot| {
-        stream.second(slot).abs_diff(stream.second(run.last))
-    });
+    let drifts = of_run.failures < DRIFT_RATIO * of_run.expected;
+    let longest = if drifts { None } else { Some(SPARSE_WINDOW_SECONDS) };
+    let windows: Vec<i64> = WINDOWS_SECONDS.into_iter().chain(longest).collect();
+    let at_start =
+        contrast(scale, rate, &windows, (run.first..=run.last, (lower..run.first).rev()), |slot| {
+            stream.second(slot).abs_diff(stream.second(run.first))
+        });
+    let at_end =
+        contrast(scale, rate, &windows, ((run.first..=run.last).rev(), run.last + 1..upper), |slot| {
+            stream.second(slot).abs_diff(stream.second(run.last))
+        });
     let best = at_start.max(at_end);
     let least = if is_weak(of_run) {
         LEAST_WEAK_CONTRAST
-    } else if stream.lasts((run.first, run.last)) >= LONG_SECONDS
-        && of_run.failures < DRIFT_RATIO * of_run.expected
-    {
+    } else if stream.lasts((run.first, run.last)) >= LONG_SECONDS && drifts {
         LEAST_LONG_CONTRAST
     } else {
         LEAST_CONTRAST
@@ -266,13 +271,14 @@ fn contrast_if_valid(scale: Scale<'_>, run: Run, (lower, upper): (usize, usize))
 fn contrast(
     scale: Scale<'_>,
     rate: f64,
+    windows: &[i64],
     (inside, outside): (impl Iterator<Item = usize>, impl Iterator<Item = usize>),
     distance: impl Fn(usize) -> u64,
 ) -> f64 {
     let (mut inside, mut outside) = (inside.peekable(), outside.peekable());
     let (mut within, mut beyond) = (Sums::default(), Sums::default());
     let mut best = 0.0_f64;
-    for window in WINDOWS_SECONDS {
+    for &window in windows {
         if window > 1800 && within.failures >= SPARSE_FAILURES {
             break;
         }

@@ -584,3 +584,19 @@ fn a_finding_tells_what_it_passed_and_what_came_second() {
         assert!(next.nats >= 0.0);
     }
 }
+
+#[test]
+fn a_route_of_a_quiet_site_that_fails_for_hours_is_found_though_an_hour_shows_three_failures() {
+    // six requests a minute for 18 hours, of which one in 120 asks for what fails for four of them
+    let mut recorder = Recorder::new();
+    for at in 0..18 * HOUR / 10 {
+        let fails = (1000..2400).contains(&at) && at % 120 == 60;
+        let mut clients = [0; 16];
+        clients[at as usize / 120 % 16] = u16::from(fails);
+        recorder.push(EPOCH + 10 * at, 1, &[(503, u32::from(fails))], clients);
+    }
+    let series = recorder.finish(true);
+    let findings = find_errors_of_part(&Part::all(&Whole::of(&series)), 50, Sensitivity::Normal);
+    let finding = only(&findings);
+    assert_eq!((finding.start.second - EPOCH, finding.end.second - EPOCH), (10_200, 23_400));
+}
