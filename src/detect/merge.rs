@@ -382,7 +382,7 @@ mod tests {
                     let (signal, dominant_status) = kinds[kind];
                     let failures = u64::from(strength) * if stream == 0 { 9 } else { 1 };
                     let found = finding(signal, (start, start + length), f64::from(strength));
-                    (stream, Finding { dominant_status, failures, ..found })
+                    (stream, Finding { failures, dominant_status, ..found })
                 })
                 .collect();
             let found = merge(findings.clone());

@@ -101,6 +101,7 @@ impl Series {
     }
 
     /// The slots that begin in none of these spans, [first, last] second each, ascending.
+    #[must_use]
     pub fn outside(&self, spans: &[(i64, i64)]) -> Self {
         let mut left = Self::new(self.slot_seconds, self.active_client_buckets);
         let mut statuses = self.statuses.iter().peekable();
