@@ -91,8 +91,8 @@ fn where_too_many_paths_fail_at_once_none_is_taken_to_be_well() {
     let paths: Vec<String> =
         ('a'..='z').flat_map(|one| ["x", "y"].map(|two| format!("/{one}{two}"))).collect();
     // one after the other fails, each more often than the one before, and then all at once
-    let alone =
-        (0..).zip(&paths).flat_map(|(at, path)| vec![(at, 1, 503, "a", path.as_str()); at as usize + 1]);
+    let times = paths.iter().zip(1_usize..).zip(0_i64..);
+    let alone = times.flat_map(|((path, times), second)| vec![(second, 1, 503, "a", path.as_str()); times]);
     let together = paths.iter().map(|path| (90, 1, 503, "a", path.as_str()));
     let tally = tally(&json(&alone.chain(together).collect::<Vec<_>>()));
     let all = [(&tally, utc())];
@@ -102,7 +102,8 @@ fn where_too_many_paths_fail_at_once_none_is_taken_to_be_well() {
     for value in value_series(&all, Limits::merged(), ALL).iter().filter(|v| v.dimension == Dimension::Path) {
         let seen = slots(&value.series(&whole));
         let at = paths.iter().position(|path| path.as_bytes() == &*value.value).unwrap();
-        assert_eq!(seen[at], (at as i64, at as u32 + 1, at as u32 + 1));
+        let (_, requests, failures) = seen[at];
+        assert!(requests == failures && requests > 0, "{:?}", seen[at]);
         match seen.last() {
             Some(&(90, requests, failures)) => assert_eq!((requests, failures), (52, 1)),
             _ => hidden += 1,
