@@ -32,7 +32,7 @@ use super::baseline::Curve;
 use super::boundary::{Edge, Side};
 use super::finding::Context;
 use super::gate::joins;
-use super::segment::{Penalties, segment};
+use super::segment::{Penalties, Run, segment};
 use super::stream::Stream;
 use super::validate::{Chain, LEVEL_CHANGE_NATS};
 use super::{BLIP_SECONDS, Caveat, Finding, Findings, LatencySeries, Sensitivity};
@@ -69,12 +69,13 @@ pub fn find_latency(series: &LatencySeries, streams: usize, sensitivity: Sensiti
     let axis = Axis::of(series);
     let record = Record::new(series, &axis, &stream);
     let penalty = super::errors::penalty(&stream, streams, sensitivity);
-    let model = Model::fit(record, penalty);
+    let mut model = Model::fit(record, penalty);
+    let runs = model.settled.take().unwrap_or_else(|| model.runs(record, penalty));
     if model.dispersion.far >= HIGHEST {
         findings.caveats.push(Caveat::Overdispersed);
     }
     let scale = model.scale(record, penalty);
-    let candidates = gate(scale, model.chains(record, penalty, false));
+    let candidates = gate(scale, validate(scale, &runs, false));
     let curve = Curve::constant(stream.len(), 0.0);
     let counts = super::validate::Scale {
         stream: &stream,
@@ -100,6 +101,8 @@ struct Model {
     normal: Normal,
     dispersion: Dispersion,
     mask: Vec<bool>,
+    /// The runs that one more look would find, if the last one changed nothing.
+    settled: Option<Vec<Run>>,
 }
 
 impl Model {
@@ -110,23 +113,29 @@ impl Model {
             normal: Normal::constant(record, &normal::lowest_blocks(record)),
             dispersion: Dispersion::NONE,
             mask: vec![false; slots],
+            settled: None,
         };
         let mut found = Dispersion::NONE;
         for round in 0..ROUNDS {
-            let mut mask = model.suspected(record, penalty);
+            let mut runs = model.runs(record, penalty);
+            let mut mask = model.suspected(record, penalty, &runs);
             if round == 0 && !model.credible(record, penalty, &mask) {
                 model.normal = Normal::constant(record, &normal::overall(record));
-                mask = model.suspected(record, penalty);
+                runs = model.runs(record, penalty);
+                mask = model.suspected(record, penalty, &runs);
             }
             let reach = if round == 0 { FIRST_NEIGHBOURHOOD_SECONDS } else { NEIGHBOURHOOD_SECONDS };
             // the same mask as in the last round makes the same baseline
-            if round < 2 || mask != model.mask {
+            let changed = round < 2 || mask != model.mask;
+            if changed {
                 // surges hold most requests of their hours, and tell how fast these are under that load alone
                 let left_out: Vec<bool> = mask.iter().zip(&surges).map(|(a, b)| *a || *b).collect();
                 model.normal = normal::local(record, &left_out, reach);
                 found = Dispersion::of(record, &model.normal, &left_out);
             }
-            model.dispersion = if round + 1 < ROUNDS { found.at_most(SUSPICIOUS) } else { found };
+            let dispersion = if round + 1 < ROUNDS { found.at_most(SUSPICIOUS) } else { found };
+            model.settled = (!changed && dispersion == model.dispersion).then_some(runs);
+            model.dispersion = dispersion;
             model.mask = mask;
         }
         model
@@ -136,19 +145,18 @@ impl Model {
         Scale { record, normal: &self.normal, dispersion: self.dispersion.far, penalty }
     }
 
-    fn chains(&self, record: Record<'_>, penalty: f64, by_load: bool) -> Vec<Chain> {
+    fn runs(&self, record: Record<'_>, penalty: f64) -> Vec<Run> {
         let mut emission = Slow::new(record, &self.normal, self.dispersion.far);
         let half = penalty / 2.0;
         let penalties = Penalties { enter: half, leave: half, change: LEVEL_CHANGE_NATS };
-        let (runs, _) = segment(&mut emission, penalties);
-        validate(self.scale(record, penalty), &runs, by_load)
+        segment(&mut emission, penalties).0
     }
 
     /// Slots that the baseline should not be taken from: every valid chain, be it too small for an incident, and 30 s
     /// to either side, unless that leaves too little of a short recording.
-    fn suspected(&self, record: Record<'_>, penalty: f64) -> Vec<bool> {
+    fn suspected(&self, record: Record<'_>, penalty: f64, runs: &[Run]) -> Vec<bool> {
         let stream = record.stream;
-        let chains = self.chains(record, penalty, true);
+        let chains = validate(self.scale(record, penalty), runs, true);
         let mask = |margin: i64| {
             let mut mask = vec![false; stream.len()];
             for chain in &chains {
