@@ -1,12 +1,10 @@
 //! Findings of many streams → incidents: what overlaps is one.
 
-use super::{Effect, Finding, GateKind, Signal, TIMEOUT_SECONDS};
+use super::{Finding, GateKind, Signal, TIMEOUT_SECONDS};
 use crate::model::Status;
 
 /// A further signal belongs to an incident if its finding covers this part of it.
 const COVERS: f64 = 0.5;
-/// So much of the expected requests is missing where a stream is called silent.
-const SILENT: f64 = 0.9;
 
 /// The site speaks for failures if it has so many times the excess of the part that is surest of them.
 const MORE_OF_THE_SITE: f64 = 1.9;
@@ -107,13 +105,6 @@ fn covers(finding: &Finding, of: &Finding) -> bool {
     finding.overlap(of) as f64 >= COVERS * of.lasted_seconds().max(1) as f64
 }
 
-fn is_silence(finding: &Finding) -> bool {
-    match finding.effect {
-        Effect::Traffic { expected, .. } => finding.requests as f64 <= (1.0 - SILENT) * expected,
-        Effect::Errors | Effect::Latency { .. } => false,
-    }
-}
-
 /// The silence of requests that wait belongs to the timeouts that they end with: it is what goes before the first of them.
 fn join_waiting(incidents: &mut Vec<Merged>) {
     let timeouts: Vec<(i64, usize)> = incidents
@@ -125,7 +116,7 @@ fn join_waiting(incidents: &mut Vec<Merged>) {
         let waits = |incident: &mut Merged| {
             let end = incident.finding.end.second;
             let near = end < start && start.saturating_sub(end) <= TIMEOUT_SECONDS;
-            near && is_silence(&incident.finding)
+            near && incident.finding.is_silence()
         };
         let waiting: Vec<Merged> = incidents.extract_if(.., waits).collect();
         let is_theirs = |i: &&mut Merged| i.finding.start.second == start && i.stream == stream;
@@ -144,7 +135,7 @@ fn lead_with_silence(incident: &mut Merged, others: &[(i64, i64)]) {
         return;
     }
     let silent = |(_, other): &(usize, Finding)| {
-        is_silence(other) && covers(other, &incident.finding) && is_clear(other.span(), others)
+        other.is_silence() && covers(other, &incident.finding) && is_clear(other.span(), others)
     };
     let Some(at) = incident.others.iter().position(silent) else { return };
     let (stream, finding) = incident.others.remove(at);
@@ -161,7 +152,7 @@ fn lead_with_the_site(incident: &mut Merged, others: &[(i64, i64)]) {
     }
     let part = &incident.finding;
     let shows_more = |site: &Finding| match part.signal {
-        Signal::Traffic => is_silence(part) && is_silence(site) && covers(site, part),
+        Signal::Traffic => part.is_silence() && site.is_silence() && covers(site, part),
         Signal::Errors => {
             site.signal == Signal::Errors
                 && !is_gave_up(site)
@@ -218,7 +209,7 @@ fn join_those_who_gave_up(incident: &mut Merged, others: &[(i64, i64)]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::{Audit, Baseline, Boundary, Gate, Latencies, Level};
+    use crate::detect::{Audit, Baseline, Boundary, Effect, Gate, Latencies, Level};
 
     fn finding(signal: Signal, (start, end): (i64, i64), strength: f64) -> Finding {
         let edge = |second| Boundary { second, range: (second, second), open: false };

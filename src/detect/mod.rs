@@ -355,6 +355,14 @@ impl Finding {
         end.saturating_sub(self.start.second.max(other.start.second)).saturating_add(1).max(0)
     }
 
+    /// Hardly any of the requests came that were to be expected.
+    pub fn is_silence(&self) -> bool {
+        match self.effect {
+            Effect::Traffic { expected, .. } => self.requests as f64 <= (1.0 - SILENT) * expected,
+            Effect::Errors | Effect::Latency { .. } => false,
+        }
+    }
+
     /// Puts what single requests tell of slow ones, and how many requests there were where that is known, in the place of
     /// what counts per second told. Levels keep their proportions and reach from edge to edge.
     pub fn retell(&mut self, effect: Effect, requests: Option<usize>) {
@@ -380,6 +388,8 @@ impl Finding {
 /// Who waits for a backend is told that it timed out after so many seconds (nginx's default), and until then nothing is
 /// written.
 const TIMEOUT_SECONDS: i64 = 60;
+/// So much of the expected requests is missing where a stream is called silent.
+const SILENT: f64 = 0.9;
 /// What lasts less is a blip.
 pub const BLIP_SECONDS: i64 = 5;
 /// With so few clients in effect (1/Σp², p their parts of the good requests) each of them is a good part of the users: a

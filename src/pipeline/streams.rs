@@ -36,6 +36,9 @@ const SHOWN: f64 = 0.5;
 /// Two servers share a service if their logs cover the same time for this part of the longer one.
 const SHARED_TIME: f64 = 0.5;
 
+/// A server that was silent is asked again, and its peers less, within so many seconds.
+const HANDS_BACK_SECONDS: u64 = 10;
+
 /// What was searched, and what was found.
 pub(super) struct Search {
     /// The site's requests.
@@ -319,6 +322,7 @@ fn weigh(site: SiteSeries, streams: Vec<Stream>, answers: Vec<(usize, Findings)>
     }
     // a blip of the site is no incident of one of its paths, where one failure more makes it a second longer
     found.retain(|(stream, finding)| *stream == 0 || !blips.iter().any(|blip| explains(blip, finding)));
+    leave_out_handed_back(&mut found, &streams);
     let mut incidents = merge(found);
     // edges may have moved towards each other
     incidents.retain(|merged| merged.finding.lasted_seconds() >= BLIP_SECONDS);
@@ -328,6 +332,24 @@ fn weigh(site: SiteSeries, streams: Vec<Stream>, answers: Vec<(usize, Findings)>
     let mut search = Search { site, streams, incidents, suspects, blips, bursts, caveats };
     search.keep_apart();
     search
+}
+
+/// What is none: a server that has fewer requests from when a silent one is back has had its part as well, and hands it
+/// back. Where the silence lasted for most of the recording, that looks like what is usual.
+fn leave_out_handed_back(found: &mut Vec<(usize, Finding)>, streams: &[Stream]) {
+    let is_server = |stream: usize| {
+        let place = streams.get(stream).and_then(|stream| stream.place.as_ref());
+        place.is_some_and(|(dimension, _)| *dimension == Dimension::Source)
+    };
+    let silent = found.iter().filter(|(stream, finding)| is_server(*stream) && finding.is_silence());
+    let back: Vec<(usize, i64)> = silent.map(|(stream, finding)| (*stream, finding.end.second)).collect();
+    found.retain(|(stream, finding)| {
+        let fewer = finding.signal == Signal::Traffic && is_server(*stream) && !finding.is_silence();
+        let hands_back = |(other, end): &(usize, i64)| {
+            other != stream && finding.start.second.abs_diff(*end) <= HANDS_BACK_SECONDS
+        };
+        !(fewer && back.iter().any(hands_back))
+    });
 }
 
 /// A blip is of the same signal as a finding, shows it better, and there is not much more to it.

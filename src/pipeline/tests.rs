@@ -27,7 +27,9 @@ fn access(from: DateTime<Utc>, offset_hours: i64, fail: std::ops::Range<i64>) ->
 fn report(files: &[(&str, &str)]) -> Report {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
-        std::fs::write(folder.path().join(name), text).unwrap();
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
     }
     analyse(&options(folder.path()), &Silent).unwrap()
 }
@@ -148,4 +150,36 @@ fn a_route_that_fails_all_the_time_is_no_incident() {
         let report = report(&[("access.log", &rare_routes(0..0, each))]);
         assert!(report.incidents.is_empty(), "{each}: {:#?}", report.incidents);
     }
+}
+
+/// An hour of the requests of one of two servers: the first has four of seven a second unless it is silent, the other one the
+/// rest.
+fn of_two_servers(is_first: bool, is_silent: impl Fn(i64) -> bool) -> String {
+    let begin = DateTime::parse_from_rfc3339("2026-03-02T10:00:00Z").unwrap().to_utc();
+    let mut out = String::new();
+    for at in 0..3_600 * 7 {
+        let second = at / 7;
+        let is_firsts = !is_silent(second) && (at * 3 + second * 5) % 7 < 4;
+        if is_firsts != is_first {
+            continue;
+        }
+        let time = begin + TimeDelta::seconds(second);
+        let _ = writeln!(
+            out,
+            "203.0.113.{} - - [{} +0000] \"GET /p{} HTTP/1.1\" 200 5 \"-\" \"Mozilla/5.0\"",
+            at % 200,
+            time.format("%d/%b/%Y:%H:%M:%S"),
+            at % 5,
+        );
+    }
+    out
+}
+
+#[test]
+fn a_server_that_hands_back_what_it_took_over_is_not_missed() {
+    let silent = |second: i64| (700..1660).contains(&second) || (2200..3160).contains(&second);
+    let servers = [true, false].map(|is_first| of_two_servers(is_first, silent));
+    let report = report(&[("web-01/access.log", &servers[0]), ("web-02/access.log", &servers[1])]);
+    let told: Vec<&str> = report.incidents.iter().map(|incident| incident.id.as_str()).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
 }
