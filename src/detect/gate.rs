@@ -412,6 +412,11 @@ pub(super) fn buckets_in(stream: &Stream<'_>, slots: impl Iterator<Item = usize>
     total
 }
 
+fn sums_of(scale: Scale<'_>, chains: &[Chain]) -> Sums {
+    let runs = chains.iter().flat_map(|chain| &chain.runs);
+    scale.sums(runs.flat_map(|run| run.first..=run.last))
+}
+
 fn buckets_of(scale: Scale<'_>, chains: &[Chain]) -> [u64; 16] {
     let runs = chains.iter().flat_map(|chain| &chain.runs);
     buckets_in(scale.stream, runs.flat_map(|run| run.first..=run.last))
@@ -431,7 +436,7 @@ fn is_one_client(
         || strength < least_of_penalty * scale.penalty
         || (least_excess >= LEAST_EXCESS_WITHOUT_CLIENT
             && ((others_go_on(scale, chains, busiest(&buckets).map_or(0, |top| top.1))
-                && are_two_clients(scale.stream, &buckets, usual_beside_two(scale, chains, &buckets)))
+                && are_two_clients(scale.stream, &buckets, sums_of(scale, chains)))
                 || rest_is_blip(scale, chains, &buckets)));
     little
         && match proxied {
@@ -530,20 +535,9 @@ pub(super) fn busiest(buckets: &[u64; 16]) -> Option<(usize, u64)> {
     top.map(|(bucket, &count)| (bucket, count))
 }
 
-/// Failures that all but the two busiest clients have at any time in as many requests.
-fn usual_beside_two(scale: Scale<'_>, chains: &[Chain], buckets: &[u64; 16]) -> f64 {
-    let runs = chains.iter().flat_map(|chain| &chain.runs);
-    let sums = scale.sums(runs.flat_map(|run| run.first..=run.last));
-    let mut counts = *buckets;
-    counts.sort_unstable_by(|a, b| b.cmp(a));
-    let of_two: u64 = counts.iter().take(2).sum();
-    let beside = (sums.requests - of_two as f64).max(0.0);
-    sums.expected * beside / sums.requests.max(1.0)
-}
-
 /// All failures but one, and those that others have at any time (and as chance has it), are those of two clients, who are
-/// few of those that are there.
-fn are_two_clients(stream: &Stream<'_>, buckets: &[u64; 16], of_others: f64) -> bool {
+/// few of those that are there. `sums`: all requests meanwhile, and how many of them fail when all is well.
+fn are_two_clients(stream: &Stream<'_>, buckets: &[u64; 16], sums: Sums) -> bool {
     let Some(active) = stream.series().active_client_buckets else { return false };
     let mut order: Vec<(u64, usize)> = buckets.iter().copied().zip(0..).collect();
     order.sort_unstable_by(|a, b| b.cmp(a));
@@ -553,6 +547,8 @@ fn are_two_clients(stream: &Stream<'_>, buckets: &[u64; 16], of_others: f64) -> 
     let requests: f64 = order.iter().take(2).filter_map(|(_, bucket)| active.get(*bucket)).sum();
     let usual = requests / active.iter().sum::<f64>().max(1.0);
     let part = of_two as f64 / all.max(1) as f64;
+    let beside = (sums.requests - of_two as f64).max(0.0);
+    let of_others = sums.expected * beside / sums.requests.max(1.0);
     all.saturating_sub(of_two) as f64 <= TWO_CLIENTS_REST + of_others + of_others.sqrt()
         && part > usual
         && all as f64 * divergence(part, usual) >= TWO_CLIENTS_NATS
@@ -583,18 +579,19 @@ mod tests {
 
     #[test]
     fn two_clients_of_many_are_no_incident_and_two_of_few_may_be() {
+        let sums = |expected| Sums { requests: 212.0, expected, ..Sums::default() };
         let many = Series { active_client_buckets: Some([50; 16]), ..Series::default() };
         let mut failing = [0; 16];
         (failing[2], failing[9]) = (6, 6);
-        assert!(are_two_clients(&Stream::new(&many), &failing, 0.0));
+        assert!(are_two_clients(&Stream::new(&many), &failing, sums(0.0)));
         failing[4] = 2;
-        assert!(!are_two_clients(&Stream::new(&many), &failing, 0.0));
+        assert!(!are_two_clients(&Stream::new(&many), &failing, sums(0.0)));
         // where others have one in as many requests at any time
-        assert!(are_two_clients(&Stream::new(&many), &failing, 0.5));
+        assert!(are_two_clients(&Stream::new(&many), &failing, sums(0.53)));
         failing[4] = 0;
         let mut active = [5; 16];
         (active[2], active[9]) = (400, 300);
         let few = Series { active_client_buckets: Some(active), ..Series::default() };
-        assert!(!are_two_clients(&Stream::new(&few), &failing, 0.0));
+        assert!(!are_two_clients(&Stream::new(&few), &failing, sums(0.0)));
     }
 }

@@ -199,4 +199,13 @@ mod tests {
         let strengths: Vec<f64> = asked.iter().map(|asked| asked.finding.strength).collect();
         assert_eq!(strengths, [15.0, 14.0, 13.0]);
     }
+
+    #[test]
+    fn what_lies_in_a_span_is_no_part_of_the_usual_share() {
+        let slot = |second| Slot { second, requests: 2, failures: 1, clients: None };
+        let slots = [vec![Slot { failures: 2, ..slot(9) }], (10..14).map(slot).collect()].concat();
+        let series = Series { slots, slot_seconds: 1, ..Series::default() };
+        assert!((share_outside(&series, &[(9, 9), (11, 12)]) - 0.5).abs() < 1e-9);
+        assert!((share_outside(&series, &[]) - 0.6).abs() < 1e-9);
+    }
 }
