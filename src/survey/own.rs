@@ -275,6 +275,8 @@ impl OwnGroup {
         slot.value.clear();
         slot.value.extend_from_slice(value);
         slot.hash = value_hash(dimension, value);
+        // its slots may be narrower than those of the value before
+        slot.paces = Paces::new(usize::MAX);
     }
 
     /// Hands over all counts.

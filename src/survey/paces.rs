@@ -25,6 +25,10 @@ pub struct Paces {
     /// The last slot, and where its bins begin.
     last: i64,
     bins_at: usize,
+    /// The last slot's latencies until it is packed: more may come.
+    open: Option<Latencies>,
+    /// Whether it is yet to be packed.
+    unpacked: bool,
     /// (second, bin, count) of before the last slot.
     late: Vec<(i64, u8, u32)>,
 }
@@ -32,7 +36,17 @@ pub struct Paces {
 impl Paces {
     /// Slots of one second each, at most `cap`.
     pub fn new(cap: usize) -> Self {
-        Self { shift: 0, cap: cap.max(1), slots: 0, bytes: Vec::new(), last: 0, bins_at: 0, late: Vec::new() }
+        Self {
+            shift: 0,
+            cap: cap.max(1),
+            slots: 0,
+            bytes: Vec::new(),
+            last: 0,
+            bins_at: 0,
+            open: None,
+            unpacked: false,
+            late: Vec::new(),
+        }
     }
 
     /// Seconds per slot, as a power of two.
@@ -64,18 +78,27 @@ impl Paces {
         self.fit();
     }
 
-    /// Sorts in what came late. Until then it is in no slot.
+    /// Sorts in what came late, and packs the last slot. Until then these are in none.
     pub fn settle(&mut self) {
+        self.sort_in();
+        self.close();
+    }
+
+    fn close(&mut self) {
+        self.pack();
+        self.open = None;
+    }
+
+    fn sort_in(&mut self) {
         let mut late = std::mem::take(&mut self.late);
         if late.is_empty() {
             return;
         }
         late.sort_unstable();
-        let mut sorted = Self::new(usize::MAX);
+        let mut sorted = Self { shift: self.shift, ..Self::new(usize::MAX) };
         for (second, bin, count) in late {
             sorted.push(second >> self.shift, std::iter::once((bin, count)));
         }
-        sorted.shift = self.shift;
         self.absorb(sorted);
     }
 
@@ -83,6 +106,7 @@ impl Paces {
     pub fn limit(&mut self, cap: usize) {
         self.cap = cap.max(1);
         self.fit();
+        self.close();
     }
 
     /// Adds what `other` counted; [`Self::limit`] says how many slots there may be then.
@@ -100,17 +124,21 @@ impl Paces {
             }
         }
         self.fit();
+        self.close();
     }
 
-    /// Adds what `other` counted in slots of a second, and clears it.
+    /// Adds what `other` counted in slots no wider than these, and clears it: its slots are as wide as these from now on.
     pub(super) fn take(&mut self, other: &mut Self) {
-        other.settle();
+        other.sort_in();
+        other.pack();
+        self.widen(other.shift.saturating_sub(self.shift));
         if self.shift == other.shift && self.append(other) {
             self.fit();
         } else {
             other.slots().for_each(|(second, bytes)| self.add(second, counts(bytes)));
         }
         other.clear();
+        other.shift = self.shift;
     }
 
     /// Nothing counted again; the width stays.
@@ -118,6 +146,11 @@ impl Paces {
         self.slots = 0;
         self.bytes.clear();
         self.late.clear();
+        if std::mem::take(&mut self.unpacked)
+            && let Some(open) = &mut self.open
+        {
+            open.clear();
+        }
     }
 
     /// Adds the slots of `other`, which are as wide, unless its first one lies before the last one here. All but the first
@@ -133,6 +166,7 @@ impl Paces {
         number(&mut head);
         let rest = head.get(bins.len().saturating_add(1)..).unwrap_or_default();
         if !rest.is_empty() {
+            self.pack();
             let behind = other.bytes.len().saturating_sub(other.bins_at);
             self.bytes.extend_from_slice(rest);
             self.bins_at = self.bytes.len().saturating_sub(behind);
@@ -147,20 +181,13 @@ impl Paces {
         if times == 0 {
             return;
         }
+        self.pack();
         let shift = self.shift.saturating_add(times);
         let mut wide = Self { shift, ..Self::new(usize::MAX) };
-        // those of a wide slot are summed up before they are packed
-        let mut sum = Latencies::default();
-        let mut open = None;
         for (second, bytes) in self.slots() {
-            if let Some(before) = open.replace(second)
-                && before >> shift != second >> shift
-            {
-                sum.leave(before, &mut wide);
-            }
-            counts(bytes).for_each(|(bin, count)| sum.add(bin, count));
+            wide.push(second >> shift, counts(bytes));
         }
-        sum.leave(open.unwrap_or_default(), &mut wide);
+        wide.close();
         wide.late = std::mem::take(&mut self.late);
         wide.cap = self.cap;
         *self = wide;
@@ -187,28 +214,35 @@ impl Paces {
 
     /// Adds to the last slot, or one after it.
     fn push(&mut self, key: i64, added: impl Iterator<Item = (u8, u32)>) {
-        if self.slots > 0 && key == self.last {
-            let before = self.bytes.split_off(self.bins_at);
-            let (mut a, mut b) = (counts(&before).peekable(), added.peekable());
-            let mut open: Option<(u8, u32)> = None;
-            while let Some((bin, count)) = next_of(&mut a, &mut b, |of| i64::from(of.0)) {
-                open = match open {
-                    Some((last, sum)) if last == bin => Some((bin, sum.saturating_add(count))),
-                    other => {
-                        write(&mut self.bytes, other);
-                        Some((bin, count))
-                    }
-                };
+        let open = if self.slots > 0 && key == self.last {
+            let open = self.open.get_or_insert_default();
+            if !std::mem::replace(&mut self.unpacked, true) {
+                let packed = self.bytes.get(self.bins_at..).unwrap_or_default();
+                counts(packed).for_each(|(bin, count)| open.add(bin, count));
+                self.bytes.truncate(self.bins_at);
             }
-            write(&mut self.bytes, open);
+            open
         } else {
+            self.pack();
             let gap =
                 if self.slots == 0 { signed(key) } else { key.saturating_sub(self.last).unsigned_abs() };
             put(&mut self.bytes, gap);
             self.bins_at = self.bytes.len();
             self.last = key;
             self.slots = self.slots.saturating_add(1);
-            added.for_each(|of| write(&mut self.bytes, Some(of)));
+            self.unpacked = true;
+            self.open.get_or_insert_default()
+        };
+        added.for_each(|(bin, count)| open.add(bin, count));
+    }
+
+    /// Packs the last slot.
+    fn pack(&mut self) {
+        if !std::mem::take(&mut self.unpacked) {
+            return;
+        }
+        if let Some(open) = &mut self.open {
+            open.drain().for_each(|counted| write(&mut self.bytes, counted));
         }
         self.bytes.push(END);
     }
@@ -243,14 +277,12 @@ fn next_of<T>(
 }
 
 #[inline]
-fn write(bytes: &mut Vec<u8>, counted: Option<(u8, u32)>) {
-    match counted {
-        Some((bin, count @ 0..0x80)) => bytes.extend_from_slice(&[bin, u8::try_from(count).unwrap_or(0)]),
-        Some((bin, count)) => {
-            bytes.push(bin);
-            put(bytes, u64::from(count));
-        }
-        None => {}
+fn write(bytes: &mut Vec<u8>, (bin, count): (u8, u32)) {
+    if count < 0x80 {
+        bytes.extend_from_slice(&[bin, u8::try_from(count).unwrap_or(0)]);
+    } else {
+        bytes.push(bin);
+        put(bytes, u64::from(count));
     }
 }
 
@@ -322,12 +354,22 @@ mod tests {
         }
 
         #[test]
-        fn what_is_taken_over_is_counted_and_gone(a in seen(-900..900), b in seen(-20..900), cap in 1usize..20) {
-            let (mut whole, mut waiting) = (paces(&a, cap), paces(&b, usize::MAX));
-            whole.take(&mut waiting);
+        fn what_is_taken_over_is_counted_and_gone(
+            a in seen(-900..900),
+            pieces in prop::collection::vec(seen(-20..900), 0..4),
+            cap in 1usize..20,
+        ) {
+            let (mut whole, mut waiting, mut all) = (paces(&a, cap), Paces::new(usize::MAX), a);
+            for piece in pieces {
+                for &(second, bin, count) in &piece {
+                    waiting.add(second, std::iter::once((bin, count)));
+                }
+                whole.take(&mut waiting);
+                prop_assert_eq!(waiting.slots().count() + waiting.len(), 0);
+                all.extend(piece);
+            }
             whole.settle();
-            prop_assert_eq!(whole, paces(&[a, b].concat(), cap));
-            prop_assert_eq!(waiting.slots().count() + waiting.len(), 0);
+            prop_assert_eq!(whole, paces(&all, cap));
         }
 
         #[test]

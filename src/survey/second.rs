@@ -115,7 +115,7 @@ pub(super) struct Others {
 }
 
 /// Latencies of one second, counted by bin.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Latencies {
     /// As many as a byte tells apart.
     counts: Box<[u32; 256]>,
@@ -161,23 +161,23 @@ impl Latencies {
     }
 
     /// Nothing counted again.
-    fn clear(&mut self) {
-        bins(std::mem::take(&mut self.used)).for_each(|bin| {
-            if let Some(count) = self.counts.get_mut(usize::from(bin)) {
-                *count = 0;
-            }
-        });
+    pub(super) fn clear(&mut self) {
+        self.drain().for_each(drop);
+    }
+
+    /// (bin, count), ascending, only bins with any; once these are taken there are none.
+    #[inline]
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (u8, u32)> {
+        let (counts, used) = (&mut self.counts, std::mem::take(&mut self.used));
+        bins(used).filter_map(|bin| Some((bin, std::mem::take(counts.get_mut(usize::from(bin))?))))
     }
 
     /// Hands the counts over; afterwards there are none.
     #[inline]
     pub(super) fn leave(&mut self, second: i64, paces: &mut Paces) {
-        if self.is_empty() {
-            return;
+        if !self.is_empty() {
+            paces.add(second, self.drain());
         }
-        let (counts, used) = (&mut self.counts, std::mem::take(&mut self.used));
-        let taken = |bin: u8| Some((bin, std::mem::take(counts.get_mut(usize::from(bin))?)));
-        paces.add(second, bins(used).filter_map(taken));
     }
 }
 
