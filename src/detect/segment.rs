@@ -19,8 +19,8 @@ pub(super) trait Emission {
     fn levels(&self) -> usize;
     /// Log-likelihood ratio of each level against normal in this slot; −∞ for a level that may not be used, never NaN.
     fn gains(&mut self, slot: usize, out: &mut [f64]);
-    /// Every level's gain in this slot is clearly below 0. May say no of one of which it is: the answer is the same,
-    /// only later.
+    /// The best path enters no level in this slot, as where every level's gain is clearly below 0. May say no of one of
+    /// which that is so: the answer is the same, only later.
     fn declines(&self, _slot: usize) -> bool {
         false
     }

@@ -99,13 +99,13 @@ impl Categories {
     /// Nats per request of each bin in each state; bins that don't occur have none.
     pub(super) fn gains<const N: usize>(&self, axis: &Axis, shape: &Shape, states: &[State; N]) -> Gains<N> {
         let mut nats = [[0.0; N]; CATEGORIES];
-        let mut shifted: Option<(f64, [f64; CATEGORIES])> = None;
+        // several states share a slowdown
+        let mut shifted: Vec<(f64, [f64; CATEGORIES])> = Vec::with_capacity(N);
         for (column, state) in states.iter().enumerate() {
-            let slow = match shifted {
-                Some((slowdown, slow)) if slowdown.to_bits() == state.slowdown.to_bits() => slow,
-                _ => masses(axis, shape, &self.bounds, state.slowdown.ln()),
-            };
-            shifted = Some((state.slowdown, slow));
+            let known = shifted.iter().find(|(slowdown, _)| slowdown.to_bits() == state.slowdown.to_bits());
+            let slow =
+                known.map_or_else(|| masses(axis, shape, &self.bounds, state.slowdown.ln()), |known| known.1);
+            shifted.push((state.slowdown, slow));
             for (nats, (slow, mass)) in nats.iter_mut().zip(slow.iter().zip(&self.mass)) {
                 nats[column] = (1.0 + state.share * (slow / mass - 1.0)).max(1e-9).ln();
             }
@@ -214,7 +214,16 @@ impl<'a> Reader<'a> {
 
     /// Adds the slot's nats in each state, φ not yet divided out.
     pub(super) fn add_gains(&mut self, slot: usize, sums: &mut [f64; STATES.len()]) {
-        let bins = self.record.bins_at(slot);
+        self.add_gains_of(slot, self.record.bins_at(slot), sums);
+    }
+
+    /// The same of (row of the axis, count), by the baseline of a slot.
+    pub(super) fn add_gains_of(
+        &mut self,
+        slot: usize,
+        bins: impl Iterator<Item = (usize, f64)>,
+        sums: &mut [f64; STATES.len()],
+    ) {
         let table = self.table(slot);
         for (bin, count) in bins {
             for (sum, gain) in sums.iter_mut().zip(&table.gains[bin]) {
@@ -228,11 +237,18 @@ impl<'a> Reader<'a> {
 pub(super) struct Slow<'a> {
     reader: Reader<'a>,
     dispersion: f64,
+    /// Slots to search, if not all are.
+    worth: Option<Vec<bool>>,
 }
 
 impl<'a> Slow<'a> {
-    pub(super) fn new(record: Record<'a>, normal: &'a Normal, dispersion: f64) -> Self {
-        Self { reader: Reader::new(record, normal), dispersion }
+    pub(super) fn new(
+        record: Record<'a>,
+        normal: &'a Normal,
+        dispersion: f64,
+        worth: Option<Vec<bool>>,
+    ) -> Self {
+        Self { reader: Reader::new(record, normal), dispersion, worth }
     }
 }
 
@@ -251,6 +267,10 @@ impl Emission for Slow<'_> {
         for (gain, sum) in out.iter_mut().zip(&sums) {
             *gain = sum / self.dispersion;
         }
+    }
+
+    fn declines(&self, slot: usize) -> bool {
+        self.worth.as_ref().is_some_and(|worth| worth.get(slot) == Some(&false))
     }
 
     fn breaks_before(&self, slot: usize) -> bool {

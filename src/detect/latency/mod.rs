@@ -8,6 +8,7 @@ mod emission;
 mod exact;
 mod finding;
 mod gate;
+mod groups;
 mod kinds;
 mod load;
 mod normal;
@@ -24,6 +25,7 @@ use dispersion::{Dispersion, HIGHEST, SUSPICIOUS};
 use emission::Slow;
 use finding::{Frame, describe};
 use gate::{Candidate, gate};
+use groups::Groups;
 use normal::{FIRST_NEIGHBOURHOOD_SECONDS, NEIGHBOURHOOD_SECONDS, Normal};
 use record::Record;
 use validate::{Scale, validate};
@@ -69,8 +71,9 @@ pub fn find_latency(series: &LatencySeries, streams: usize, sensitivity: Sensiti
     let axis = Axis::of(series);
     let record = Record::new(series, &axis, &stream);
     let penalty = super::errors::penalty(&stream, streams, sensitivity);
-    let mut model = Model::fit(record, penalty);
-    let runs = model.settled.take().unwrap_or_else(|| model.runs(record, penalty));
+    let groups = Groups::of(record);
+    let mut model = Model::fit(record, groups.as_ref(), penalty);
+    let runs = model.settled.take().unwrap_or_else(|| model.runs(record, groups.as_ref(), penalty));
     if model.dispersion.far >= HIGHEST {
         findings.caveats.push(Caveat::Overdispersed);
     }
@@ -106,7 +109,7 @@ struct Model {
 }
 
 impl Model {
-    fn fit(record: Record<'_>, penalty: f64) -> Self {
+    fn fit(record: Record<'_>, groups: Option<&Groups>, penalty: f64) -> Self {
         let slots = record.len();
         let surges = load::surges(record.stream);
         let mut model = Self {
@@ -117,11 +120,11 @@ impl Model {
         };
         let mut found = Dispersion::NONE;
         for round in 0..ROUNDS {
-            let mut runs = model.runs(record, penalty);
+            let mut runs = model.runs(record, groups, penalty);
             let mut mask = model.suspected(record, penalty, &runs);
             if round == 0 && !model.credible(record, penalty, &mask) {
                 model.normal = Normal::constant(record, &normal::overall(record));
-                runs = model.runs(record, penalty);
+                runs = model.runs(record, groups, penalty);
                 mask = model.suspected(record, penalty, &runs);
             }
             let reach = if round == 0 { FIRST_NEIGHBOURHOOD_SECONDS } else { NEIGHBOURHOOD_SECONDS };
@@ -145,10 +148,12 @@ impl Model {
         Scale { record, normal: &self.normal, dispersion: self.dispersion.far, penalty }
     }
 
-    fn runs(&self, record: Record<'_>, penalty: f64) -> Vec<Run> {
-        let mut emission = Slow::new(record, &self.normal, self.dispersion.far);
+    fn runs(&self, record: Record<'_>, groups: Option<&Groups>, penalty: f64) -> Vec<Run> {
         let half = penalty / 2.0;
         let penalties = Penalties { enter: half, leave: half, change: LEVEL_CHANGE_NATS };
+        let (normal, dispersion) = (&self.normal, self.dispersion.far);
+        let worth = groups.map(|groups| groups.worth(record, normal, dispersion, penalties));
+        let mut emission = Slow::new(record, normal, dispersion, worth);
         segment(&mut emission, penalties).0
     }
 
