@@ -65,17 +65,32 @@ pub(super) fn of_single_statuses(
 
 /// The share of requests that fail with the part's status but in some spans, first and last seconds.
 fn usual_share(part: &Part<'_>, spans: &[(i64, i64)]) -> f64 {
+    let spans = united(spans);
     let outside = |slot: &&Slot| {
-        let near = |&(first, last): &(i64, i64)| {
-            slot.second >= first.saturating_sub(MARGIN_SECONDS)
-                && slot.second <= last.saturating_add(MARGIN_SECONDS)
-        };
-        !spans.iter().any(near)
+        let next = spans.partition_point(|&(_, last)| last < slot.second);
+        spans.get(next).is_none_or(|&(first, _)| slot.second < first)
     };
     let requests: f64 =
         part.whole.series.slots.iter().filter(outside).map(|slot| f64::from(slot.requests)).sum();
     let failing = part.failing.iter().map(|(_, slot)| slot).filter(outside);
     failing.map(|slot| f64::from(slot.failures)).sum::<f64>() / requests.max(1.0)
+}
+
+/// The same spans with what lies beside them, ascending, none of which overlap.
+fn united(spans: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let wide = |&(first, last): &(i64, i64)| {
+        (first.saturating_sub(MARGIN_SECONDS), last.saturating_add(MARGIN_SECONDS))
+    };
+    let mut spans: Vec<(i64, i64)> = spans.iter().map(wide).collect();
+    spans.sort_unstable();
+    spans.dedup_by(|next, before| {
+        let overlap = next.0 <= before.1;
+        if overlap {
+            before.1 = before.1.max(next.1);
+        }
+        overlap
+    });
+    spans
 }
 
 /// Whether it passes the gates against the mean of all other times as well: of a rare status a baseline that is taken

@@ -83,6 +83,12 @@ impl<C: Slot> Group<C> {
         }
     }
 
+    /// Room for some more slots than there are, in one go.
+    fn reserve(&mut self, more: usize) {
+        let room = usize::try_from(self.used.count_zeros()).unwrap_or(0);
+        self.cells.reserve_exact(more.min(room));
+    }
+
     /// (number of the slot, its counts), ascending, only slots with any.
     fn cells(&self) -> impl Iterator<Item = (i64, &C)> {
         let mut left = self.used;
@@ -134,6 +140,7 @@ impl<C: Slot> Merge for Group<C> {
 
 impl<C: Slot> Bucket for Group<C> {
     fn join(self, wide: &mut Self, key: i64, times: u8) {
+        wide.reserve(self.cells.len().min((64 >> times.min(6)) as usize));
         for (slot, cell) in self.cells() {
             wide.add((key << 6 | slot) >> times, cell);
         }
@@ -149,11 +156,15 @@ impl<C: Slot> Coarse<Group<C>> {
 
     /// Adds the counts of 64 seconds, the first of which is a multiple of 64: `unit` times as many.
     pub fn add_seconds(&mut self, unit: i64, seconds: &Seconds<C>) {
-        // what comes first may make the groups wider
+        let counted = seconds.0.iter().filter(|count| **count != C::default()).count();
+        if counted == 0 {
+            return;
+        }
+        // all of them lie in one group, however wide it is
+        let (group, shift) = self.bucket_and_shift(unit);
+        group.reserve(counted.min((64 >> shift.min(6)) as usize));
         for (second, count) in (unit << 6..).zip(seconds.0.iter()) {
-            if *count != C::default() {
-                self.add(second, count);
-            }
+            group.add(second >> shift, count);
         }
     }
 
