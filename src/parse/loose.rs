@@ -7,11 +7,13 @@ use memchr::{memchr, memmem};
 
 use super::address::{first_of_list, without_port};
 use super::ends::closing_quote;
+use super::find::{byte as find_byte, either};
 use super::number::{duration_us, scaled, whole};
+use super::quick::{Head, is_escaped};
 use super::request::request_line;
-use super::{Fields, digits, time};
+use super::{Fields, Quotes, time};
 use crate::format::TimeNotation;
-use crate::model::{Stamp, Status};
+use crate::model::{Request, Stamp, Status};
 
 /// Brackets that are tried for the time; addresses of IPv6 and names of upstreams stand in some, too.
 const MAX_BRACKETS: usize = 4;
@@ -21,7 +23,60 @@ const MAX_QUOTED: usize = 8;
 const MAX_WORDS: usize = 64;
 
 /// Fills `fields` if the line is one of requests.
-pub(super) fn read<'a>(line: &'a [u8], fields: &mut Fields<'a>, cache: &mut time::Cache) -> Option<()> {
+#[inline]
+pub(super) fn read<'a>(
+    line: &'a [u8],
+    quotes: Quotes<'_>,
+    fields: &mut Fields<'a>,
+    cache: &mut time::Cache,
+) -> Option<()> {
+    match usual(line, quotes, fields, cache) {
+        Some(after) => {
+            values(Words(after).take(MAX_WORDS - 2), 2, &mut fields.request);
+            Some(())
+        }
+        None => any_line(line, fields, cache),
+    }
+}
+
+/// A line that begins as most do, with client, time, request, status, size, referrer and agent, in one go: what stands
+/// behind the agent. `None`, and nothing filled, where it is not just like that. A test compares it with [`any_line`].
+#[inline]
+fn usual<'a>(
+    line: &'a [u8],
+    quotes: Quotes<'_>,
+    fields: &mut Fields<'a>,
+    cache: &mut time::Cache,
+) -> Option<&'a [u8]> {
+    let (head, rest) = Head::of(line, quotes, cache)?;
+    let (agent, rest) = rest.split_at_checked(quotes.first(line, rest)?)?;
+    let is_plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':');
+    let referred = head.referrer == b"-"
+        || head.referrer.starts_with(b"http://")
+        || head.referrer.starts_with(b"https://");
+    let bytes = whole(head.bytes)?;
+    if !referred
+        || is_escaped(agent)
+        || head.status.code() >= 600
+        || !head.client.iter().all(is_plain)
+        || !is_request(head.request)
+    {
+        return None;
+    }
+    fields.stamp = Some(head.stamp);
+    request_line(head.request, fields);
+    let request = &mut fields.request;
+    request.client = present(client(head.client));
+    request.status = Some(head.status);
+    request.bytes = Some(bytes);
+    request.referrer = present(head.referrer);
+    request.user_agent = present(agent);
+    rest.get(1..)
+}
+
+/// Any line.
+#[inline(never)]
+fn any_line<'a>(line: &'a [u8], fields: &mut Fields<'a>, cache: &mut time::Cache) -> Option<()> {
     // what JSON wraps is the business of what unwraps it
     if line.first() == Some(&b'{') {
         return None;
@@ -144,12 +199,14 @@ impl<'a> Iterator for Words<'a> {
         let end = match text {
             [b'"', inside @ ..] => close(2, closing_quote(inside)),
             [b'[', inside @ ..] => close(2, memchr(b']', inside)),
-            _ => close(0, memchr::memchr2(b' ', b'\t', text)),
+            _ => close(0, either(text, b' ', b'\t')),
         };
         // `[::1]:80` is one word
-        let more = text.get(end..).and_then(|rest| memchr::memchr2(b' ', b'\t', rest));
         let end = match text.first() {
-            Some(b'[') => more.map_or(text.len(), |n| end.saturating_add(n)),
+            Some(b'[') => {
+                let more = text.get(end..).and_then(|rest| either(rest, b' ', b'\t'));
+                more.map_or(text.len(), |n| end.saturating_add(n))
+            }
             _ => end,
         };
         let (word, rest) = text.split_at_checked(end)?;
@@ -211,7 +268,7 @@ fn address_list(before: &[u8]) -> Option<&[u8]> {
 }
 
 /// `client - user`, `vhost client - user`, `client vhost user`.
-fn one_client<'a>(before: &'a [u8], request: &mut crate::model::Request<'a>) {
+fn one_client<'a>(before: &'a [u8], request: &mut Request<'a>) {
     let ident = Words(before).position(|word| word == b"-");
     let nth = |n: Option<usize>| n.and_then(|n| Words(before).nth(n)).map(bare);
     let (named, behind) = match ident {
@@ -253,8 +310,12 @@ fn outcome<'a>(after: &'a [u8], fields: &mut Fields<'a>) {
     if let Some(size) = words.next_if(|word| *word == b"-" || whole(word).is_some()) {
         request.bytes = whole(size);
     }
-    let mut quoted = 0usize;
-    for word in words.take(MAX_WORDS) {
+    values(words.take(MAX_WORDS), 0, request);
+}
+
+/// What the values say that stand behind the size, or so many of them that stand in quotes.
+fn values<'a>(words: impl Iterator<Item = &'a [u8]>, mut quoted: usize, request: &mut Request<'a>) {
+    for word in words {
         match word {
             [b'"', ..] => {
                 quoted = quoted.saturating_add(1);
@@ -268,7 +329,7 @@ fn outcome<'a>(after: &'a [u8], fields: &mut Fields<'a>) {
 }
 
 /// A quoted value: the first is the referrer and the second the agent, unless the first looks like no referrer.
-fn text<'a>(value: &'a [u8], nth: usize, request: &mut crate::model::Request<'a>) {
+fn text<'a>(value: &'a [u8], nth: usize, request: &mut Request<'a>) {
     let is_link = memmem::find(value, b"://").is_some() || value.first() == Some(&b'/');
     match nth {
         1 if is_link => request.referrer = present(value),
@@ -278,18 +339,18 @@ fn text<'a>(value: &'a [u8], nth: usize, request: &mut crate::model::Request<'a>
 }
 
 /// An unquoted value: a latency if it has a unit or a fraction, an upstream if it is an address with a port.
-fn number<'a>(word: &'a [u8], request: &mut crate::model::Request<'a>) {
-    let (key, value) = match memchr(b'=', word).and_then(|at| word.split_at_checked(at)) {
+fn number<'a>(word: &'a [u8], request: &mut Request<'a>) {
+    let (key, value) = match find_byte(word, b'=').and_then(|at| word.split_at_checked(at)) {
         Some((key, [_, value @ ..])) => (Some(key), bare(value)),
         _ => (None, word),
     };
     let is_latency = match key {
         Some(b"rt" | b"request_time" | b"duration") => true,
         Some(_) => return,
-        None => memchr(b'.', value).is_some() && digits(value) < value.len(),
+        None => find_byte(value, b'.').is_some(),
     };
     if request.latency_us.is_none() {
-        let seconds = if is_latency { scaled(value, 1_000_000).filter(|_| is_decimal(value)) } else { None };
+        let seconds = if is_latency && is_decimal(value) { scaled(value, 1_000_000) } else { None };
         request.latency_us = seconds.or_else(|| duration_us(value));
     }
     if request.upstream.is_none() && key.is_none() && is_upstream(value) {
@@ -302,6 +363,92 @@ fn is_decimal(value: &[u8]) -> bool {
 }
 
 fn is_upstream(value: &[u8]) -> bool {
+    if find_byte(value, b':').is_none() {
+        return false;
+    }
     let text = std::str::from_utf8(value.strip_suffix(b",").unwrap_or(value));
     text.is_ok_and(|text| text.parse::<std::net::SocketAddr>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::parse::Marks;
+
+    fn client_words() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec![
+            "203.0.113.7",
+            "2001:db8::1",
+            "::ffff:10.0.0.1",
+            "shop",
+            "-",
+            "[::1]:80",
+            "10.0.0.1:80",
+            "\"a\"",
+            "a:",
+            "a\tb",
+        ])
+    }
+
+    fn requests() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec![
+            "GET / HTTP/1.1",
+            "POST /a?b=[c] HTTP/2.0",
+            "get /x HTTP/1.1",
+            "GET / \" HTTP/1.0",
+            "\\x16\\x03",
+            "-",
+            "GET \\\\",
+            "OPTIONS * HTTP/1.1",
+            "GET \\\"",
+            "PRI",
+        ])
+    }
+
+    fn referrers() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec![
+            "-",
+            "https://shop.example.com/",
+            "http://a\\\"b",
+            "/a",
+            "android-app://x",
+            "a",
+            "",
+            "http://\\",
+        ])
+    }
+
+    proptest! {
+        #[test]
+        fn lines_that_begin_as_most_do_are_read_as_any_line(
+            (client, request, referrer) in (client_words(), requests(), referrers()),
+            (status, size) in ("200|502|404|099|600|999|-|20", "0|157|12345678901234567890|-|0.5"),
+            agent in "Mozilla/5\\.0 \\(X11\\)|-|a \\\\\" b|b\\\\|cu\"rl|",
+            tail in prop::collection::vec("[0-9]\\.[0-9]{3}|-|10\\.0\\.0\\.[0-9]:80|\\[::1\\]:80|\"x\"|rt=0\\.5|12ms|[a-z.:,]{1,9}|[\\[\"]", 0..6),
+            blank in " |  |\t|",
+        ) {
+            let line = format!(
+                "{client} - - [14/May/2023:12:00:03 +0100] \"{request}\" {status} {size} \"{referrer}\" \"{agent}\"{blank}{}",
+                tail.join(" ")
+            );
+            let line = line.as_bytes();
+            let mut marks = Marks::default();
+            marks.sweep(line);
+            let (mut read, mut expected) = (Fields::default(), Fields::default());
+            let found = super::read(line, marks.quotes_at(0), &mut read, &mut time::Cache::default());
+            prop_assert_eq!(found, any_line(line, &mut expected, &mut time::Cache::default()));
+            prop_assert_eq!(format!("{read:?}"), format!("{expected:?}"), "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn most_lines_are_read_in_one_go() {
+        let line = b"203.0.113.7 - - [14/May/2023:12:00:03 +0100] \"GET / HTTP/1.1\" 200 5 \"-\" \"curl\" 0.1 10.0.0.3:80";
+        let mut marks = Marks::default();
+        marks.sweep(line);
+        let after = usual(line, marks.quotes_at(0), &mut Fields::default(), &mut time::Cache::default());
+        assert_eq!(after, Some(&b" 0.1 10.0.0.3:80"[..]));
+    }
 }

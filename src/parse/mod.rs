@@ -39,7 +39,6 @@ pub use marks::{Marks, Numbers, Quotes, is_joint};
 pub use route::{last_of_list, normalise};
 pub use unescape::{unescape, unescape_into};
 
-use find::digits;
 use first::Firsts;
 
 use crate::format::{Class, Definition, Field, Layout, Token};
@@ -216,8 +215,8 @@ impl LineParser {
     pub fn wants_quotes(&self) -> bool {
         match &self.engine {
             Engine::Plans(plans) => self.is_access() && plans.iter().any(plan::Plan::is_quoted),
-            Engine::Json(_) => true,
-            Engine::Loose | Engine::Columns(_) | Engine::Logfmt(_) => false,
+            Engine::Json(_) | Engine::Loose => true,
+            Engine::Columns(_) | Engine::Logfmt(_) => false,
         }
     }
 
@@ -281,7 +280,7 @@ impl LineParser {
                 _ => return Err(Reject::Mismatch),
             },
             Engine::Json(keys) => keys.run(line, quotes, fields, scratch)?,
-            Engine::Loose => loose::read(line, fields, &mut scratch.time).ok_or(Reject::Mismatch)?,
+            Engine::Loose => loose::read(line, quotes, fields, &mut scratch.time).ok_or(Reject::Mismatch)?,
             Engine::Columns(_) if line.first() == Some(&b'#') => {
                 let directive = DIRECTIVES.iter().any(|d| line.starts_with(d));
                 return Err(if directive { Reject::Comment } else { Reject::Mismatch });
