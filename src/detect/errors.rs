@@ -1,13 +1,14 @@
 //! Stretches of failing requests: the order of the steps, from counts to findings.
 
 use super::baseline::{self, Curve};
+use super::blip::is_blip;
 use super::boundary::Edge;
 use super::compact::compact;
 use super::dispersion::{SUSPICIOUS, dispersion};
 use super::edges::edges;
 use super::emission::{Errors, Grain};
 use super::finding::{Context, describe, whole_recording};
-use super::gate::{Candidate, Proxied, gate, hardly_apart, is_blip, joins};
+use super::gate::{Candidate, Proxied, gate, hardly_apart, joins};
 use super::part::{Part, Whole};
 use super::segment::{Penalties, segment};
 use super::statuses::of_single_statuses;

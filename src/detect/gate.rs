@@ -1,5 +1,6 @@
 //! Which chains make an incident: joined over short pauses, large enough, and not the work of one client.
 
+use super::blip::shortest;
 use super::boundary::Side;
 use super::echo::without_echo;
 use super::emission::Grain;
@@ -7,7 +8,7 @@ use super::segment::Run;
 use super::storms::{Busiest, divergence};
 use super::stream::{Stream, Sums};
 use super::validate::{Chain, LEAST_CONTRAST, Scale};
-use super::{BLIP_SECONDS, FEW_CLIENTS, Finding, Gate, GateKind, Series};
+use super::{BLIP_SECONDS, FEW_CLIENTS, Gate, GateKind, Series};
 
 /// Two chains with a shorter pause between them are one flapping incident.
 pub(super) const JOIN_SECONDS: i64 = 120;
@@ -49,12 +50,6 @@ const MISSING_PART: f64 = 0.3;
 /// A run must keep this part of β without its busiest client, or it is neither the end of a chain nor one by itself.
 const CHAIN_OF_PENALTY_WITHOUT_CLIENT: f64 = 0.2;
 
-/// A blip holds this part of what fails around it …
-const BLIP_PART: f64 = 0.9;
-/// … which goes on for so many seconds more, at least …
-const BESIDE_BLIP_SECONDS: i64 = 2;
-/// … and so many in all, at most.
-const BLIP_AND_MORE_SECONDS: i64 = 15;
 /// What is nearly all of the failures of others.
 const REST_PART: f64 = 0.8;
 /// Two clients (buckets) that hold all failures but so many more than the others have at any time …
@@ -483,50 +478,6 @@ fn rest_is_blip(scale: Scale<'_>, chains: &[Chain], buckets: &[u64; 16]) -> bool
         }
     }
     shortest(&rest, REST_PART).saturating_add(stream.width) < BLIP_SECONDS
-}
-
-/// Seconds from the first to the last of the shortest stretch that holds this part of some failures, (second, count) each.
-fn shortest(failures: &[(i64, u64)], part: f64) -> i64 {
-    let all: u64 = failures.iter().map(|(_, count)| count).sum();
-    let (mut from, mut inside) = (failures.iter(), 0u64);
-    let mut shortest = i64::MAX;
-    for (until, count) in failures {
-        inside += count;
-        while inside as f64 >= part * all as f64 {
-            let Some((first, count)) = from.next() else { break };
-            shortest = shortest.min(until.saturating_sub(*first));
-            inside -= count;
-        }
-    }
-    shortest
-}
-
-/// Nearly all that fails in a finding does so within a few seconds: a restart, and a failure of every day beside it; or two
-/// restarts with more requests between them that are served.
-pub(super) fn is_blip(stream: &Stream<'_>, finding: &Finding) -> bool {
-    let lasts = finding.lasted_seconds();
-    if lasts < BLIP_SECONDS {
-        return true;
-    }
-    let slots = stream.slots_between(finding.start.second, finding.end.second.saturating_add(1));
-    let served: f64 = slots
-        .clone()
-        .filter(|&slot| stream.failures_at(slot) <= 0.0)
-        .map(|slot| stream.requests_at(slot))
-        .sum();
-    let failing = slots.map(|slot| (stream.second(slot), stream.failures_at(slot)));
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-    let failures: Vec<(i64, u64)> =
-        failing.filter(|of| of.1 > 0.0).map(|(at, count)| (at, count as u64)).collect();
-    let all: u64 = failures.iter().map(|(_, count)| count).sum();
-    let seconds = i64::try_from(failures.len()).unwrap_or(i64::MAX).saturating_mul(stream.width);
-    if seconds < BLIP_SECONDS && lasts <= BLIP_AND_MORE_SECONDS && served >= all as f64 {
-        return true;
-    }
-    // or one more
-    let part = BLIP_PART.min(all.saturating_sub(1) as f64 / all.max(1) as f64);
-    let bulk = shortest(&failures, part).saturating_add(stream.width);
-    bulk < BLIP_SECONDS && (bulk.saturating_add(BESIDE_BLIP_SECONDS)..=BLIP_AND_MORE_SECONDS).contains(&lasts)
 }
 
 /// The bucket with the most failures, of equal ones the first, and how many it has.

@@ -6,6 +6,7 @@
 //! a baseline that incidents can't drag along, the dispersion, validation at the edges, a gate, exact boundaries.
 
 mod baseline;
+mod blip;
 mod boundary;
 mod compact;
 mod dispersion;
