@@ -336,7 +336,7 @@ fn weigh(site: SiteSeries, streams: Vec<Stream>, answers: Vec<(usize, Findings)>
 
 /// What is none: a server that has fewer requests from when a silent one is back has had its part as well, and hands it
 /// back. Where the silence lasted for most of the recording, that looks like what is usual.
-fn leave_out_handed_back(found: &mut Vec<(usize, Finding)>, streams: &[Stream]) {
+pub(super) fn leave_out_handed_back(found: &mut Vec<(usize, Finding)>, streams: &[Stream]) {
     let is_server = |stream: usize| {
         let place = streams.get(stream).and_then(|stream| stream.place.as_ref());
         place.is_some_and(|(dimension, _)| *dimension == Dimension::Source)
@@ -345,8 +345,12 @@ fn leave_out_handed_back(found: &mut Vec<(usize, Finding)>, streams: &[Stream]) 
     let back: Vec<(usize, i64)> = silent.map(|(stream, finding)| (*stream, finding.end.second)).collect();
     found.retain(|(stream, finding)| {
         let fewer = finding.signal == Signal::Traffic && is_server(*stream) && !finding.is_silence();
+        // when fewer came is known to some seconds, when none did at once
+        let (from, until) = finding.start.range;
+        let begins = from.min(finding.start.second)..=until.max(finding.start.second);
         let hands_back = |(other, end): &(usize, i64)| {
-            other != stream && finding.start.second.abs_diff(*end) <= HANDS_BACK_SECONDS
+            let nearest = (*end).clamp(*begins.start(), *begins.end());
+            other != stream && nearest.abs_diff(*end) <= HANDS_BACK_SECONDS
         };
         !(fewer && back.iter().any(hands_back))
     });

@@ -183,3 +183,38 @@ fn a_server_that_hands_back_what_it_took_over_is_not_missed() {
     let told: Vec<&str> = report.incidents.iter().map(|incident| incident.id.as_str()).collect();
     assert_eq!(told.len(), 2, "{told:?}");
 }
+
+#[test]
+fn when_a_server_hands_back_is_known_no_better_than_when_its_requests_got_fewer() {
+    use crate::detect::{Audit, Baseline, Boundary, Effect, Finding, Signal};
+    use crate::explain::Stream;
+    use crate::model::Dimension;
+    let stream = |name: &str| Stream { place: Some((Dimension::Source, name.into())), messages: false };
+    let finding = |start: i64, range: (i64, i64), requests: u64| {
+        let edge = |second, range| Boundary { second, range, open: false };
+        Finding {
+            signal: Signal::Traffic,
+            effect: Effect::Traffic { expected: 1000.0, missing_range: (0.3, 1.0) },
+            start: edge(start, range),
+            end: edge(start + 300, (start + 300, start + 300)),
+            baseline: Baseline { error_share: 0.0, requests_per_second: 3.0, window: None },
+            requests,
+            failures: 0,
+            dominant_status: None,
+            strength: 50.0,
+            dispersion: 1.0,
+            levels: Vec::new(),
+            confidence: 0.9,
+            audit: Audit::default(),
+        }
+    };
+    let silent = finding(1000, (1000, 1000), 0);
+    let left = |fewer: Finding| {
+        let mut found = vec![(1, silent.clone()), (2, fewer)];
+        streams::leave_out_handed_back(&mut found, &[stream(""), stream("web-01"), stream("web-02")]);
+        found.len()
+    };
+    assert_eq!(left(finding(1320, (1305, 1340), 650)), 1, "it may have begun in the second of the return");
+    assert_eq!(left(finding(1320, (1315, 1340), 650)), 2);
+    assert_eq!(left(finding(1309, (1309, 1309), 650)), 1);
+}
