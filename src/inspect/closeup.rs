@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Distinct, Paces, Requests};
+use super::{Distinct, Hits, Paces, Requests};
 use crate::model::{Dimension, Histogram, Level, SourceId, Timestamp};
 use crate::survey::{Merge, RareKind};
 
@@ -344,6 +344,8 @@ pub struct Closeup {
     pub minutes: BTreeMap<i64, Part>,
     /// Clients, by hash.
     pub clients: Distinct<Client, MAX_CLIENTS>,
+    /// When each of them was hit.
+    pub hits: Hits,
     /// Requests without a client written.
     pub anonymous: Part,
     /// Latencies in the window.
@@ -374,6 +376,7 @@ impl Merge for Closeup {
         self.probes.absorb(other.probes);
         self.minutes.absorb(other.minutes);
         self.clients.absorb(other.clients);
+        self.hits.absorb(other.hits);
         self.anonymous.absorb(other.anonymous);
         self.latency.absorb(other.latency);
         self.latency_outside.absorb(other.latency_outside);

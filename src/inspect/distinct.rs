@@ -35,6 +35,11 @@ impl<T: Merge, const CAP: usize> Distinct<T, CAP> {
         Some(self.map.entry(hash).or_default())
     }
 
+    /// The counts of a value that is kept.
+    pub fn get(&self, hash: u64) -> Option<&T> {
+        self.map.get(&hash)
+    }
+
     /// The counts kept, by hash.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
         self.map.iter().map(|(h, v)| (*h, v))

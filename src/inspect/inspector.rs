@@ -447,8 +447,11 @@ fn client(closeup: &mut Closeup, time: Timestamp, request: &Request<'_>, seen: S
         }
         return;
     };
-    let Some(client) = closeup.clients.entry(hash) else { return };
     let code = request.status.map_or(0, Status::code);
+    if seen.inside && seen.affected && seen.within {
+        closeup.hits.see(hash, time.second(), code);
+    }
+    let Some(client) = closeup.clients.entry(hash) else { return };
     let good = u64::from((100..400).contains(&code));
     // 499 is a client that gave up waiting
     let refused = u64::from((400..499).contains(&code));

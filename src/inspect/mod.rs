@@ -4,6 +4,7 @@
 
 mod closeup;
 mod distinct;
+mod hits;
 mod inspector;
 mod paces;
 mod plan;
@@ -14,6 +15,7 @@ pub use closeup::{
     Tone, client_group,
 };
 pub use distinct::Distinct;
+pub use hits::{Hit, Hits};
 pub use inspector::{Inspector, Kit, Subject};
 pub use paces::{Pace, Paces, Sides, SlowKinds};
 pub use plan::{Paced, Visit, Watch, Window, plan, read_range};
