@@ -1,5 +1,6 @@
 //! Findings and close-ups → incidents: scope, impact, suspects, timeline. Formats nothing: wording is `report`'s.
 
+mod bouts;
 mod changes;
 mod evidence;
 pub mod facts;

@@ -1,6 +1,7 @@
 //! Clients that fail far more often than the others do. While something broke for all they tell nothing of where; and what
 //! is nothing without one of them is no incident.
 
+use super::bouts::is_of_bouts;
 use crate::detect::{FEW_CLIENTS, Finding, Signal, divergence};
 use crate::inspect::{CLIENT_GROUPS, Client, Closeup, Part, Tone, client_group};
 use crate::model::{Dimension, Untrusted};
@@ -104,7 +105,9 @@ pub(super) fn is_of_one_client(
         && (one_alone(closeup)
             || tone.is_some_and(|tone| {
                 finding.signal == Signal::Errors
-                    && (few_in_turn(tone, closeup) || is_storm_alone(finding, tone, closeup))
+                    && (few_in_turn(tone, closeup)
+                        || is_storm_alone(finding, tone, closeup)
+                        || is_of_bouts(finding, tone, closeup))
             }))
 }
 

@@ -1,3 +1,4 @@
+mod bouts;
 mod scope;
 mod signals;
 mod storms;
