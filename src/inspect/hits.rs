@@ -37,8 +37,10 @@ pub struct Hits(Distinct<Hit, MAX_HITS>);
 impl Hits {
     /// Counts an affected request.
     pub fn see(&mut self, client: u64, second: i64, status: u16) {
-        let [client_key, second_key] = [client.to_le_bytes(), second.to_le_bytes()];
-        let key = [client_key.as_slice(), second_key.as_slice(), status.to_le_bytes().as_slice()].concat();
+        let mut key = [0; 18];
+        key[..8].copy_from_slice(&client.to_le_bytes());
+        key[8..16].copy_from_slice(&second.to_le_bytes());
+        key[16..].copy_from_slice(&status.to_le_bytes());
         if let Some(hit) = self.0.entry(hash(&key)) {
             hit.absorb(Hit { client, second, status, count: 1 });
         }
