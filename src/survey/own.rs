@@ -296,3 +296,37 @@ fn slot_of(dimension: Dimension, value: &[u8]) -> u8 {
     let mixed = ends(value) ^ (value.len() as u64) << 8 ^ dimension as u64;
     u8::try_from(mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 56).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_takes_the_place_of_another_keeps_its_seconds() {
+        let limits = Limits { own_latency: 8, ..Limits::for_sources(1) };
+        let (mut own, mut group) = (Own::new(limits), OwnGroup::default());
+        let first = b"a.example.com";
+        let at = slot_of(Dimension::Vhost, first);
+        let second = (0..).map(|n| format!("{n}.example.com").into_bytes());
+        let second = second.into_iter().find(|v| slot_of(Dimension::Vhost, v) == at).unwrap();
+        let mut see = |value: &[u8], second| {
+            group.count(Dimension::Vhost, value, (false, Some(7)), second, &mut own);
+            group.leave_second(second);
+        };
+        // one after the other, for so long that its slots become wide, and then the other one
+        for at in 0..640 {
+            see(first, at);
+        }
+        for at in [640, 641, 643] {
+            see(&second, at);
+        }
+        group.leave(&mut own);
+        own.settle();
+        let slots = |value: &[u8]| {
+            let latency = &own.get(value_hash(Dimension::Vhost, value)).unwrap().latency;
+            latency.slots().map(|(second, _)| second).collect::<Vec<_>>()
+        };
+        assert_eq!(slots(first).len(), 3, "of 256 seconds each, for there are two values now");
+        assert_eq!(slots(&second), [640, 641, 643]);
+    }
+}
