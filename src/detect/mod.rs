@@ -111,8 +111,7 @@ impl Series {
             while let Some(&(_, status, count)) = statuses.next_if(|(at, ..)| *at as usize <= index) {
                 own.push((status, count));
             }
-            let span = spans.partition_point(|(_, last)| *last < slot.second);
-            if spans.get(span).is_some_and(|(first, _)| *first <= slot.second) {
+            if lies_in(spans, slot.second) {
                 continue;
             }
             let clients = slot.clients.and_then(|at| self.failing_clients.get(at as usize)).copied();
@@ -120,6 +119,12 @@ impl Series {
         }
         left
     }
+}
+
+/// Whether a second lies in one of these spans, [first, last] second each, ascending.
+fn lies_in(spans: &[(i64, i64)], second: i64) -> bool {
+    let span = spans.partition_point(|(_, last)| *last < second);
+    spans.get(span).is_some_and(|(first, _)| *first <= second)
 }
 
 /// Latencies of one slot of time.

@@ -9,7 +9,7 @@ use super::errors::find;
 use super::gate::{LEAST_OF_PENALTY, LEAST_RATIO};
 use super::part::Part;
 use super::storms::divergence;
-use super::{Alone, Audit, Finding, Findings, Sensitivity, Slot};
+use super::{Alone, Audit, Finding, Findings, Sensitivity, Slot, lies_in};
 
 /// Failures that a status needs to be searched: less is no incident.
 const LEAST_FAILURES: u64 = 4;
@@ -66,10 +66,7 @@ pub(super) fn of_single_statuses(
 /// The share of requests that fail with the part's status but in some spans, first and last seconds.
 fn usual_share(part: &Part<'_>, spans: &[(i64, i64)]) -> f64 {
     let spans = united(spans);
-    let outside = |slot: &&Slot| {
-        let next = spans.partition_point(|&(_, last)| last < slot.second);
-        spans.get(next).is_none_or(|&(first, _)| slot.second < first)
-    };
+    let outside = |slot: &&Slot| !lies_in(&spans, slot.second);
     let requests: f64 =
         part.whole.series.slots.iter().filter(outside).map(|slot| f64::from(slot.requests)).sum();
     let failing = part.failing.iter().map(|(_, slot)| slot).filter(outside);

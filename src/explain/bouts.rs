@@ -24,7 +24,7 @@ const MOST: usize = 4;
 /// Failures of the rest beyond what is expected: three, whatever little is expected.
 const LEAST_EXCESS: f64 = 2.5;
 /// Nats by which the rest fails too seldom for all to have been hit …
-const SPARED_NATS: f64 = 2.3;
+pub(super) const SPARED_NATS: f64 = 2.3;
 /// … the same where clients fail at the same time, which is a coincidence unless nobody else does …
 const SPARED_AT_ONCE_NATS: f64 = 18.0;
 /// … and by which a few seconds differ from the rest, of all those that might have been chosen.
@@ -36,9 +36,9 @@ const PLACE_REST_PART: f64 = 0.5;
 
 /// Requests and how many of them fail.
 #[derive(Debug, Clone, Copy, Default)]
-struct Counts {
-    requests: f64,
-    failures: f64,
+pub(super) struct Counts {
+    pub(super) requests: f64,
+    pub(super) failures: f64,
 }
 
 impl Counts {
@@ -52,7 +52,7 @@ impl Counts {
     }
 
     /// Nats by which these fail more seldom than this share of them would.
-    fn spared(self, level: f64) -> f64 {
+    pub(super) fn spared(self, level: f64) -> f64 {
         if self.share() < level { self.requests * divergence(self.share(), level) } else { 0.0 }
     }
 

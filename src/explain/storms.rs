@@ -1,7 +1,7 @@
 //! Clients that fail far more often than the others do. While something broke for all they tell nothing of where; and what
 //! is nothing without one of them is no incident.
 
-use super::bouts::is_of_bouts;
+use super::bouts::{Counts, SPARED_NATS, is_of_bouts};
 use crate::detect::{FEW_CLIENTS, Finding, Signal, divergence};
 use crate::inspect::{CLIENT_GROUPS, Client, Closeup, Part, Tone, client_group};
 use crate::model::{Dimension, Untrusted};
@@ -26,8 +26,6 @@ const MOST_STORMS: usize = 3;
 const LEAST_IN_TURN: u64 = 3;
 /// Failures of others beside them, those of every day, at most.
 const MOST_BESIDE: u64 = 2;
-/// Nats by which the others fail too seldom for all to have been hit.
-const OTHERS_NATS: f64 = 2.3;
 
 /// Affected requests of all clients, and requests of all beside the incident, which make one client's a storm or not.
 #[derive(Debug, Clone, Copy)]
@@ -132,10 +130,9 @@ fn few_in_turn(tone: &Tone, closeup: &Closeup) -> bool {
     let theirs: u64 = hit.iter().fold(0, |sum, client| sum.saturating_add(client.inside.requests));
     let requests = tone.inside.requests;
     let level = tone.inside.affected as f64 / requests.max(1) as f64;
-    let others = requests.saturating_sub(theirs).max(1) as f64;
-    let share = beside as f64 / others;
-    let nats = if share < level { others * divergence(share, level) } else { 0.0 };
-    known && beside <= MOST_BESIDE && (1..=MOST_STORMS).contains(&hit.len()) && in_turn && nats >= OTHERS_NATS
+    let others = Counts { requests: requests.saturating_sub(theirs).max(1) as f64, failures: beside as f64 };
+    let spared = others.spared(level) >= SPARED_NATS;
+    known && beside <= MOST_BESIDE && (1..=MOST_STORMS).contains(&hit.len()) && in_turn && spared
 }
 
 /// Without the failures of the client that failed most, or of several whose storms follow each other, there are not many

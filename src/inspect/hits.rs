@@ -1,14 +1,14 @@
 //! Which client was hit when: what tells one client's trouble, or a restart's few seconds, from everybody's.
 
-use super::Distinct;
-use super::distinct::hash;
+use std::collections::BTreeMap;
+
 use crate::survey::Merge;
 
-/// Seconds of clients told apart, 64 bytes each. What hits more of them is no handful of clients' matter.
+/// Seconds of clients told apart. What hits more of them is no handful of clients' matter.
 const MAX_HITS: usize = 2_048;
 
 /// Affected requests of one client within a second, with one status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hit {
     /// Hash of the client.
     pub client: u64,
@@ -20,43 +20,50 @@ pub struct Hit {
     pub count: u64,
 }
 
-impl Merge for Hit {
-    fn absorb(&mut self, other: Self) {
-        // the same but for one that is empty yet
-        if self.count == 0 {
-            (self.client, self.second, self.status) = (other.client, other.second, other.status);
-        }
-        self.count = self.count.saturating_add(other.count);
-    }
-}
-
-/// The affected requests of a window, by client and second.
+/// The affected requests of a window, by second, client and status, unless there are too many of these.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Hits(Distinct<Hit, MAX_HITS>);
+pub struct Hits {
+    map: BTreeMap<(i64, u64, u16), u64>,
+    too_many: bool,
+}
 
 impl Hits {
     /// Counts an affected request.
     pub fn see(&mut self, client: u64, second: i64, status: u16) {
-        let mut key = [0; 18];
-        key[..8].copy_from_slice(&client.to_le_bytes());
-        key[8..16].copy_from_slice(&second.to_le_bytes());
-        key[16..].copy_from_slice(&status.to_le_bytes());
-        if let Some(hit) = self.0.entry(hash(&key)) {
-            hit.absorb(Hit { client, second, status, count: 1 });
+        self.add((second, client, status), 1);
+    }
+
+    fn add(&mut self, key: (i64, u64, u16), more: u64) {
+        if self.too_many {
+            return;
+        }
+        let count = self.map.entry(key).or_default();
+        *count = count.saturating_add(more);
+        if self.map.len() > MAX_HITS {
+            self.forget();
         }
     }
 
-    /// All of them by time; `None` if there were too many to know them all.
+    fn forget(&mut self) {
+        self.too_many = true;
+        self.map.clear();
+    }
+
+    /// All of them by time; `None` if there were too many.
     pub fn by_time(&self) -> Option<Vec<Hit>> {
-        let mut hits: Vec<Hit> = self.0.iter().map(|(_, hit)| *hit).collect();
-        hits.sort_by_key(|hit| (hit.second, hit.client, hit.status));
-        (self.0.weight() <= 1.0).then_some(hits)
+        let hit = |(&(second, client, status), &count)| Hit { client, second, status, count };
+        (!self.too_many).then(|| self.map.iter().map(hit).collect())
     }
 }
 
 impl Merge for Hits {
     fn absorb(&mut self, other: Self) {
-        self.0.absorb(other.0);
+        if other.too_many {
+            self.forget();
+        }
+        for (key, count) in other.map {
+            self.add(key, count);
+        }
     }
 }
 
@@ -90,5 +97,17 @@ mod tests {
             all.see(client, 5, 502);
         }
         assert_eq!(all.by_time(), None);
+        let half = |from: u64| {
+            let mut half = Hits::default();
+            for client in from..from + 1_500 {
+                half.see(client, 5, 502);
+            }
+            half
+        };
+        let (mut there, mut back) = (half(0), half(1_500));
+        there.absorb(half(1_500));
+        back.absorb(half(0));
+        assert_eq!(there, back);
+        assert_eq!(there.by_time(), None);
     }
 }
